@@ -45,8 +45,6 @@ public sealed record Feed(AgentId Agent, string Name, Hash256 Share, DateTimeOff
     public static Feed Parse(ReadOnlySpan<byte> body) => throw new NotImplementedException();
 }
 
-public enum AudienceKind { Public, Link, Agents }
-
 /// <summary>spec/v1/grants.md.</summary>
 public sealed record Grant(
     AgentId Agent, AudienceKind Audience, IReadOnlyList<Hash256> Chain, DateTimeOffset Expires, AgentId Issuer, byte[] Nonce, Hash256 Share)
