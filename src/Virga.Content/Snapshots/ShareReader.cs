@@ -19,5 +19,5 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
     /// NotFound for a root that isn't of this share, BadInput for a range outside of the blob, Changed when the entry changed.
     /// </summary>
     public ValueTask CopyRangeAsync(Hash256 root, ByteRange range, PipeWriter output, CancellationToken cancellationToken) =>
-        throw new NotImplementedException($"{account}");
+        throw new NotImplementedException(account.GetType().Name);
 }

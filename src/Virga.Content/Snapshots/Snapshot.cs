@@ -63,5 +63,5 @@ public sealed class Snapshotter(RandomBytes random)
 
     public Task<SnapshotResult> CreateAsync(
         IAccount account, EntryPath path, SnapshotOptions options, IProgress<SnapshotProgress>? progress,
-        CancellationToken cancellationToken) => throw new NotImplementedException($"{random}");
+        CancellationToken cancellationToken) => throw new NotImplementedException(nameof(random));
 }
