@@ -23,25 +23,6 @@ public enum PinStrength
     Strong,
 }
 
-/// <summary>Which names an account can hold.</summary>
-/// <param name="MaxNameBytes">Of one name, in UTF-8.</param>
-/// <param name="MaxPathBytes">Of a whole path, in UTF-8.</param>
-/// <param name="Forbidden">Characters that no name may hold, beside '/' and NUL.</param>
-/// <param name="IsCaseSensitive">False: two names that differ only in case are one.</param>
-/// <param name="AllowsTrailingDotOrSpace">Whether a name may end in '.' or ' '.</param>
-/// <param name="AllowsControl">Whether U+0001 to U+001F and U+007F may occur.</param>
-public sealed record NameRules(
-    int MaxNameBytes = 255,
-    int MaxPathBytes = 4096,
-    string Forbidden = "",
-    bool IsCaseSensitive = true,
-    bool AllowsTrailingDotOrSpace = true,
-    bool AllowsControl = true)
-{
-    /// <summary>Null when the account can hold the path, else the reason, which quotes the offending name.</summary>
-    public string? WhyNot(EntryPath path) => throw new NotImplementedException();
-}
-
 /// <summary>What an account can do and how it wants to be used. Constant for the life of the account object.</summary>
 public sealed record AccountTraits
 {
@@ -85,5 +66,50 @@ public sealed record AccountTraits
     /// Part length for an upload: the preferred one where the limits allow it, else the smallest that fits; always a multiple
     /// of 64 KiB where the traits allow that. Throws BadInput when the file is longer than the account can hold.
     /// </summary>
-    public long PartBytesFor(long length) => throw new NotImplementedException();
+    public long PartBytesFor(long length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        return PartBytesInSteps(length, LeastCommonMultiple(PartMultipleBytes, PartStepBytes))
+            ?? PartBytesInSteps(length, PartMultipleBytes)
+            ?? throw new VirgaException(
+                FailureKind.BadInput,
+                $"a file of {length:N0} bytes is longer than this {Adapter} account can hold ({FileBytesMax:N0} bytes)",
+                "Choose another account for it, or split the file.");
+    }
+
+    /// <summary>Longest file that fits into the parts that the account takes.</summary>
+    public long FileBytesMax
+    {
+        get
+        {
+            var part = RoundDown(PartBytesMax, PartMultipleBytes);
+            return part > long.MaxValue / PartsMax ? long.MaxValue : part * PartsMax;
+        }
+    }
+
+    private const long PartStepBytes = 64 << 10;
+
+    private long? PartBytesInSteps(long length, long step)
+    {
+        var smallest = RoundUp(Math.Max(PartBytesMin, DivideUp(length, PartsMax)), step);
+        var largest = RoundDown(PartBytesMax, step);
+        var preferred = Math.Min(RoundDown(PreferredPartBytes, step), largest);
+        var part = Math.Max(Math.Max(preferred, smallest), step);
+        return part <= largest ? part : null;
+    }
+
+    private static long DivideUp(long value, long by) => value / by + (value % by == 0 ? 0 : 1);
+
+    private static long RoundDown(long value, long step) => value - value % step;
+
+    private static long RoundUp(long value, long step) => DivideUp(value, step) is var steps && steps > long.MaxValue / step
+        ? long.MaxValue
+        : steps * step;
+
+    private static long LeastCommonMultiple(long a, long b)
+    {
+        var (x, y) = (a, b);
+        while (y != 0) (x, y) = (y, x % y);
+        return a / x * b;
+    }
 }
