@@ -2,13 +2,40 @@ namespace Virga.Core;
 
 /// <summary>
 /// Names an agent: SHA-256 of its sigchain's genesis statement (spec/v1/identities.md).
-/// Text form: bech32m with prefix <c>virga</c>, lower case, 64 characters (BIP 350).
+/// Text form: bech32m with prefix <c>virga</c>, lower case, 64 characters (BIP 350). Read in upper case as well, as
+/// QR codes have it; never in mixed case.
 /// </summary>
 public readonly record struct AgentId(Hash256 Hash)
 {
-    public static AgentId Parse(string text) => throw new NotImplementedException();
+    private const string Prefix = "virga";
 
-    public static bool TryParse(string? text, out AgentId id) => throw new NotImplementedException();
+    /// <summary>Throws BadInput that says whether the text is no agent id at all, or one that is mistyped or truncated.</summary>
+    public static AgentId Parse(string text)
+    {
+        if (TryParse(text, out var id)) return id;
+        var shown = text.Length > Bech32.MaxChars ? string.Concat(text.AsSpan(0, Bech32.MaxChars), "...") : text;
+        shown = string.Concat(shown.Select(c => c is >= ' ' and <= '~' ? c : '?'));
+        if (!text.StartsWith(Prefix + "1", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new VirgaException(FailureKind.BadInput, $"'{shown}' is not an agent id",
+                "An agent id starts with virga1 and has 64 characters; 'virga id' prints yours.");
+        }
+        throw new VirgaException(FailureKind.BadInput, $"agent id '{shown}' is mistyped or truncated",
+            "Copy the whole agent id again from where it came; it has 64 characters and its checksum must fit.");
+    }
 
-    public override string ToString() => throw new NotImplementedException();
+    public static bool TryParse(string? text, out AgentId id)
+    {
+        Span<byte> bytes = stackalloc byte[Hash256.ByteCount];
+        var isValid = Bech32.TryDecode(text, Prefix, Bech32.Bech32mConstant, bytes);
+        id = isValid ? new AgentId(new Hash256(bytes)) : default;
+        return isValid;
+    }
+
+    public override string ToString()
+    {
+        Span<byte> bytes = stackalloc byte[Hash256.ByteCount];
+        Hash.CopyTo(bytes);
+        return Bech32.Encode(Prefix, bytes, Bech32.Bech32mConstant);
+    }
 }
