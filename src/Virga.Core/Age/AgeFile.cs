@@ -1,0 +1,177 @@
+using System.Buffers;
+
+namespace Virga.Core.Age;
+
+/// <summary>
+/// Whole age v1 files: header and payload. Streams are read and written a chunk at a time. What is opened is released
+/// only chunk by chunk as each is found authentic; a file that was cut shows only at its end, so whoever must not act on
+/// half a file waits for the call to return.
+/// Open throws as <see cref="AgeHeader.Open"/> does, and Corrupt when the payload was changed or cut.
+/// </summary>
+public static class AgeFile
+{
+    /// <summary>Bytes of the file for one plaintext, as <see cref="Seal"/> makes it.</summary>
+    public static long SealedLength(int headerBytes, long plainLength) => headerBytes + AgePayload.SealedLength(plainLength);
+
+    public static byte[] Seal(ReadOnlySpan<byte> plain, IReadOnlyList<AgeRecipient> recipients, RandomBytes random)
+    {
+        var fileKey = AgeFileKey.Generate(random);
+        var header = AgeHeader.Create(fileKey, recipients, random);
+        var file = new byte[SealedLength(header.Length, plain.Length)];
+        header.CopyTo(file, 0);
+        var nonce = file.AsSpan(header.Length, AgePayload.NonceBytes);
+        random(nonce);
+        using var payload = new AgePayload(fileKey, nonce);
+        var output = file.AsSpan(header.Length + AgePayload.NonceBytes);
+        var chunks = AgePayload.ChunkCount(plain.Length);
+        for (var index = 0; index < chunks; index++)
+        {
+            var chunk = plain[..Math.Min(plain.Length, AgePayload.ChunkBytes)];
+            payload.SealChunk(index, index == chunks - 1, chunk, output[..(chunk.Length + AgePayload.TagBytes)]);
+            plain = plain[chunk.Length..];
+            output = output[(chunk.Length + AgePayload.TagBytes)..];
+        }
+        return file;
+    }
+
+    public static byte[] Open(ReadOnlySpan<byte> file, IReadOnlyList<AgeIdentity> identities)
+    {
+        var fileKey = AgeHeader.Open(file, identities, out var headerBytes);
+        var rest = file[headerBytes..];
+        CheckNonce(rest.Length);
+        using var payload = new AgePayload(fileKey, rest[..AgePayload.NonceBytes]);
+        var plain = new byte[PlainLength(rest.Length)];
+        var output = plain.AsSpan();
+        rest = rest[AgePayload.NonceBytes..];
+        var chunks = AgePayload.ChunkCount(plain.Length);
+        for (var index = 0; index < chunks; index++)
+        {
+            var chunk = output[..Math.Min(output.Length, AgePayload.ChunkBytes)];
+            var sealedBytes = chunk.Length + AgePayload.TagBytes;
+            if (!payload.TryOpenChunk(index, index == chunks - 1, rest[..sealedBytes], chunk)) throw Corrupt(index);
+            output = output[chunk.Length..];
+            rest = rest[sealedBytes..];
+        }
+        return plain;
+    }
+
+    /// <summary>Reads <paramref name="plain"/> to its end and writes the file. Neither stream is closed.</summary>
+    public static async Task SealAsync(Stream plain, Stream output, IReadOnlyList<AgeRecipient> recipients, RandomBytes random,
+        CancellationToken token)
+    {
+        var fileKey = AgeFileKey.Generate(random);
+        await output.WriteAsync(AgeHeader.Create(fileKey, recipients, random), token).ConfigureAwait(false);
+        var nonce = new byte[AgePayload.NonceBytes];
+        random(nonce);
+        await output.WriteAsync(nonce, token).ConfigureAwait(false);
+        using var payload = new AgePayload(fileKey, nonce);
+        var window = ArrayPool<byte>.Shared.Rent(AgePayload.ChunkBytes + 1);
+        var chunk = ArrayPool<byte>.Shared.Rent(AgePayload.SealedChunkBytes);
+        try
+        {
+            var reader = new ChunkWindow(plain, window, AgePayload.ChunkBytes, 0);
+            for (long index = 0; ; index++)
+            {
+                var (length, isLast) = await reader.NextAsync(token).ConfigureAwait(false);
+                payload.SealChunk(index, isLast, window.AsSpan(0, length), chunk.AsSpan(0, length + AgePayload.TagBytes));
+                await output.WriteAsync(chunk.AsMemory(0, length + AgePayload.TagBytes), token).ConfigureAwait(false);
+                if (isLast) return;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(window, clearArray: true);
+            ArrayPool<byte>.Shared.Return(chunk);
+        }
+    }
+
+    /// <summary>Reads a whole file and writes its plaintext, authentic chunk by authentic chunk. Neither stream is closed.</summary>
+    public static async Task OpenAsync(Stream file, Stream plain, IReadOnlyList<AgeIdentity> identities, CancellationToken token)
+    {
+        var window = ArrayPool<byte>.Shared.Rent(Math.Max(AgeHeader.MaxBytes, AgePayload.SealedChunkBytes + 1) + AgePayload.NonceBytes);
+        var chunk = ArrayPool<byte>.Shared.Rent(AgePayload.ChunkBytes);
+        try
+        {
+            var (payload, buffered) = await OpenHeaderAsync(file, window, identities, token).ConfigureAwait(false);
+            using var opened = payload;
+            var reader = new ChunkWindow(file, window, AgePayload.SealedChunkBytes, buffered);
+            for (long index = 0; ; index++)
+            {
+                var (length, isLast) = await reader.NextAsync(token).ConfigureAwait(false);
+                var plainBytes = Math.Max(0, length - AgePayload.TagBytes);
+                if (!opened.TryOpenChunk(index, isLast, window.AsSpan(0, length), chunk.AsSpan(0, plainBytes))) throw Corrupt(index);
+                await plain.WriteAsync(chunk.AsMemory(0, plainBytes), token).ConfigureAwait(false);
+                if (isLast) return;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(window);
+            ArrayPool<byte>.Shared.Return(chunk, clearArray: true);
+        }
+    }
+
+    /// <summary>Reads header and nonce. What was read of the payload behind them is moved to the window's start.</summary>
+    private static async Task<(AgePayload Payload, int Buffered)> OpenHeaderAsync(Stream file, byte[] window,
+        IReadOnlyList<AgeIdentity> identities, CancellationToken token)
+    {
+        var count = 0;
+        var headerBytes = 0;
+        while (headerBytes == 0 && !AgeHeader.TryFindEnd(window.AsSpan(0, count), out headerBytes))
+        {
+            var read = await file.ReadAsync(window.AsMemory(count, AgeHeader.MaxBytes - count), token).ConfigureAwait(false);
+            if (read == 0) break;
+            count += read;
+        }
+        var fileKey = AgeHeader.Open(window.AsSpan(0, count), identities, out headerBytes);
+        var missing = headerBytes + AgePayload.NonceBytes - count;
+        if (missing > 0)
+            count += await file.ReadAtLeastAsync(window.AsMemory(count, missing), missing, throwOnEndOfStream: false, token).ConfigureAwait(false);
+        CheckNonce(count - headerBytes);
+        var payload = new AgePayload(fileKey, window.AsSpan(headerBytes, AgePayload.NonceBytes));
+        var rest = window.AsSpan((headerBytes + AgePayload.NonceBytes)..count);
+        rest.CopyTo(window);
+        return (payload, rest.Length);
+    }
+
+    private static void CheckNonce(int bytesBehindHeader)
+    {
+        if (bytesBehindHeader < AgePayload.NonceBytes) throw AgeHeaderText.Bad("the data ends before the payload's nonce");
+    }
+
+    private static long PlainLength(long payloadBytes)
+    {
+        try
+        {
+            return AgePayload.PlainLength(payloadBytes);
+        }
+        catch (VirgaException cut)
+        {
+            throw new VirgaException(FailureKind.Corrupt, cut.Message, cut.Advice, cut);
+        }
+    }
+
+    private static VirgaException Corrupt(long index) => new(FailureKind.Corrupt,
+        $"age payload: chunk {index} was changed, or the file was cut", "Get the file again from its source.");
+
+    /// <summary>
+    /// Reads chunk after chunk into the start of a buffer, and one byte more: only so it is known which one is the last.
+    /// </summary>
+    /// <param name="buffer">Longer than a chunk; holds <paramref name="buffered"/> bytes already.</param>
+    private sealed class ChunkWindow(Stream source, byte[] buffer, int chunkBytes, int buffered)
+    {
+        private int count = buffered;
+        private int used;
+
+        public async ValueTask<(int Length, bool IsLast)> NextAsync(CancellationToken token)
+        {
+            buffer.AsSpan(used..count).CopyTo(buffer);
+            count -= used;
+            var missing = chunkBytes + 1 - count;
+            if (missing > 0)
+                count += await source.ReadAtLeastAsync(buffer.AsMemory(count, missing), missing, throwOnEndOfStream: false, token).ConfigureAwait(false);
+            used = Math.Min(count, chunkBytes);
+            return (used, count <= chunkBytes);
+        }
+    }
+}
