@@ -6,6 +6,10 @@ namespace Virga.Core.Merkle;
 public static class LeafHasher
 {
     public const int LeafBytes = 16 * 1024;
+    internal const int PairBytes = 2 * Hash256.ByteCount;
+
+    internal static readonly uint[] LeafPadding = Sha256Constants.PaddingSchedule(LeafBytes);
+    internal static readonly uint[] PairPadding = Sha256Constants.PaddingSchedule(PairBytes);
 
     /// <summary>
     /// Hashes consecutive leaves. <paramref name="data"/> is cut every 16 KiB; a shorter last leaf is hashed as it is.
@@ -17,24 +21,15 @@ public static class LeafHasher
         if (data.IsEmpty) throw new ArgumentException("a leaf has at least one byte", nameof(data));
         if (hashes.Length < MerkleTree.LeafCount(data.Length) * Hash256.ByteCount)
             throw new ArgumentException("32 bytes a leaf are needed", nameof(hashes));
-        for (; !data.IsEmpty; hashes = hashes[Hash256.ByteCount..])
-        {
-            var leaf = data[..Math.Min(data.Length, LeafBytes)];
-            SHA256.HashData(leaf, hashes);
-            data = data[leaf.Length..];
-        }
+        var whole = data.Length - (data.Length % LeafBytes);
+        if (whole > 0) HashPlan.Leaves.Hash(data[..whole], LeafBytes, LeafPadding, hashes);
+        if (whole < data.Length) SHA256.HashData(data[whole..], hashes[(whole / LeafBytes * Hash256.ByteCount)..]);
     }
 
     /// <summary>
     /// One layer of the tree from the layer below: hashes consecutive pairs of hashes (64 bytes each).
     /// <paramref name="parents"/> may be the start of <paramref name="children"/>.
     /// </summary>
-    internal static void HashPairs(ReadOnlySpan<byte> children, Span<byte> parents)
-    {
-        for (; !children.IsEmpty; children = children[(2 * Hash256.ByteCount)..])
-        {
-            SHA256.HashData(children[..(2 * Hash256.ByteCount)], parents);
-            parents = parents[Hash256.ByteCount..];
-        }
-    }
+    internal static void HashPairs(ReadOnlySpan<byte> children, Span<byte> parents) =>
+        HashPlan.Pairs.Hash(children, PairBytes, PairPadding, parents);
 }
