@@ -43,14 +43,17 @@ public static class AccountAbilities
         CancellationToken cancellationToken = default)
     {
         if (onSkipped is not null && account.Find<IReportsSkipped>() is { } reporting)
-            return WalkFoldersAsync(path => reporting.ListAsync(path, onSkipped, cancellationToken), folder, cancellationToken);
+            return WalkAsync(path => reporting.ListAsync(path, onSkipped, cancellationToken), folder, cancellationToken);
         return account.Find<IRecursiveListing>() is { } recursive
             ? recursive.ListAllAsync(folder, cancellationToken)
-            : WalkFoldersAsync(path => account.ListAsync(path, cancellationToken), folder, cancellationToken);
+            : WalkAsync(path => account.ListAsync(path, cancellationToken), folder, cancellationToken);
     }
 
-    private static async IAsyncEnumerable<Entry> WalkFoldersAsync(
-        Func<EntryPath, IAsyncEnumerable<Entry>> list, EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>The same with a listing of one's own.</summary>
+    public static async IAsyncEnumerable<Entry> WalkAsync(
+        Func<EntryPath, IAsyncEnumerable<Entry>> list,
+        EntryPath folder,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var levels = new Stack<IAsyncEnumerator<Entry>>();
         try
