@@ -99,8 +99,12 @@ public static class AgeFile
             {
                 var (length, isLast) = await reader.NextAsync(token).ConfigureAwait(false);
                 var plainBytes = Math.Max(0, length - AgePayload.TagBytes);
-                if (!opened.TryOpenChunk(index, isLast, window.AsSpan(0, length), chunk.AsSpan(0, plainBytes))) throw Corrupt(index);
+                var isOpen = opened.TryOpenChunk(index, isLast, window.AsSpan(0, length), chunk.AsSpan(0, plainBytes));
+                if (!isOpen && !opened.TryOpenChunk(index, !isLast, window.AsSpan(0, length), chunk.AsSpan(0, plainBytes)))
+                    throw Corrupt(index);
+                // Authentic, though at the wrong place: released as every age reader does, which may not look ahead.
                 await plain.WriteAsync(chunk.AsMemory(0, plainBytes), token).ConfigureAwait(false);
+                if (!isOpen) throw WrongEnd(index, isLast);
                 if (isLast) return;
             }
         }
@@ -153,6 +157,10 @@ public static class AgeFile
 
     private static VirgaException Corrupt(long index) => new(FailureKind.Corrupt,
         $"age payload: chunk {index} was changed, or the file was cut", "Get the file again from its source.");
+
+    private static VirgaException WrongEnd(long index, bool isCut) => new(FailureKind.Corrupt,
+        isCut ? $"age payload: the file was cut behind chunk {index}" : $"age payload: bytes follow the last chunk, {index}",
+        "Get the file again from its source.");
 
     /// <summary>
     /// Reads chunk after chunk into the start of a buffer, and one byte more: only so it is known which one is the last.
