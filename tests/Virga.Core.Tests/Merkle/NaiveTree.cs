@@ -28,7 +28,8 @@ internal static class NaiveTree
     public static byte[] Node(byte[] blob, int level, long index)
     {
         if (level > 0) return SHA256.HashData([.. Node(blob, level - 1, 2 * index), .. Node(blob, level - 1, (2 * index) + 1)]);
-        return index * Leaf < blob.Length ? SHA256.HashData(blob.Skip((int)index * Leaf).Take(Leaf).ToArray()) : new byte[32];
+        var start = Math.Min(index * Leaf, blob.Length);
+        return start < blob.Length ? SHA256.HashData(blob.AsSpan((int)start, (int)Math.Min(Leaf, blob.Length - start))) : new byte[32];
     }
 
     private static byte[] PaddedRoot(List<byte[]> hashes, int count)
