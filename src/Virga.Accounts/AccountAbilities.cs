@@ -4,10 +4,11 @@ using Virga.Core;
 namespace Virga.Accounts;
 
 /// <summary>
-/// An account around another. It implements none of the optional abilities itself, so that it can't invent one; it hands
-/// out the inner account's, wrapped in the same way as its own methods, so that it hides none either.
+/// An account that answers itself which optional abilities it has: a decorator, or one whose abilities depend on its settings.
+/// A decorator implements none of the abilities, so that it can't invent one; it hands out the inner account's, wrapped in
+/// the same way as its own methods, so that it hides none either.
 /// </summary>
-public interface IAccountDecorator : IAccount
+public interface IAbilitySource : IAccount
 {
     TAbility? FindAbility<TAbility>() where TAbility : class;
 }
@@ -29,7 +30,7 @@ public static class AccountAbilities
 {
     /// <summary>An optional ability, also through decorators; null where the account hasn't got it. The only way to ask.</summary>
     public static TAbility? Find<TAbility>(this IAccount account) where TAbility : class =>
-        account is IAccountDecorator decorator ? decorator.FindAbility<TAbility>() : account as TAbility;
+        account is IAbilitySource source ? source.FindAbility<TAbility>() : account as TAbility;
 
     /// <summary>
     /// Everything below a folder, itself excluded, in no certain order. Holds one page per level in memory. A folder that

@@ -236,14 +236,16 @@ internal sealed partial class DiskAccount
 
         private void Settle()
         {
-            if (Stat(file, out var status) < 0 || status.LinkCount == 0 || SyncData(file) < 0) return;
-            // Where this fails, the trailer still says that the parts may not be on the device: nothing is lost but time.
+            // Another object may be completing it: a trailer must never get behind a file that is whole.
+            if (Lock(file, LockExclusive | LockNonBlock) < 0 || Stat(file, out var status) < 0) return;
+            if (status.LinkCount == 0 || status.Size == layout.Length || SyncData(file) < 0) return;
             try
             {
-                if (status.Size != layout.Length) account.WriteTrailer(file, path, layout, isSynced: true, "settle the upload");
+                account.WriteTrailer(file, path, layout, isSynced: true, "settle the upload");
             }
             catch (VirgaException)
             {
+                // The trailer still says that the parts may not be on the device: nothing is lost but time.
                 return;
             }
         }
