@@ -1,67 +1,105 @@
+using System.Buffers;
+using System.Text;
 using Virga.Core;
+using Virga.Core.Bencoding;
 
 namespace Virga.Content.Torrents;
-
-/// <summary>One file of a torrent.</summary>
-/// <param name="Path">Names from the torrent's top; a single-file torrent has one name.</param>
-/// <param name="Root">BEP 52 pieces root; null for v1-only torrents, empty files and symlinks.</param>
-/// <param name="SymlinkTarget">Names of the target, from the torrent's top (BEP 47).</param>
-public sealed record TorrentFile(
-    IReadOnlyList<string> Path, long Length, Hash256? Root, bool IsExecutable = false, bool IsPadding = false, bool IsHidden = false,
-    IReadOnlyList<string>? SymlinkTarget = null);
-
-/// <summary>
-/// A checked info dict (BEP 3, 47, 52): v1, v2 or hybrid. Shares use v2 only. Immutable; keeps the raw bytes that it was parsed from.
-/// </summary>
-public sealed class TorrentInfo
-{
-    public string Name => throw new NotImplementedException();
-
-    public int PieceBytes => throw new NotImplementedException();
-
-    public IReadOnlyList<TorrentFile> Files => throw new NotImplementedException();
-
-    /// <summary>SHA-256 of the raw bytes; null when it has no v2 part.</summary>
-    public Hash256? InfoHashV2 => throw new NotImplementedException();
-
-    /// <summary>SHA-1 of the raw bytes (20 bytes); null when it has no v1 part.</summary>
-    public byte[]? InfoHashV1 => throw new NotImplementedException();
-
-    public ReadOnlyMemory<byte> Raw => throw new NotImplementedException();
-
-    public static TorrentInfo Parse(ReadOnlyMemory<byte> info) => throw new NotImplementedException();
-
-    /// <summary>The info dict of a share (spec/v1/content.md): v2 only.</summary>
-    /// <param name="isSingleFile">The one file stands at the top under the torrent's own name.</param>
-    public static TorrentInfo Create(string name, int pieceBytes, IReadOnlyList<TorrentFile> files, bool isSingleFile) =>
-        throw new NotImplementedException();
-}
 
 /// <summary>A whole .torrent file: info, piece layers, trackers, web seeds.</summary>
 public sealed class Torrent
 {
-    public TorrentInfo Info => throw new NotImplementedException();
+    private Torrent(TorrentInfo info, PieceLayers layers)
+    {
+        Info = info;
+        Layers = layers;
+    }
 
-    public PieceLayers Layers => throw new NotImplementedException();
+    public TorrentInfo Info { get; }
 
-    public static Torrent Parse(ReadOnlyMemory<byte> file) => throw new NotImplementedException();
+    /// <summary>Those that are needed and there, each checked against its root. Some torrents come without.</summary>
+    public PieceLayers Layers { get; }
 
-    public static byte[] Write(TorrentInfo info, PieceLayers layers, IReadOnlyList<string> webSeeds) => throw new NotImplementedException();
-}
+    /// <summary>Tier by tier (BEP 12), each URL once; texts that are no UTF-8 are left out.</summary>
+    public IReadOnlyList<string> Trackers { get; private init; } = [];
 
-/// <summary>The piece layers of a share: for each blob longer than one piece, 32 bytes a piece.</summary>
-public sealed class PieceLayers
-{
-    public static readonly PieceLayers Empty = new();
+    /// <summary>BEP 19, each once.</summary>
+    public IReadOnlyList<string> WebSeeds { get; private init; } = [];
 
-    /// <summary>Checks each layer against its root and the info dict; a layer that is missing, foreign or wrong is Corrupt.</summary>
-    /// <param name="bencoded">A dictionary from root to layer.</param>
-    public static PieceLayers Parse(ReadOnlyMemory<byte> bencoded, TorrentInfo info) => throw new NotImplementedException();
+    /// <summary>Throws BadInput that says what is wrong.</summary>
+    public static Torrent Parse(ReadOnlyMemory<byte> file)
+    {
+        var limits = ContentLimits.ForeignInfo with { MaxBytes = ContentLimits.InfoBytesMax + ContentLimits.LayersBytesMax };
+        var reader = new BencodeReader(file.Span, limits);
+        reader.Read();
+        if (reader.Token != BencodeToken.DictionaryStart) throw TorrentInfo.Bad("the file is no dictionary");
+        ReadOnlyMemory<byte> info = default, layers = default;
+        RawValue announce = default, tiers = default, seeds = default;
+        while (reader.Read() && reader.Token != BencodeToken.End)
+        {
+            var key = reader.Bytes;
+            reader.Read();
+            var raw = reader.SkipValue();
+            var value = new RawValue(raw);
+            if (key.SequenceEqual("info"u8)) info = file.Slice(reader.Position - raw.Length, raw.Length);
+            else if (key.SequenceEqual("piece layers"u8)) layers = file.Slice(reader.Position - raw.Length, raw.Length);
+            else if (key.SequenceEqual("announce"u8)) announce = value;
+            else if (key.SequenceEqual("announce-list"u8)) tiers = value;
+            else if (key.SequenceEqual("url-list"u8)) seeds = value;
+        }
+        if (info.IsEmpty) throw TorrentInfo.Bad("'info' is missing");
+        var parsed = TorrentInfo.Parse(info);
+        var hasLayers = parsed.InfoHashV2 is not null && new RawValue(layers.Span).IsDictionary;
+        var trackers = Texts(tiers);
+        return new Torrent(parsed, hasLayers ? PieceLayers.ParseForeign(layers, parsed) : PieceLayers.Empty)
+        {
+            Trackers = trackers.Count > 0 ? trackers : Texts(announce),
+            WebSeeds = Texts(seeds),
+        };
+    }
 
-    public static PieceLayers Create(IEnumerable<KeyValuePair<Hash256, byte[]>> layers) => throw new NotImplementedException();
+    public static byte[] Write(TorrentInfo info, PieceLayers layers, IReadOnlyList<string> webSeeds)
+    {
+        var output = new ArrayBufferWriter<byte>(info.Raw.Length + 1024);
+        var writer = new BencodeWriter(output);
+        writer.StartDictionary().Key("info").Raw(info.Raw.Span);
+        if (info.InfoHashV2 is not null)
+        {
+            writer.Key("piece layers");
+            layers.Write(writer);
+        }
+        if (webSeeds.Count > 0)
+        {
+            writer.Key("url-list").StartList();
+            foreach (var seed in webSeeds) writer.Text(seed);
+            writer.End();
+        }
+        writer.End();
+        return output.WrittenSpan.ToArray();
+    }
 
-    /// <summary>Empty for a blob of at most one piece.</summary>
-    public ReadOnlyMemory<byte> this[Hash256 root] => throw new NotImplementedException();
+    /// <summary>All texts of a value: itself, or those in its lists.</summary>
+    private static List<string> Texts(RawValue value)
+    {
+        var texts = new List<string>();
+        if (!value.IsPresent) return texts;
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        var reader = new BencodeReader(value.Raw, ContentLimits.ForeignInfo);
+        var depth = 0;
+        while (reader.Read())
+        {
+            if (reader.Token == BencodeToken.ListStart) depth++;
+            else if (reader.Token == BencodeToken.End) depth--;
+            else if (reader.Token == BencodeToken.DictionaryStart) reader.SkipValue();
+            else if (reader.Token == BencodeToken.Bytes && depth <= 2 && TryText(reader.Bytes, out var text) && seen.Add(text)) texts.Add(text);
+        }
+        return texts;
+    }
 
-    public byte[] Encode() => throw new NotImplementedException();
+    private static bool TryText(ReadOnlySpan<byte> bytes, out string text)
+    {
+        text = "";
+        if (!System.Text.Unicode.Utf8.IsValid(bytes)) return false;
+        text = Encoding.UTF8.GetString(bytes).Trim();
+        return text.Length > 0;
+    }
 }

@@ -65,6 +65,10 @@ public sealed class AgeIdentity
     /// <summary>The secret text form. Only for storing it encrypted, or handing it to a tool that its owner named.</summary>
     public string ExportSecret() => Bech32.Encode(Prefix, secret, Bech32.Bech32Constant).ToUpperInvariant();
 
+    /// <summary>The 32 secret bytes, for formats that hold them (a sealed manifest).</summary>
+    /// <param name="destination">At least 32 bytes.</param>
+    public void CopySecret(Span<byte> destination) => secret.CopyTo(destination);
+
     public override string ToString() => $"identity of {Recipient}";
 }
 
