@@ -15,12 +15,12 @@ TEXT
     exit 127
 }
 
-# is_built STAMP FOLDER...: nothing that a build reads is newer than the stamp (also when a file was removed: its folder is newer).
+# is_built STAMP FOLDER...: nothing that a build reads is newer than the stamp (a removed file makes its folder newer).
 is_built() {
     local stamp=$1; shift
     [[ -e $stamp ]] || return 1
-    [[ -z $(find "$@" "$ROOT"/Directory.* "$ROOT"/*.slnx "$ROOT"/global.json "$ROOT"/NuGet.config "$ROOT"/.editorconfig \
-        "$ROOT"/eng -newer "$stamp" -print -quit 2>/dev/null) ]]
+    [[ -z $(find "$@" "$ROOT"/{Directory.*,*.slnx,global.json,NuGet.config,.editorconfig,eng} \
+        -newer "$stamp" -print -quit 2>/dev/null) ]]
 }
 
 # lock NAME: waits until no other launcher builds here. Held until unlock or the end of this process.
@@ -36,10 +36,12 @@ lock() {
 }
 
 unlock() {
-    if command -v flock >/dev/null 2>&1; then exec 9>&-; else rmdir "$ROOT/artifacts/.lock.d" 2>/dev/null || true; trap - EXIT; fi
+    exec 9>&-
+    rmdir "$ROOT/artifacts/.lock.d" 2>/dev/null || true
+    trap - EXIT
 }
 
-# build_release STAMP TARGET FOLDER...: builds TARGET (a project or the solution) unless it is built; quiet unless it fails.
+# build_release STAMP TARGET FOLDER...: builds TARGET (project or solution) unless it is built; quiet unless it fails.
 build_release() {
     local stamp=$1 target=$2 log; shift 2
     if is_built "$stamp" "$@"; then return 0; fi

@@ -1,7 +1,7 @@
 # Sourced by ./test and ./bench: installs the Debian packages that their servers and tools come from.
 
-# install_packages FILE: those of the list (one a line, # comments) that are not there yet. None of the services that they
-# bring is started: tests start their own, on free ports of 127.0.0.1.
+# install_packages FILE: those of the list (one a line, # comments) that are not there yet. None of the services that
+# they bring is started: tests start their own, on free ports of 127.0.0.1.
 install_packages() {
     local list=$1 package missing=() as_root=()
     [[ -f $list ]] || return 0
@@ -35,7 +35,8 @@ fi
 apt-get -q update
 apt-get -q -y --no-install-recommends install "$@"
 if [ -d /run/systemd/system ]; then
-    dpkg -L "$@" | sed -n 's|^.*/systemd/system/\([^/@]*\.service\)$|\1|p' | sort -u | xargs -r systemctl disable || true
+    dpkg -L "$@" | sed -n 's|^.*/systemd/system/\([^/@]*\.service\)$|\1|p' | sort -u |
+        xargs -r systemctl disable || true
 fi
 SCRIPT
     then

@@ -25,7 +25,7 @@ internal static class House
     public static void AssertNone(IEnumerable<string> findings, string rule)
     {
         var found = findings.ToList();
-        if (found.Count > 0) throw new XunitException(rule + Environment.NewLine + string.Join(Environment.NewLine, found.Take(60)));
+        if (found.Count > 0) throw new XunitException(string.Join(Environment.NewLine, found.Take(60).Prepend(rule)));
     }
 
     private static string FindRoot([CallerFilePath] string here = "") =>

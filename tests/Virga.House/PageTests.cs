@@ -31,20 +31,22 @@ public sealed partial class PageTests
                 if (isPage && reached.Add(target)) next.Push(target);
             }
         House.AssertNone(
-            House.Pages.Where(p => p.StartsWith("docs/", StringComparison.Ordinal)).Except(reached), "no page links to:");
+            House.Pages.Where(p => p.StartsWith("docs/", StringComparison.Ordinal)).Except(reached),
+            "no page links to:");
     }
 
     [Fact]
     public void The_readme_fits_on_one_screen() =>
-        Assert.True(House.Lines("README.md").Length <= 60, $"README.md has {House.Lines("README.md").Length} lines, more than 60");
+        Assert.InRange(House.Lines("README.md").Length, 5, 60);
 
     private static IEnumerable<string> BrokenLinks(string page)
     {
         foreach (var (target, anchor) in LinksOf(page))
         {
-            if (target.Length > 0 && !House.Files.Contains(target) && !Directory.Exists(Path.Combine(House.Root, target)))
+            var isPage = target.EndsWith(".md", StringComparison.Ordinal);
+            if (!House.Files.Contains(target) && !Directory.Exists(Path.Combine(House.Root, target)))
                 yield return $"{page}: {target}";
-            else if (anchor.Length > 0 && target.EndsWith(".md", StringComparison.Ordinal) && !AnchorsOf(target).Contains(anchor))
+            else if (anchor.Length > 0 && isPage && !AnchorsOf(target).Contains(anchor))
                 yield return $"{page}: {target}#{anchor}";
         }
     }
@@ -56,10 +58,10 @@ public sealed partial class PageTests
         foreach (Match match in Link().Matches(text))
         {
             var link = match.Groups["to"].Value;
-            if (link.Contains("://", StringComparison.Ordinal) || link.StartsWith("mailto:", StringComparison.Ordinal)) continue;
+            if (link.Contains(':')) continue;
             var parts = link.Split('#', 2);
-            var target = parts[0].Length == 0 ? page : Path.GetRelativePath(
-                House.Root, Path.GetFullPath(Path.Combine(House.Root, Path.GetDirectoryName(page)!, parts[0]))).Replace('\\', '/');
+            var full = Path.GetFullPath(Path.Combine(House.Root, Path.GetDirectoryName(page)!, parts[0]));
+            var target = parts[0].Length == 0 ? page : Path.GetRelativePath(House.Root, full).Replace('\\', '/');
             yield return (target, parts.Length > 1 ? parts[1] : "");
         }
     }

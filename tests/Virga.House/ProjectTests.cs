@@ -9,7 +9,8 @@ public sealed partial class ProjectTests
     [Fact]
     public void Every_project_is_in_the_solution()
     {
-        var listed = XDocument.Parse(House.Read("Virga.slnx")).Descendants("Project").Select(p => p.Attribute("Path")!.Value);
+        var listed = XDocument.Parse(House.Read("Virga.slnx")).Descendants("Project")
+            .Select(p => p.Attribute("Path")!.Value);
         Assert.Equal(House.Projects.Order(StringComparer.Ordinal), listed.Order(StringComparer.Ordinal));
     }
 
@@ -18,7 +19,7 @@ public sealed partial class ProjectTests
     {
         var names = Edges.SelectMany(e => new[] { e.From, e.To }).ToHashSet(StringComparer.Ordinal);
         House.AssertNone(SourceProjects.Select(NameOf).Where(n => !names.Contains(n)), "not in eng/Layers.props:");
-        House.AssertNone(names.Except(SourceProjects.Select(NameOf), StringComparer.Ordinal), "in eng/Layers.props, but not in src:");
+        House.AssertNone(names.Except(SourceProjects.Select(NameOf)), "in eng/Layers.props, but not in src:");
     }
 
     [Fact]
