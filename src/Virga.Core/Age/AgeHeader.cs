@@ -87,9 +87,11 @@ public static class AgeHeader
         Span<byte> publicKey = stackalloc byte[X25519.KeyBytes];
         Span<byte> key = stackalloc byte[AgeFileKey.ByteCount];
         random(secret);
-        X25519.PublicKey(secret, share);
+        using var ephemeral = new X25519Key(secret);
+        CryptographicOperations.ZeroMemory(secret);
+        ephemeral.CopyPublicKeyTo(share);
         recipient.PublicKey.CopyTo(publicKey);
-        if (!X25519.TryAgree(secret, publicKey, shared))
+        if (!ephemeral.TryAgree(publicKey, shared))
         {
             throw new VirgaException(FailureKind.BadInput, $"{recipient} is no safe key: anybody could open what is sealed to it",
                 "Ask the recipient for a key that 'age-keygen' or 'virga' made.");
@@ -97,7 +99,6 @@ public static class AgeHeader
         using var aead = WrapKey(shared, share, publicKey);
         fileKey.CopyTo(key);
         aead.Seal(stackalloc byte[ChaChaKey.NonceBytes], key, body);
-        CryptographicOperations.ZeroMemory(secret);
         CryptographicOperations.ZeroMemory(shared);
         CryptographicOperations.ZeroMemory(key);
     }
@@ -110,7 +111,7 @@ public static class AgeHeader
         Span<byte> key = stackalloc byte[AgeFileKey.ByteCount];
         stanza.Share.CopyTo(share);
         identity.Recipient.PublicKey.CopyTo(publicKey);
-        if (!X25519.TryAgree(identity.Secret, share, shared)) throw AgeHeaderText.Bad("an X25519 stanza's share is of low order");
+        if (!identity.Key.TryAgree(share, shared)) throw AgeHeaderText.Bad("an X25519 stanza's share is of low order");
         using var aead = WrapKey(shared, share, publicKey);
         var isOurs = aead.TryOpen(stackalloc byte[ChaChaKey.NonceBytes], stanza.Body, key);
         fileKey = isOurs ? new AgeFileKey(key) : default;

@@ -30,14 +30,13 @@ public readonly record struct AgeRecipient(Hash256 PublicKey)
 public sealed class AgeIdentity
 {
     private const string Prefix = "age-secret-key-";
-    private readonly byte[] secret;
 
-    /// <param name="secret">32 bytes.</param>
+    /// <param name="secret">32 bytes; copied. The caller wipes them.</param>
     public AgeIdentity(ReadOnlySpan<byte> secret)
     {
+        Key = new X25519Key(secret);
         Span<byte> publicKey = stackalloc byte[X25519.KeyBytes];
-        X25519.PublicKey(secret, publicKey);
-        this.secret = secret.ToArray();
+        Key.CopyPublicKeyTo(publicKey);
         Recipient = new AgeRecipient(new Hash256(publicKey));
     }
 
@@ -52,7 +51,7 @@ public sealed class AgeIdentity
 
     public AgeRecipient Recipient { get; }
 
-    internal ReadOnlySpan<byte> Secret => secret;
+    internal X25519Key Key { get; }
 
     public static bool TryParse(string? text, [NotNullWhen(true)] out AgeIdentity? identity)
     {
@@ -63,7 +62,14 @@ public sealed class AgeIdentity
     }
 
     /// <summary>The secret text form. Only for storing it encrypted, or handing it to a tool that its owner named.</summary>
-    public string ExportSecret() => Bech32.Encode(Prefix, secret, Bech32.Bech32Constant).ToUpperInvariant();
+    public string ExportSecret()
+    {
+        Span<byte> bytes = stackalloc byte[X25519.KeyBytes];
+        Key.CopySecretTo(bytes);
+        var text = Bech32.Encode(Prefix, bytes, Bech32.Bech32Constant).ToUpperInvariant();
+        CryptographicOperations.ZeroMemory(bytes);
+        return text;
+    }
 
     /// <summary>The 32 secret bytes, for formats that hold them (a sealed manifest).</summary>
     /// <param name="destination">At least 32 bytes.</param>

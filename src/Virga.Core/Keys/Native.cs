@@ -33,6 +33,9 @@ internal static unsafe partial class Native
     public static partial int EVP_PKEY_get_raw_public_key(KeyHandle key, byte* publicKey, ref nuint publicKeyBytes);
 
     [LibraryImport(Library)]
+    public static partial int EVP_PKEY_get_raw_private_key(KeyHandle key, byte* privateKey, ref nuint privateKeyBytes);
+
+    [LibraryImport(Library)]
     public static partial void EVP_PKEY_free(nint key);
 
     [LibraryImport(Library)]

@@ -5,8 +5,11 @@ using Virga.Core.Age;
 namespace Virga.Core.Tests.Age;
 
 /// <summary>One file of the CCTV age vectors: a text header, an empty line, an age file.</summary>
-internal sealed record AgeVector(string Name, ILookup<string, string> Header, byte[] File)
+internal sealed record AgeVector(string Name, ILookup<string, string> Header, byte[] Stored)
 {
+    /// <summary>The age file; inflated at each call where it is stored compressed.</summary>
+    public byte[] ReadFile() => Header.Contains("compressed") ? Inflate(Stored) : Stored;
+
     public string Expect => Header["expect"].Single();
 
     /// <summary>SHA-256, in hex, of all plaintext that may be released.</summary>
@@ -36,12 +39,11 @@ internal sealed record AgeVector(string Name, ILookup<string, string> Header, by
 
     public static AgeVector Read(string path)
     {
-        var data = System.IO.File.ReadAllBytes(path);
+        var data = File.ReadAllBytes(path);
         var end = data.AsSpan().IndexOf("\n\n"u8);
         var header = Encoding.UTF8.GetString(data.AsSpan(0, end)).Split('\n').Select(line => line.Split(": ", 2))
             .ToLookup(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
-        var file = data[(end + 2)..];
-        return new AgeVector(Path.GetFileName(path), header, header.Contains("compressed") ? Inflate(file) : file);
+        return new AgeVector(Path.GetFileName(path), header, data[(end + 2)..]);
     }
 
     private static bool IsHybrid(string identity) => identity.StartsWith("AGE-SECRET-KEY-PQ-", StringComparison.Ordinal);

@@ -71,7 +71,7 @@ public class AgeVectorTests
         {
             var plain = new MemoryStream();
             var refused = await Record.ExceptionAsync(() =>
-                AgeFile.OpenAsync(new ShortReads(vector.File, readBytesMax), plain, vector.Identities, default));
+                AgeFile.OpenAsync(new ShortReads(vector.ReadFile(), readBytesMax), plain, vector.Identities, default));
             Assert.Equal(vector.Expect, Layer(refused));
             if (vector.PayloadSha256 is { } sha256) Assert.Equal(sha256, Convert.ToHexStringLower(SHA256.HashData(plain.ToArray())));
             else Assert.Equal(0, plain.Length);
@@ -84,7 +84,7 @@ public class AgeVectorTests
     {
         var vector = Load(name);
         byte[] plain = [];
-        var refused = Record.Exception(() => plain = AgeFile.Open(vector.File, vector.Identities));
+        var refused = Record.Exception(() => plain = AgeFile.Open(vector.ReadFile(), vector.Identities));
         Assert.Equal(vector.Expect, Layer(refused));
         if (refused is null) Assert.Equal(vector.PayloadSha256, Convert.ToHexStringLower(SHA256.HashData(plain)));
     }
@@ -96,7 +96,7 @@ public class AgeVectorTests
         var vector = Load(name);
         Refusals.Catch(() =>
         {
-            AgeFile.Open(vector.File, vector.Identities);
+            AgeFile.Open(vector.ReadFile(), vector.Identities);
             Assert.Fail("opened without what it needs");
         }, FailureKind.BadInput, FailureKind.Denied, FailureKind.Unsupported);
     }
@@ -107,7 +107,7 @@ public class AgeVectorTests
     public void A_scrypt_stanza_that_is_not_alone_is_refused_though_we_have_no_scrypt(string name)
     {
         var vector = Load(name);
-        Refusals.BadInput(() => AgeFile.Open(vector.File, vector.Identities));
+        Refusals.BadInput(() => AgeFile.Open(vector.ReadFile(), vector.Identities));
     }
 
     private static AgeVector Load(string name) => AgeVector.Read(Path.Combine(VectorFiles.Folder("cctv-age"), name));
