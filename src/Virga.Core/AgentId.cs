@@ -9,7 +9,9 @@ public readonly record struct AgentId(Hash256 Hash)
 {
     private const string Prefix = "virga";
 
-    /// <summary>Throws BadInput that says whether the text is no agent id at all, or one that is mistyped or truncated.</summary>
+    /// <summary>
+    /// Throws BadInput that says whether the text is no agent id at all, or one that is mistyped or truncated.
+    /// </summary>
     public static AgentId Parse(string text)
     {
         if (TryParse(text, out var id)) return id;

@@ -17,12 +17,14 @@ internal static class Bech32
     {
         var valueCount = (bytes.Length * 8 + 4) / 5;
         Span<byte> values = stackalloc byte[MaxChars];
-        if (prefix.Length + 1 + valueCount + ChecksumChars > MaxChars) throw new ArgumentException("too long", nameof(bytes));
+        if (prefix.Length + 1 + valueCount + ChecksumChars > MaxChars)
+            throw new ArgumentException("too long", nameof(bytes));
         ToFiveBits(bytes, values);
         var checksum = Checksum(prefix, values[..valueCount], default) ^ constant;
         Span<char> text = stackalloc char[valueCount + ChecksumChars];
         for (var i = 0; i < valueCount; i++) text[i] = Charset[values[i]];
-        for (var i = 0; i < ChecksumChars; i++) text[valueCount + i] = Charset[(int)(checksum >> (5 * (ChecksumChars - 1 - i))) & 31];
+        for (var i = 0; i < ChecksumChars; i++)
+            text[valueCount + i] = Charset[(int)(checksum >> (5 * (ChecksumChars - 1 - i))) & 31];
         return string.Concat(prefix, "1", text);
     }
 
@@ -40,7 +42,8 @@ internal static class Bech32
 
     /// <summary>Checks characters, case and checksum.</summary>
     /// <param name="values">Room for 90; filled with the values of 5 bits, without the checksum.</param>
-    public static bool TryRead(ReadOnlySpan<char> text, uint constant, Span<byte> values, out int prefixLength, out int valueCount)
+    public static bool TryRead(ReadOnlySpan<char> text, uint constant, Span<byte> values,
+        out int prefixLength, out int valueCount)
     {
         prefixLength = text.LastIndexOf('1');
         valueCount = text.Length - prefixLength - 1 - ChecksumChars;
@@ -60,7 +63,9 @@ internal static class Bech32
 
     private static char Lower(char c) => c is >= 'A' and <= 'Z' ? (char)(c | 0x20) : c;
 
-    /// <summary>The remainder over prefix, values and checksum; six zeros stand for a checksum that is still wanted.</summary>
+    /// <summary>
+    /// The remainder over prefix, values and checksum; six zeros stand for a checksum that is still wanted.
+    /// </summary>
     private static uint Checksum(ReadOnlySpan<char> prefix, ReadOnlySpan<byte> values, ReadOnlySpan<byte> checksum)
     {
         var state = 1u;

@@ -36,7 +36,8 @@ public class AgentIdTests
     [InlineData("\u00201xj0phk", "prefix character out of range")]
     [InlineData("\u007f1g6xzxy", "prefix character out of range")]
     [InlineData("\u00801vctc34", "prefix character out of range")]
-    [InlineData("an84characterslonghumanreadablepartthatcontainsthetheexcludedcharactersbioandnumber11d6pts4", "too long")]
+    [InlineData("an84characterslonghumanreadablepartthatcontainsthetheexcludedcharactersbioandnumber11d6pts4",
+        "too long")]
     [InlineData("qyrz8wqd2c9m", "no separator")]
     [InlineData("1qyrz8wqd2c9m", "empty prefix")]
     [InlineData("y1b0jsk6g", "invalid data character")]
@@ -87,7 +88,8 @@ public class AgentIdTests
             Assert.False(AgentId.TryParse(text[..at], out _));
             foreach (var c in "qpzry9x8gf2tvdw0s3jn54khce6mua7l1bio ")
             {
-                if (c != text[at]) Assert.False(AgentId.TryParse(string.Concat(text.AsSpan(0, at), [c], text.AsSpan(at + 1)), out _));
+                if (c != text[at])
+                    Assert.False(AgentId.TryParse(string.Concat(text.AsSpan(0, at), [c], text.AsSpan(at + 1)), out _));
             }
         }
     }
@@ -126,5 +128,6 @@ public class AgentIdTests
         Assert.False(AgentId.TryParse(Bech32.Encode("virga", bytes.AsSpan(0, 31), Bech32.Bech32mConstant), out _));
     }
 
-    private static bool IsValid(string text, uint constant) => Bech32.TryRead(text, constant, new byte[90], out _, out _);
+    private static bool IsValid(string text, uint constant) =>
+        Bech32.TryRead(text, constant, new byte[90], out _, out _);
 }

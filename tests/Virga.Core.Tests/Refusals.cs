@@ -5,7 +5,9 @@ namespace Virga.Core.Tests;
 /// <summary>Shared checks of how outside input is refused.</summary>
 internal static class Refusals
 {
-    /// <summary>Runs <paramref name="parse"/>, which must succeed or throw VirgaException of one of the kinds.</summary>
+    /// <summary>
+    /// Runs <paramref name="parse"/>, which must succeed or throw VirgaException of one of the kinds.
+    /// </summary>
     public static VirgaException? Catch(Action parse, params ReadOnlySpan<FailureKind> kinds)
     {
         try

@@ -26,7 +26,8 @@ internal static class VectorFiles
         return all;
     }
 
-    public static byte[] Hex(this JsonElement element, string name) => Convert.FromHexString(element.GetProperty(name).GetString()!);
+    public static byte[] Hex(this JsonElement element, string name) =>
+        Convert.FromHexString(element.GetProperty(name).GetString()!);
 
     public static string Text(this JsonElement element, string name) => element.GetProperty(name).ToString();
 }

@@ -70,7 +70,8 @@ public class WycheproofTests
         var okm = new byte[test.GetProperty("size").GetInt32()];
         if (okm.Length > 255 * 32)
         {
-            Assert.ThrowsAny<ArgumentException>(() => HKDF.DeriveKey(HashAlgorithmName.SHA256, test.Hex("ikm"), okm, test.Hex("salt"), test.Hex("info")));
+            Assert.ThrowsAny<ArgumentException>(() => HKDF.DeriveKey(HashAlgorithmName.SHA256, test.Hex("ikm"), okm,
+                test.Hex("salt"), test.Hex("info")));
             return false;
         }
         HKDF.DeriveKey(HashAlgorithmName.SHA256, test.Hex("ikm"), okm, test.Hex("salt"), test.Hex("info"));
@@ -86,13 +87,16 @@ public class WycheproofTests
 
     private static void Run(string file, Func<JsonElement, JsonElement, bool> isAccepted)
     {
-        foreach (var (group, test) in VectorFiles.Wycheproof(file)) Assert.True(isAccepted(group, test) == IsValid(test), Describe(test));
+        foreach (var (group, test) in VectorFiles.Wycheproof(file))
+            Assert.True(isAccepted(group, test) == IsValid(test), Describe(test));
     }
 
     private static int CountWithoutData() => VectorFiles.Wycheproof("chacha20_poly1305_test.json")
         .Count(t => t.Test.Text("aad").Length == 0 && t.Group.GetProperty("ivSize").GetInt32() == 96);
 
-    private static bool IsValid(JsonElement test) => string.Equals(test.Text("result"), "valid", StringComparison.Ordinal);
+    private static bool IsValid(JsonElement test) =>
+        string.Equals(test.Text("result"), "valid", StringComparison.Ordinal);
 
-    private static string Describe(JsonElement test) => $"test {test.Text("tcId")}: {test.Text("comment")} {test.Text("flags")}";
+    private static string Describe(JsonElement test) =>
+        $"test {test.Text("tcId")}: {test.Text("comment")} {test.Text("flags")}";
 }

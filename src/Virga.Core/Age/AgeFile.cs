@@ -1,17 +1,19 @@
 using System.Buffers;
+using System.Diagnostics;
 
 namespace Virga.Core.Age;
 
 /// <summary>
 /// Whole age v1 files: header and payload. Streams are read and written a chunk at a time. What is opened is released
-/// only chunk by chunk as each is found authentic; a file that was cut shows only at its end, so whoever must not act on
-/// half a file waits for the call to return.
-/// Open throws as <see cref="AgeHeader.Open"/> does, and Corrupt when the payload was changed or cut.
+/// only chunk by chunk as each is found authentic; a file that was cut shows only at its end, so whoever must not act
+/// on half a file waits for the call to return. Open throws as <see cref="AgeHeader.Open"/> does, and Corrupt when
+/// the payload was changed or cut.
 /// </summary>
 public static class AgeFile
 {
     /// <summary>Bytes of the file for one plaintext, as <see cref="Seal"/> makes it.</summary>
-    public static long SealedLength(int headerBytes, long plainLength) => headerBytes + AgePayload.SealedLength(plainLength);
+    public static long SealedLength(int headerBytes, long plainLength) =>
+        headerBytes + AgePayload.SealedLength(plainLength);
 
     public static byte[] Seal(ReadOnlySpan<byte> plain, IReadOnlyList<AgeRecipient> recipients, RandomBytes random)
     {
@@ -56,8 +58,8 @@ public static class AgeFile
     }
 
     /// <summary>Reads <paramref name="plain"/> to its end and writes the file. Neither stream is closed.</summary>
-    public static async Task SealAsync(Stream plain, Stream output, IReadOnlyList<AgeRecipient> recipients, RandomBytes random,
-        CancellationToken token)
+    public static async Task SealAsync(Stream plain, Stream output, IReadOnlyList<AgeRecipient> recipients,
+        RandomBytes random, CancellationToken token)
     {
         var fileKey = AgeFileKey.Generate(random);
         await output.WriteAsync(AgeHeader.Create(fileKey, recipients, random), token).ConfigureAwait(false);
@@ -73,8 +75,9 @@ public static class AgeFile
             for (long index = 0; ; index++)
             {
                 var (length, isLast) = await reader.NextAsync(token).ConfigureAwait(false);
-                payload.SealChunk(index, isLast, window.AsSpan(0, length), chunk.AsSpan(0, length + AgePayload.TagBytes));
-                await output.WriteAsync(chunk.AsMemory(0, length + AgePayload.TagBytes), token).ConfigureAwait(false);
+                var sealedChunk = chunk.AsMemory(0, length + AgePayload.TagBytes);
+                payload.SealChunk(index, isLast, window.AsSpan(0, length), sealedChunk.Span);
+                await output.WriteAsync(sealedChunk, token).ConfigureAwait(false);
                 if (isLast) return;
             }
         }
@@ -85,10 +88,15 @@ public static class AgeFile
         }
     }
 
-    /// <summary>Reads a whole file and writes its plaintext, authentic chunk by authentic chunk. Neither stream is closed.</summary>
-    public static async Task OpenAsync(Stream file, Stream plain, IReadOnlyList<AgeIdentity> identities, CancellationToken token)
+    /// <summary>
+    /// Reads a whole file and writes its plaintext, authentic chunk by authentic chunk. Neither stream is closed.
+    /// </summary>
+    public static async Task OpenAsync(Stream file, Stream plain, IReadOnlyList<AgeIdentity> identities,
+        CancellationToken token)
     {
-        var window = ArrayPool<byte>.Shared.Rent(Math.Max(AgeHeader.MaxBytes, AgePayload.SealedChunkBytes + 1) + AgePayload.NonceBytes);
+        const int windowBytes = AgePayload.SealedChunkBytes + 1 + AgePayload.NonceBytes;
+        Debug.Assert(windowBytes >= AgeHeader.MaxBytes + AgePayload.NonceBytes);
+        var window = ArrayPool<byte>.Shared.Rent(windowBytes);
         var chunk = ArrayPool<byte>.Shared.Rent(AgePayload.ChunkBytes);
         try
         {
@@ -98,12 +106,12 @@ public static class AgeFile
             for (long index = 0; ; index++)
             {
                 var (length, isLast) = await reader.NextAsync(token).ConfigureAwait(false);
-                var plainBytes = Math.Max(0, length - AgePayload.TagBytes);
-                var isOpen = opened.TryOpenChunk(index, isLast, window.AsSpan(0, length), chunk.AsSpan(0, plainBytes));
-                if (!isOpen && !opened.TryOpenChunk(index, !isLast, window.AsSpan(0, length), chunk.AsSpan(0, plainBytes)))
+                var plainChunk = chunk.AsMemory(0, Math.Max(0, length - AgePayload.TagBytes));
+                var isOpen = opened.TryOpenChunk(index, isLast, window.AsSpan(0, length), plainChunk.Span);
+                if (!isOpen && !opened.TryOpenChunk(index, !isLast, window.AsSpan(0, length), plainChunk.Span))
                     throw Corrupt(index);
                 // Authentic, though at the wrong place: released as every age reader does, which may not look ahead.
-                await plain.WriteAsync(chunk.AsMemory(0, plainBytes), token).ConfigureAwait(false);
+                await plain.WriteAsync(plainChunk, token).ConfigureAwait(false);
                 if (!isOpen) throw WrongEnd(index, isLast);
                 if (isLast) return;
             }
@@ -115,7 +123,9 @@ public static class AgeFile
         }
     }
 
-    /// <summary>Reads header and nonce. What was read of the payload behind them is moved to the window's start.</summary>
+    /// <summary>
+    /// Reads header and nonce. What was read of the payload behind them is moved to the window's start.
+    /// </summary>
     private static async Task<(AgePayload Payload, int Buffered)> OpenHeaderAsync(Stream file, byte[] window,
         IReadOnlyList<AgeIdentity> identities, CancellationToken token)
     {
@@ -123,14 +133,18 @@ public static class AgeFile
         var headerBytes = 0;
         while (headerBytes == 0 && !AgeHeader.TryFindEnd(window.AsSpan(0, count), out headerBytes))
         {
-            var read = await file.ReadAsync(window.AsMemory(count, AgeHeader.MaxBytes - count), token).ConfigureAwait(false);
+            var free = window.AsMemory(count, AgeHeader.MaxBytes - count);
+            var read = await file.ReadAsync(free, token).ConfigureAwait(false);
             if (read == 0) break;
             count += read;
         }
         var fileKey = AgeHeader.Open(window.AsSpan(0, count), identities, out headerBytes);
         var missing = headerBytes + AgePayload.NonceBytes - count;
         if (missing > 0)
-            count += await file.ReadAtLeastAsync(window.AsMemory(count, missing), missing, throwOnEndOfStream: false, token).ConfigureAwait(false);
+        {
+            var free = window.AsMemory(count, missing);
+            count += await file.ReadAtLeastAsync(free, missing, throwOnEndOfStream: false, token).ConfigureAwait(false);
+        }
         CheckNonce(count - headerBytes);
         var payload = new AgePayload(fileKey, window.AsSpan(headerBytes, AgePayload.NonceBytes));
         var rest = window.AsSpan((headerBytes + AgePayload.NonceBytes)..count);
@@ -140,7 +154,8 @@ public static class AgeFile
 
     private static void CheckNonce(int bytesBehindHeader)
     {
-        if (bytesBehindHeader < AgePayload.NonceBytes) throw AgeHeaderText.Bad("the data ends before the payload's nonce");
+        if (bytesBehindHeader < AgePayload.NonceBytes)
+            throw AgeHeaderText.Bad("the data ends before the payload's nonce");
     }
 
     private static long PlainLength(long payloadBytes)
@@ -159,11 +174,14 @@ public static class AgeFile
         $"age payload: chunk {index} was changed, or the file was cut", "Get the file again from its source.");
 
     private static VirgaException WrongEnd(long index, bool isCut) => new(FailureKind.Corrupt,
-        isCut ? $"age payload: the file was cut behind chunk {index}" : $"age payload: bytes follow the last chunk, {index}",
+        isCut
+            ? $"age payload: the file was cut behind chunk {index}"
+            : $"age payload: bytes follow the last chunk, {index}",
         "Get the file again from its source.");
 
     /// <summary>
-    /// Reads chunk after chunk into the start of a buffer, and one byte more: only so it is known which one is the last.
+    /// Reads chunk after chunk into the start of a buffer, and one byte more: only so it is known which one is the
+    /// last.
     /// </summary>
     /// <param name="buffer">Longer than a chunk; holds <paramref name="buffered"/> bytes already.</param>
     private sealed class ChunkWindow(Stream source, byte[] buffer, int chunkBytes, int buffered)
@@ -177,7 +195,11 @@ public static class AgeFile
             count -= used;
             var missing = chunkBytes + 1 - count;
             if (missing > 0)
-                count += await source.ReadAtLeastAsync(buffer.AsMemory(count, missing), missing, throwOnEndOfStream: false, token).ConfigureAwait(false);
+            {
+                var free = buffer.AsMemory(count, missing);
+                count += await source.ReadAtLeastAsync(free, missing, throwOnEndOfStream: false, token)
+                    .ConfigureAwait(false);
+            }
             used = Math.Min(count, chunkBytes);
             return (used, count <= chunkBytes);
         }

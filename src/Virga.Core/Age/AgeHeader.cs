@@ -5,7 +5,9 @@ using Virga.Core.Keys;
 
 namespace Virga.Core.Age;
 
-/// <summary>The header of an age v1 file: everything up to and with the line that starts with <c>---</c> (C2SP age).</summary>
+/// <summary>
+/// The header of an age v1 file: everything up to and with the line that starts with <c>---</c> (C2SP age).
+/// </summary>
 public static class AgeHeader
 {
     /// <summary>No header we accept is longer; bounds what a hostile file can make us read.</summary>
@@ -14,7 +16,9 @@ public static class AgeHeader
     internal const int MacBytes = 32;
     internal const int WrappedKeyBytes = AgeFileKey.ByteCount + 16;
 
-    /// <summary>Wraps the file key to every recipient, in order. BadInput when a recipient's key is of low order.</summary>
+    /// <summary>
+    /// Wraps the file key to every recipient, in order. BadInput when a recipient's key is of low order.
+    /// </summary>
     /// <param name="recipients">At least one, and no more than fit into <see cref="MaxBytes"/>: some 600.</param>
     public static byte[] Create(AgeFileKey fileKey, IReadOnlyList<AgeRecipient> recipients, RandomBytes random)
     {
@@ -25,14 +29,16 @@ public static class AgeHeader
         foreach (var recipient in recipients)
         {
             Wrap(fileKey, recipient, random, share, body);
-            text.Append("-> X25519 ").Append(Base64Raw.Encode(share)).Append('\n').Append(Base64Raw.Encode(body)).Append('\n');
+            text.Append("-> X25519 ").Append(Base64Raw.Encode(share)).Append('\n');
+            text.Append(Base64Raw.Encode(body)).Append('\n');
         }
         text.Append("---");
         Span<byte> mac = stackalloc byte[MacBytes];
         Mac(fileKey, Encoding.ASCII.GetBytes(text.ToString()), mac);
         text.Append(' ').Append(Base64Raw.Encode(mac)).Append('\n');
         if (text.Length > MaxBytes)
-            throw new ArgumentException($"{recipients.Count} recipients do not fit into a header of 64 KiB", nameof(recipients));
+            throw new ArgumentException($"{recipients.Count} recipients do not fit into a header of 64 KiB",
+                nameof(recipients));
         return Encoding.ASCII.GetBytes(text.ToString());
     }
 
@@ -40,8 +46,8 @@ public static class AgeHeader
     /// Opens a header with the first identity that fits and checks its MAC. Stanzas of unknown types are skipped; a
     /// scrypt stanza must be the only one, and is then one that we cannot open.
     /// Throws BadInput when it is malformed, Unsupported when it is of another version, Denied when no identity fits,
-    /// Corrupt when the MAC is wrong. Every stanza is checked before any is opened, so what is malformed is malformed for
-    /// every reader.
+    /// Corrupt when the MAC is wrong. Every stanza is checked before any is opened, so what is malformed is malformed
+    /// for every reader.
     /// </summary>
     /// <param name="data">The header, alone or with the payload behind it.</param>
     /// <param name="headerBytes">Length of the header: where the payload starts.</param>
@@ -57,7 +63,8 @@ public static class AgeHeader
                 if (!TryUnwrap(stanza, identity, out var fileKey)) continue;
                 Mac(fileKey, data[..header.MacStart], mac);
                 if (CryptographicOperations.FixedTimeEquals(mac, header.Mac.AsSpan())) return fileKey;
-                throw new VirgaException(FailureKind.Corrupt, "age header: its MAC is wrong, so it was changed on the way",
+                throw new VirgaException(FailureKind.Corrupt,
+                    "age header: its MAC is wrong, so it was changed on the way",
                     "Get the file again from its source.");
             }
         }
@@ -80,7 +87,8 @@ public static class AgeHeader
         return end >= 0;
     }
 
-    private static void Wrap(AgeFileKey fileKey, AgeRecipient recipient, RandomBytes random, Span<byte> share, Span<byte> body)
+    private static void Wrap(AgeFileKey fileKey, AgeRecipient recipient, RandomBytes random, Span<byte> share,
+        Span<byte> body)
     {
         Span<byte> secret = stackalloc byte[X25519.KeyBytes];
         Span<byte> shared = stackalloc byte[X25519.KeyBytes];
@@ -93,7 +101,8 @@ public static class AgeHeader
         recipient.PublicKey.CopyTo(publicKey);
         if (!ephemeral.TryAgree(publicKey, shared))
         {
-            throw new VirgaException(FailureKind.BadInput, $"{recipient} is no safe key: anybody could open what is sealed to it",
+            throw new VirgaException(FailureKind.BadInput,
+                $"{recipient} is no safe key: anybody could open what is sealed to it",
                 "Ask the recipient for a key that 'age-keygen' or 'virga' made.");
         }
         using var aead = WrapKey(shared, share, publicKey);

@@ -8,7 +8,8 @@ internal readonly record struct X25519Stanza(Hash256 Share, byte[] Body);
 /// <summary>The parsed text of a header; the grammar is that of C2SP age, "ABNF definition of file header".</summary>
 /// <param name="MacStart">The MAC covers [0, MacStart): up to and with the three dashes.</param>
 /// <param name="ByteCount">Length of the whole header.</param>
-internal readonly record struct AgeHeaderText(IReadOnlyList<X25519Stanza> X25519Stanzas, byte[] Mac, int MacStart, int ByteCount)
+internal readonly record struct AgeHeaderText(
+    IReadOnlyList<X25519Stanza> X25519Stanzas, byte[] Mac, int MacStart, int ByteCount)
 {
     private const int FullLineChars = 64;
     private const int MacChars = 43;
@@ -50,7 +51,8 @@ internal readonly record struct AgeHeaderText(IReadOnlyList<X25519Stanza> X25519
         }
         const int versionCharsMax = 32;
         var version = line.StartsWith("age-encryption.org/"u8) ? line["age-encryption.org/"u8.Length..] : default;
-        if (version.IsEmpty || version.Length > versionCharsMax || version.ContainsAnyExceptInRange((byte)'!', (byte)'~'))
+        var isVersion = version.Length is > 0 and <= versionCharsMax;
+        if (!isVersion || version.ContainsAnyExceptInRange((byte)'!', (byte)'~'))
             throw Bad("the first line is not age's");
         throw new VirgaException(FailureKind.Unsupported,
             $"age header: version '{System.Text.Encoding.ASCII.GetString(version)}' is not known, only v1 is",
@@ -65,7 +67,8 @@ internal readonly record struct AgeHeaderText(IReadOnlyList<X25519Stanza> X25519
         foreach (var range in rest.Split((byte)' '))
         {
             if (rest[range].IsEmpty) throw Bad("a stanza has an empty argument");
-            if (rest[range].ContainsAnyExceptInRange((byte)'!', (byte)'~')) throw Bad("a stanza's argument is not printable ASCII");
+            if (rest[range].ContainsAnyExceptInRange((byte)'!', (byte)'~'))
+                throw Bad("a stanza's argument is not printable ASCII");
         }
         var space = rest.IndexOf((byte)' ');
         arguments = space < 0 ? default : rest[(space + 1)..];
@@ -75,7 +78,8 @@ internal readonly record struct AgeHeaderText(IReadOnlyList<X25519Stanza> X25519
     private static X25519Stanza ReadX25519(ReadOnlySpan<byte> argument, ref Lines lines)
     {
         Span<byte> share = stackalloc byte[X25519.KeyBytes];
-        if (!Base64Raw.TryDecode(argument, share)) throw Bad("an X25519 stanza's share is not 32 bytes in canonical base64");
+        if (!Base64Raw.TryDecode(argument, share))
+            throw Bad("an X25519 stanza's share is not 32 bytes in canonical base64");
         // 32 bytes are 43 characters, so a body of one short line; whatever else is well formed has the wrong length.
         var body = new byte[AgeHeader.WrappedKeyBytes];
         var line = lines.Next();

@@ -26,7 +26,9 @@ public readonly record struct AgeRecipient(Hash256 PublicKey)
     }
 }
 
-/// <summary>An age X25519 identity: a secret key; text form <c>AGE-SECRET-KEY-1...</c>. ToString never shows it.</summary>
+/// <summary>
+/// An age X25519 identity: a secret key; text form <c>AGE-SECRET-KEY-1...</c>. ToString never shows it.
+/// </summary>
 public sealed class AgeIdentity
 {
     private const string Prefix = "age-secret-key-";
@@ -61,7 +63,9 @@ public sealed class AgeIdentity
         return identity is not null;
     }
 
-    /// <summary>The secret text form. Only for storing it encrypted, or handing it to a tool that its owner named.</summary>
+    /// <summary>
+    /// The secret text form. Only for storing it encrypted, or handing it to a tool that its owner named.
+    /// </summary>
     public string ExportSecret()
     {
         Span<byte> bytes = stackalloc byte[X25519.KeyBytes];

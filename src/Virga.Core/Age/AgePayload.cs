@@ -19,7 +19,8 @@ public sealed class AgePayload : IDisposable
     /// <param name="nonce">16 bytes, the start of the payload.</param>
     public AgePayload(AgeFileKey fileKey, ReadOnlySpan<byte> nonce)
     {
-        if (nonce.Length != NonceBytes) throw new ArgumentException($"a nonce has 16 bytes, not {nonce.Length}", nameof(nonce));
+        if (nonce.Length != NonceBytes)
+            throw new ArgumentException($"a nonce has 16 bytes, not {nonce.Length}", nameof(nonce));
         Span<byte> payloadKey = stackalloc byte[ChaChaKey.KeyBytes];
         fileKey.Derive(nonce, "payload"u8, payloadKey);
         key = new ChaChaKey(payloadKey);
@@ -33,14 +34,18 @@ public sealed class AgePayload : IDisposable
         return checked(NonceBytes + plainLength + ChunkCount(plainLength) * TagBytes);
     }
 
-    /// <summary>Plaintext bytes in a payload of the given length; BadInput when no plaintext has that payload length.</summary>
+    /// <summary>
+    /// Plaintext bytes in a payload of the given length; BadInput when no plaintext has that payload length.
+    /// </summary>
     public static long PlainLength(long sealedLength)
     {
         var (chunks, rest) = Math.DivRem(sealedLength - NonceBytes, SealedChunkBytes);
         // Only the one chunk of an empty plaintext may be empty; a rest shorter than a tag is no chunk.
-        var isPossible = sealedLength >= NonceBytes + TagBytes && (rest == 0 || rest > TagBytes || (rest == TagBytes && chunks == 0));
+        var isPossible = sealedLength >= NonceBytes + TagBytes
+            && (rest == 0 || rest > TagBytes || (rest == TagBytes && chunks == 0));
         if (isPossible) return chunks * ChunkBytes + Math.Max(0, rest - TagBytes);
-        throw new VirgaException(FailureKind.BadInput, $"age payload: none has {sealedLength} bytes, so it is cut or no age payload",
+        throw new VirgaException(FailureKind.BadInput,
+            $"age payload: none has {sealedLength} bytes, so it is cut or no age payload",
             "Get the file again from its source.");
     }
 
@@ -53,20 +58,25 @@ public sealed class AgePayload : IDisposable
     /// <param name="index">Counts from 0.</param>
     /// <param name="plain">64 KiB, or 0 to 64 KiB for the last chunk.</param>
     /// <param name="sealed">
-    /// plain.Length + 16 bytes; the last 16 are the tag. May start where <paramref name="plain"/> starts, to seal in place.
+    /// plain.Length + 16 bytes; the last 16 are the tag. May start where <paramref name="plain"/> starts, to seal in
+    /// place.
     /// </param>
     public void SealChunk(long index, bool isLast, ReadOnlySpan<byte> plain, Span<byte> @sealed)
     {
         if (!IsChunkLength(index, isLast, plain.Length))
-            throw new ArgumentException($"chunk {index} (last: {isLast}) cannot have {plain.Length} bytes", nameof(plain));
+            throw new ArgumentException($"chunk {index} (last: {isLast}) cannot have {plain.Length} bytes",
+                nameof(plain));
         Span<byte> nonce = stackalloc byte[ChaChaKey.NonceBytes];
         WriteNonce(nonce, index, isLast);
         key.Seal(nonce, plain, @sealed);
     }
 
-    /// <summary>False when the tag or the length is wrong; then nothing of <paramref name="plain"/> may be used.</summary>
+    /// <summary>
+    /// False when the tag or the length is wrong; then nothing of <paramref name="plain"/> may be used.
+    /// </summary>
     /// <param name="sealed">A sealed chunk, tag and all.</param>
-    /// <param name="plain">sealed.Length - 16 bytes. May start where <paramref name="sealed"/> starts, to open in place.</param>
+    /// <param name="plain">sealed.Length - 16 bytes. May start where <paramref name="sealed"/> starts, to open in
+    /// place.</param>
     public bool TryOpenChunk(long index, bool isLast, ReadOnlySpan<byte> @sealed, Span<byte> plain)
     {
         if (@sealed.Length < TagBytes || !IsChunkLength(index, isLast, @sealed.Length - TagBytes)) return false;

@@ -2,7 +2,9 @@ using System.Buffers;
 
 namespace Virga.Core.Age;
 
-/// <summary>Base64 as age has it: standard alphabet, no padding, and one encoding for each value (RFC 4648, 3.5).</summary>
+/// <summary>
+/// Base64 as age has it: standard alphabet, no padding, and one encoding for each value (RFC 4648, 3.5).
+/// </summary>
 internal static class Base64Raw
 {
     private static readonly SearchValues<byte> Alphabet =

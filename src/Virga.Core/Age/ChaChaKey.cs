@@ -29,7 +29,8 @@ internal sealed unsafe class ChaChaKey : IDisposable
         key.CopyTo(this.key);
     }
 
-    /// <param name="sealed">plain.Length + 16 bytes. May start where <paramref name="plain"/> starts, but not overlap it otherwise.</param>
+    /// <param name="sealed">plain.Length + 16 bytes. May start where <paramref name="plain"/> starts, but not overlap
+    /// it otherwise.</param>
     public void Seal(ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> plain, Span<byte> @sealed)
     {
         Check(nonce, plain.Length, @sealed.Length);
@@ -47,7 +48,8 @@ internal sealed unsafe class ChaChaKey : IDisposable
     }
 
     /// <summary>False when the tag is wrong; <paramref name="plain"/> is zeroed then.</summary>
-    /// <param name="plain">sealed.Length - 16 bytes. May start where <paramref name="sealed"/> starts, but not overlap it otherwise.</param>
+    /// <param name="plain">sealed.Length - 16 bytes. May start where <paramref name="sealed"/> starts, but not
+    /// overlap it otherwise.</param>
     public bool TryOpen(ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> @sealed, Span<byte> plain)
     {
         Check(nonce, plain.Length, @sealed.Length);
@@ -70,7 +72,9 @@ internal sealed unsafe class ChaChaKey : IDisposable
         return false;
     }
 
-    /// <summary>Wipes the key. Calls still running on other threads finish, and free their contexts themselves.</summary>
+    /// <summary>
+    /// Wipes the key. Calls still running on other threads finish, and free their contexts themselves.
+    /// </summary>
     public void Dispose()
     {
         isDisposed = true;
@@ -80,9 +84,11 @@ internal sealed unsafe class ChaChaKey : IDisposable
 
     private static void Check(ReadOnlySpan<byte> nonce, int plainBytes, int sealedBytes)
     {
-        if (nonce.Length != NonceBytes) throw new ArgumentException($"a nonce has 12 bytes, not {nonce.Length}", nameof(nonce));
+        if (nonce.Length != NonceBytes)
+            throw new ArgumentException($"a nonce has 12 bytes, not {nonce.Length}", nameof(nonce));
         if (sealedBytes != plainBytes + TagBytes)
-            throw new ArgumentException($"{plainBytes} bytes sealed are {plainBytes + TagBytes}, not {sealedBytes}", nameof(sealedBytes));
+            throw new ArgumentException($"{plainBytes} bytes sealed are {plainBytes + TagBytes}, not {sealedBytes}",
+                nameof(sealedBytes));
     }
 
     private Native.CipherHandle Rent()
@@ -95,8 +101,9 @@ internal sealed unsafe class ChaChaKey : IDisposable
     {
         var context = Native.EVP_CIPHER_CTX_new();
         if (context.IsInvalid) throw Native.Broken(nameof(Native.EVP_CIPHER_CTX_new));
+        var raw = context.DangerousGetHandle();
         fixed (byte* bytes = key)
-            Native.Check(Native.EVP_CipherInit_ex(context.DangerousGetHandle(), Native.EVP_chacha20_poly1305(), 0, bytes, null, 1));
+            Native.Check(Native.EVP_CipherInit_ex(raw, Native.EVP_chacha20_poly1305(), 0, bytes, null, 1));
         if (!isDisposed) return context;
         // The key may have been wiped while it was copied: what this context holds is not to be used.
         context.Dispose();

@@ -63,7 +63,8 @@ public sealed class BencodeDictionary : BencodeValue
         return value is not null;
     }
 
-    public long Integer(string key, long min = long.MinValue, long max = long.MaxValue) => Value(key).AsInteger(min, max);
+    public long Integer(string key, long min = long.MinValue, long max = long.MaxValue) =>
+        Value(key).AsInteger(min, max);
 
     public long? OptionalInteger(string key, long min = long.MinValue, long max = long.MaxValue) =>
         TryValue(key, out var value) ? value.AsInteger(min, max) : null;
@@ -86,23 +87,27 @@ public sealed class BencodeDictionary : BencodeValue
 
     public BencodeDictionary Dictionary(string key) => Value(key).AsDictionary();
 
-    public BencodeDictionary? OptionalDictionary(string key) => TryValue(key, out var value) ? value.AsDictionary() : null;
+    public BencodeDictionary? OptionalDictionary(string key) =>
+        TryValue(key, out var value) ? value.AsDictionary() : null;
 
-    public IReadOnlyList<BencodeValue> List(string key, int maxItems = int.MaxValue) => Value(key).AsList().Items(maxItems);
+    public IReadOnlyList<BencodeValue> List(string key, int maxItems = int.MaxValue) =>
+        Value(key).AsList().Items(maxItems);
 
     /// <summary>List of dictionaries.</summary>
     public IReadOnlyList<BencodeDictionary> Dictionaries(string key, int maxItems = int.MaxValue) =>
         ListOf(key, maxItems, item => item.AsDictionary());
 
     /// <summary>List of 32-byte strings.</summary>
-    public IReadOnlyList<Hash256> Hashes(string key, int maxItems = int.MaxValue) => ListOf(key, maxItems, item => item.AsHash());
+    public IReadOnlyList<Hash256> Hashes(string key, int maxItems = int.MaxValue) =>
+        ListOf(key, maxItems, item => item.AsHash());
 
     /// <summary>List of byte strings.</summary>
     public IReadOnlyList<byte[]> ByteStrings(string key, int maxItems = int.MaxValue) =>
         ListOf(key, maxItems, item => item.AsBytes().ToArray());
 
     /// <summary>List of UTF-8 texts.</summary>
-    public IReadOnlyList<string> Texts(string key, int maxItems = int.MaxValue) => ListOf(key, maxItems, item => item.AsText());
+    public IReadOnlyList<string> Texts(string key, int maxItems = int.MaxValue) =>
+        ListOf(key, maxItems, item => item.AsText());
 
     private T[] ListOf<T>(string key, int maxItems, Converter<BencodeValue, T> convert) =>
         Array.ConvertAll((BencodeValue[])List(key, maxItems), convert);

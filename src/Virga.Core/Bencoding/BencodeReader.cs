@@ -44,7 +44,9 @@ public ref struct BencodeReader
     /// <summary>Offset of the first byte of the current token.</summary>
     public readonly int TokenStart => tokenStart;
 
-    /// <summary>Reads the next token (a dictionary key is a Bytes token). False at the end of the one top-level value.</summary>
+    /// <summary>
+    /// Reads the next token (a dictionary key is a Bytes token). False at the end of the one top-level value.
+    /// </summary>
     public bool Read()
     {
         tokenStart = position;
@@ -109,7 +111,8 @@ public ref struct BencodeReader
     public ReadOnlySpan<byte> SkipValue()
     {
         var start = tokenStart;
-        if (token is BencodeToken.None or BencodeToken.End) throw new InvalidOperationException($"no value starts at {token}");
+        if (token is BencodeToken.None or BencodeToken.End)
+            throw new InvalidOperationException($"no value starts at {token}");
         if (token is BencodeToken.ListStart or BencodeToken.DictionaryStart)
         {
             var outside = depth - 1;
@@ -169,7 +172,8 @@ public ref struct BencodeReader
         ReadBytes();
         if (frame.KeyStart > 0)
         {
-            var order = data.Slice(frame.KeyStart, frame.KeyLength).SequenceCompareTo(data.Slice(contentStart, contentLength));
+            var last = data.Slice(frame.KeyStart, frame.KeyLength);
+            var order = last.SequenceCompareTo(data.Slice(contentStart, contentLength));
             if (order == 0) Fail("a dictionary has a key twice", tokenStart);
             if (order > 0 && keyLog is null) Fail("a dictionary's keys are not sorted", tokenStart);
             if (order > 0) frame.IsUnsorted = true;
@@ -272,7 +276,8 @@ public ref struct BencodeReader
             for (var i = 1; i < own.Length; i++)
             {
                 var (a, b) = (own[i - 1], own[i]);
-                if (data.Slice(a.Start, a.Length).SequenceEqual(data.Slice(b.Start, b.Length))) return Math.Max(a.Start, b.Start);
+                if (data.Slice(a.Start, a.Length).SequenceEqual(data.Slice(b.Start, b.Length)))
+                    return Math.Max(a.Start, b.Start);
             }
             return -1;
         }

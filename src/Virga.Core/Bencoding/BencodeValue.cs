@@ -16,7 +16,9 @@ public abstract class BencodeValue
         What = what;
     }
 
-    /// <summary>The exact encoded bytes of this value, as they stood in the input: what a hash or signature covers.</summary>
+    /// <summary>
+    /// The exact encoded bytes of this value, as they stood in the input: what a hash or signature covers.
+    /// </summary>
     public ReadOnlyMemory<byte> Raw { get; }
 
     /// <summary>What errors call this value: the name of the message and the path of fields.</summary>

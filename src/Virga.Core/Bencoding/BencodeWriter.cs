@@ -45,17 +45,23 @@ public sealed class BencodeWriter(IBufferWriter<byte> output)
     {
         const int stackBytes = 256;
         Span<byte> buffer = stackalloc byte[stackBytes];
-        return BencodeText.Utf8.TryGetBytes(key, buffer, out var count) ? Key(buffer[..count]) : Key(BencodeText.Utf8.GetBytes(key));
+        return BencodeText.Utf8.TryGetBytes(key, buffer, out var count)
+            ? Key(buffer[..count])
+            : Key(BencodeText.Utf8.GetBytes(key));
     }
 
     public BencodeWriter Key(ReadOnlySpan<byte> key)
     {
-        if (frames.Count == 0 || !frames[^1].IsDictionary) throw new InvalidOperationException("a key belongs into a dictionary");
+        if (frames.Count == 0 || !frames[^1].IsDictionary)
+            throw new InvalidOperationException("a key belongs into a dictionary");
         var frame = frames[^1];
         if (frame.HasKey) throw new InvalidOperationException("the last key has no value");
         var last = keyBytes.AsSpan(frame.KeyStart, frame.KeyLength);
         if (frame.HasKeys && last.SequenceCompareTo(key) >= 0)
-            throw new InvalidOperationException($"key '{BencodeText.Show(key)}' must not follow '{BencodeText.Show(last)}'");
+        {
+            throw new InvalidOperationException(
+                $"key '{BencodeText.Show(key)}' must not follow '{BencodeText.Show(last)}'");
+        }
         Remember(frame.KeyStart, key);
         frames[^1] = frame with { KeyLength = key.Length, HasKeys = true, HasKey = true };
         PutString(key);
@@ -121,7 +127,8 @@ public sealed class BencodeWriter(IBufferWriter<byte> output)
         if (isComplete) throw new InvalidOperationException("the value is complete");
         if (frames.Count == 0) return;
         var frame = frames[^1];
-        if (frame.IsDictionary && !frame.HasKey) throw new InvalidOperationException("a dictionary's value needs a key");
+        if (frame.IsDictionary && !frame.HasKey)
+            throw new InvalidOperationException("a dictionary's value needs a key");
         frames[^1] = frame with { HasKey = false };
     }
 

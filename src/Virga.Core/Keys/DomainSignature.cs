@@ -4,7 +4,8 @@ using System.Text;
 namespace Virga.Core.Keys;
 
 /// <summary>
-/// Domain-separated signatures of the protocol: Ed25519 over <c>"virga/1/" + type + "\n" + bytes</c> (spec/v1/encodings.md).
+/// Domain-separated signatures of the protocol: Ed25519 over <c>"virga/1/" + type + "\n" + bytes</c>
+/// (spec/v1/encodings.md).
 /// </summary>
 public static class DomainSignature
 {
@@ -16,7 +17,9 @@ public static class DomainSignature
         var signature = new byte[SigningKey.SignatureBytes];
         var length = Length(type, bytes);
         byte[]? rented = null;
-        var message = length <= StackBytesMax ? stackalloc byte[StackBytesMax] : rented = ArrayPool<byte>.Shared.Rent(length);
+        var message = length <= StackBytesMax
+            ? stackalloc byte[StackBytesMax]
+            : rented = ArrayPool<byte>.Shared.Rent(length);
         key.Sign(Fill(type, bytes, message[..length]), signature);
         if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
         return signature;
@@ -28,7 +31,9 @@ public static class DomainSignature
     {
         var length = Length(type, bytes);
         byte[]? rented = null;
-        var message = length <= StackBytesMax ? stackalloc byte[StackBytesMax] : rented = ArrayPool<byte>.Shared.Rent(length);
+        var message = length <= StackBytesMax
+            ? stackalloc byte[StackBytesMax]
+            : rented = ArrayPool<byte>.Shared.Rent(length);
         var isValid = key.Verify(Fill(type, bytes, message[..length]), signature);
         if (rented is not null) ArrayPool<byte>.Shared.Return(rented);
         return isValid;

@@ -22,7 +22,8 @@ public readonly record struct VerifyKey(Hash256 Bytes)
             try
             {
                 Native.Check(Native.EVP_DigestVerifyInit(context, 0, 0, 0, handle));
-                if (Native.EVP_DigestVerify(context, sig, (nuint)signature.Length, data, (nuint)message.Length) == 1) return true;
+                if (Native.EVP_DigestVerify(context, sig, (nuint)signature.Length, data, (nuint)message.Length) == 1)
+                    return true;
                 Native.ERR_clear_error();
                 return false;
             }
@@ -56,7 +57,8 @@ public sealed class SigningKey : IDisposable
     /// <param name="seed">32 bytes, the RFC 8032 private key. The caller keeps it, and wipes it.</param>
     public static unsafe SigningKey FromSeed(ReadOnlySpan<byte> seed)
     {
-        if (seed.Length != SeedBytes) throw new ArgumentException($"a seed has 32 bytes, not {seed.Length}", nameof(seed));
+        if (seed.Length != SeedBytes)
+            throw new ArgumentException($"a seed has 32 bytes, not {seed.Length}", nameof(seed));
         fixed (byte* bytes = seed)
         {
             var created = Native.EVP_PKEY_new_raw_private_key(Native.Ed25519, 0, bytes, SeedBytes);
@@ -91,7 +93,8 @@ public sealed class SigningKey : IDisposable
     /// <param name="signature">64 bytes.</param>
     public unsafe void Sign(ReadOnlySpan<byte> message, Span<byte> signature)
     {
-        if (signature.Length != SignatureBytes) throw new ArgumentException("a signature has 64 bytes", nameof(signature));
+        if (signature.Length != SignatureBytes)
+            throw new ArgumentException("a signature has 64 bytes", nameof(signature));
         ObjectDisposedException.ThrowIf(handle.IsClosed, this);
         var context = Native.EVP_MD_CTX_new();
         try

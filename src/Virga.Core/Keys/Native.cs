@@ -17,7 +17,9 @@ internal static unsafe partial class Native
 
     private const string Library = "libcrypto";
 
-    /// <summary>The soname, the name without a version that developer packages add, and those of other systems.</summary>
+    /// <summary>
+    /// The soname, the name without a version that developer packages add, and those of other systems.
+    /// </summary>
     private static readonly string[] Names =
         ["libcrypto.so.3", "libcrypto.so", "libcrypto.3.dylib", "libcrypto-3-x64.dll", "libcrypto-3-arm64.dll"];
 
@@ -45,16 +47,20 @@ internal static unsafe partial class Native
     public static partial void EVP_MD_CTX_free(nint context);
 
     [LibraryImport(Library)]
-    public static partial int EVP_DigestSignInit(nint context, nint keyContext, nint digest, nint engine, KeyHandle key);
+    public static partial int EVP_DigestSignInit(
+        nint context, nint keyContext, nint digest, nint engine, KeyHandle key);
 
     [LibraryImport(Library)]
-    public static partial int EVP_DigestSign(nint context, byte* signature, ref nuint signatureBytes, byte* data, nuint dataBytes);
+    public static partial int EVP_DigestSign(
+        nint context, byte* signature, ref nuint signatureBytes, byte* data, nuint dataBytes);
 
     [LibraryImport(Library)]
-    public static partial int EVP_DigestVerifyInit(nint context, nint keyContext, nint digest, nint engine, KeyHandle key);
+    public static partial int EVP_DigestVerifyInit(
+        nint context, nint keyContext, nint digest, nint engine, KeyHandle key);
 
     [LibraryImport(Library)]
-    public static partial int EVP_DigestVerify(nint context, byte* signature, nuint signatureBytes, byte* data, nuint dataBytes);
+    public static partial int EVP_DigestVerify(
+        nint context, byte* signature, nuint signatureBytes, byte* data, nuint dataBytes);
 
     [LibraryImport(Library)]
     public static partial nint EVP_PKEY_CTX_new(KeyHandle key, nint engine);
@@ -81,10 +87,12 @@ internal static unsafe partial class Native
     public static partial void EVP_CIPHER_CTX_free(nint context);
 
     [LibraryImport(Library)]
-    public static partial int EVP_CipherInit_ex(nint context, nint cipher, nint engine, byte* key, byte* nonce, int isEncrypting);
+    public static partial int EVP_CipherInit_ex(
+        nint context, nint cipher, nint engine, byte* key, byte* nonce, int isEncrypting);
 
     [LibraryImport(Library)]
-    public static partial int EVP_CipherUpdate(nint context, byte* output, int* outputBytes, byte* input, int inputBytes);
+    public static partial int EVP_CipherUpdate(
+        nint context, byte* output, int* outputBytes, byte* input, int inputBytes);
 
     [LibraryImport(Library)]
     public static partial int EVP_CipherFinal_ex(nint context, byte* output, int* outputBytes);

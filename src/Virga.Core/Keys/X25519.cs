@@ -11,7 +11,9 @@ public static class X25519
         key.CopyPublicKeyTo(publicKey);
     }
 
-    /// <summary>False when the shared secret is all zero (a low-order public key), which every caller must refuse.</summary>
+    /// <summary>
+    /// False when the shared secret is all zero (a low-order public key), which every caller must refuse.
+    /// </summary>
     public static bool TryAgree(ReadOnlySpan<byte> secret, ReadOnlySpan<byte> publicKey, Span<byte> shared)
     {
         using var key = new X25519Key(secret);
@@ -31,7 +33,8 @@ internal sealed unsafe class X25519Key : IDisposable
     public X25519Key(ReadOnlySpan<byte> secret)
     {
         Check(secret.Length, nameof(secret));
-        fixed (byte* bytes = secret) handle = Native.EVP_PKEY_new_raw_private_key(Native.X25519, 0, bytes, X25519.KeyBytes);
+        fixed (byte* bytes = secret)
+            handle = Native.EVP_PKEY_new_raw_private_key(Native.X25519, 0, bytes, X25519.KeyBytes);
         if (handle.IsInvalid) throw Native.Broken(nameof(Native.EVP_PKEY_new_raw_private_key));
     }
 
@@ -63,7 +66,8 @@ internal sealed unsafe class X25519Key : IDisposable
             nuint length = X25519.KeyBytes;
             fixed (byte* bytes = shared)
             {
-                if (Native.EVP_PKEY_derive(context, bytes, ref length) == 1 && shared.ContainsAnyExcept((byte)0)) return true;
+                if (Native.EVP_PKEY_derive(context, bytes, ref length) == 1 && shared.ContainsAnyExcept((byte)0))
+                    return true;
             }
             Native.ERR_clear_error();
             shared.Clear();

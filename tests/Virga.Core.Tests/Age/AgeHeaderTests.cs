@@ -71,11 +71,13 @@ public class AgeHeaderTests
     [InlineData("age-encryption.org/v2\n-> X\n\n--- \n", FailureKind.Unsupported, "version 'v2'")]
     [InlineData("age-encryption.org/\n", FailureKind.BadInput, "first line")]
     [InlineData("PK\u0003\u0004\n", FailureKind.BadInput, "first line")]
-    [InlineData("age-encryption.org/v1\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n", FailureKind.BadInput, "no recipient")]
+    [InlineData("age-encryption.org/v1\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n", FailureKind.BadInput,
+        "no recipient")]
     [InlineData("age-encryption.org/v1", FailureKind.BadInput, "ends inside")]
     public void A_header_that_cannot_be_read_is_explained(string text, FailureKind kind, string said)
     {
-        var refused = Assert.Throws<VirgaException>(() => AgeHeader.Open(Encoding.Latin1.GetBytes(text), [Alice], out _));
+        var data = Encoding.Latin1.GetBytes(text);
+        var refused = Assert.Throws<VirgaException>(() => AgeHeader.Open(data, [Alice], out _));
         Assert.Equal(kind, refused.Kind);
         Assert.Contains(said, refused.Message, StringComparison.Ordinal);
         Assert.NotNull(refused.Advice);
@@ -84,7 +86,8 @@ public class AgeHeaderTests
     [Fact]
     public void A_malformed_stanza_is_refused_even_behind_one_that_opens()
     {
-        var header = Encoding.ASCII.GetString(AgeHeader.Create(FileKey, [Alice.Recipient, Alice.Recipient], Seeded.Bytes(37)));
+        AgeRecipient[] recipients = [Alice.Recipient, Alice.Recipient];
+        var header = Encoding.ASCII.GetString(AgeHeader.Create(FileKey, recipients, Seeded.Bytes(37)));
         var second = header.LastIndexOf("-> X25519 ", StringComparison.Ordinal);
         var changed = header.Insert(second + "-> X25519 ".Length, "extra ");
         Refusals.BadInput(() => AgeHeader.Open(Encoding.ASCII.GetBytes(changed), [Alice], out _));

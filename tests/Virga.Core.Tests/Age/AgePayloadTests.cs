@@ -14,8 +14,10 @@ public class AgePayloadTests
         using var payload = new AgePayload(FileKey, Nonce);
         var fileKey = new byte[AgeFileKey.ByteCount];
         FileKey.CopyTo(fileKey);
-        using var reference = new ChaCha20Poly1305(HKDF.DeriveKey(HashAlgorithmName.SHA256, fileKey, 32, Nonce, "payload"u8.ToArray()));
-        foreach (var (index, isLast, length) in new[] { (0L, true, 0), (0L, false, AgePayload.ChunkBytes), (1L << 40, true, 12_345) })
+        var payloadKey = HKDF.DeriveKey(HashAlgorithmName.SHA256, fileKey, 32, Nonce, "payload"u8.ToArray());
+        using var reference = new ChaCha20Poly1305(payloadKey);
+        var cases = new[] { (0L, true, 0), (0L, false, AgePayload.ChunkBytes), (1L << 40, true, 12_345) };
+        foreach (var (index, isLast, length) in cases)
         {
             var plain = Seeded.Array(22, length);
             var made = new byte[length + AgePayload.TagBytes];

@@ -21,7 +21,8 @@ public sealed class AgeToolTests : IDisposable
     {
         var plain = Seeded.Array(size, size);
         var stranger = AgeIdentity.Generate(Seeded.Bytes(42)).Recipient;
-        await File.WriteAllBytesAsync(At("sealed.age"), AgeFile.Seal(plain, [stranger, identity.Recipient], Seeded.Bytes(43)));
+        var file = AgeFile.Seal(plain, [stranger, identity.Recipient], Seeded.Bytes(43));
+        await File.WriteAllBytesAsync(At("sealed.age"), file);
         await File.WriteAllTextAsync(At("key.txt"), identity.ExportSecret() + "\n");
         Assert.Equal(plain, await RunAge("-d", "-i", At("key.txt"), At("sealed.age")));
     }
@@ -62,7 +63,8 @@ public sealed class AgeToolTests : IDisposable
         }
         catch (Win32Exception missing)
         {
-            throw new InvalidOperationException("the tool 'age' is not installed: run ./test, which installs what the tests need", missing);
+            throw new InvalidOperationException(
+                "the tool 'age' is not installed: run ./test, which installs what the tests need", missing);
         }
     }
 }

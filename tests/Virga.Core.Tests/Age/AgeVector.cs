@@ -46,7 +46,8 @@ internal sealed record AgeVector(string Name, ILookup<string, string> Header, by
         return new AgeVector(Path.GetFileName(path), header, data[(end + 2)..]);
     }
 
-    private static bool IsHybrid(string identity) => identity.StartsWith("AGE-SECRET-KEY-PQ-", StringComparison.Ordinal);
+    private static bool IsHybrid(string identity) =>
+        identity.StartsWith("AGE-SECRET-KEY-PQ-", StringComparison.Ordinal);
 
     private static byte[] Inflate(byte[] compressed)
     {

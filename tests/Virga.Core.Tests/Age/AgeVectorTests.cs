@@ -9,7 +9,7 @@ namespace Virga.Core.Tests.Age;
 /// </summary>
 public class AgeVectorTests
 {
-    private const string Armor = "ASCII armor is for mail and paste; our files are binary, and an armored one is refused with advice";
+    private const string Armor = "ASCII armor is for mail and paste; ours are binary, and armor is refused with advice";
     private const string Scrypt = "passphrases: our readers are keys, so a scrypt stanza is one that we cannot open";
     private const string Hybrid = "ML-KEM-768 is not in OpenSSL 3.0; a hybrid stanza is skipped as any unknown one";
 
@@ -21,7 +21,8 @@ public class AgeVectorTests
             "armor_crlf", "armor_empty", "armor_empty_last_line", "armor_empty_line_begin", "armor_empty_line_end",
             "armor_eol_between_padding", "armor_full_last_line", "armor_garbage_encoded", "armor_garbage_leading",
             "armor_garbage_trailing", "armor_header_crlf", "armor_headers", "armor_invalid_character_header",
-            "armor_invalid_character_payload", "armor_long_line", "armor_lowercase", "armor_no_end_line", "armor_no_eol",
+            "armor_invalid_character_payload", "armor_long_line", "armor_lowercase", "armor_no_end_line",
+            "armor_no_eol",
             "armor_no_match", "armor_no_padding", "armor_not_canonical", "armor_pgp_checksum", "armor_short_line",
             "armor_whitespace_begin", "armor_whitespace_end", "armor_whitespace_eol", "armor_whitespace_last_line",
             "armor_whitespace_line_start", "armor_whitespace_outside", "armor_wrong_type", "armor_x25519",
@@ -30,26 +31,32 @@ public class AgeVectorTests
         ("armor, scrypt", Scrypt, ["armor_scrypt"]),
         ("hybrid", Hybrid,
         [
-            "hybrid", "hybrid_and_x25519", "hybrid_bad_tag", "hybrid_currupted_enc_mlkem", "hybrid_currupted_enc_x25519",
+            "hybrid", "hybrid_and_x25519", "hybrid_bad_tag", "hybrid_currupted_enc_mlkem",
+            "hybrid_currupted_enc_x25519",
             "hybrid_extra_argument", "hybrid_grease", "hybrid_identity", "hybrid_long_file_key", "hybrid_long_share",
             "hybrid_low_order", "hybrid_multiple_recipients", "hybrid_no_match", "hybrid_not_canonical_body",
             "hybrid_not_canonical_enc", "hybrid_short_share", "hybrid_uppercase", "hybrid_x25519_arg",
         ]),
         ("scrypt", Scrypt,
         [
-            "scrypt", "scrypt_and_x25519", "scrypt_bad_tag", "scrypt_double", "scrypt_extra_argument", "scrypt_long_file_key",
+            "scrypt", "scrypt_and_x25519", "scrypt_bad_tag", "scrypt_double", "scrypt_extra_argument",
+            "scrypt_long_file_key",
             "scrypt_no_match", "scrypt_not_canonical_body", "scrypt_not_canonical_salt", "scrypt_salt_long",
-            "scrypt_salt_missing", "scrypt_salt_short", "scrypt_uppercase", "scrypt_work_factor_23", "scrypt_work_factor_hex",
-            "scrypt_work_factor_leading_garbage", "scrypt_work_factor_leading_plus", "scrypt_work_factor_leading_zero_decimal",
+            "scrypt_salt_missing", "scrypt_salt_short", "scrypt_uppercase", "scrypt_work_factor_23",
+            "scrypt_work_factor_hex",
+            "scrypt_work_factor_leading_garbage", "scrypt_work_factor_leading_plus",
+            "scrypt_work_factor_leading_zero_decimal",
             "scrypt_work_factor_leading_zero_octal", "scrypt_work_factor_missing", "scrypt_work_factor_negative",
             "scrypt_work_factor_overflow", "scrypt_work_factor_trailing_garbage", "scrypt_work_factor_wrong",
             "scrypt_work_factor_zero",
         ]),
     ];
 
-    public static TheoryData<string> Applicable() => [.. AgeVector.All().Where(v => v.Missing.Length == 0).Select(v => v.Name)];
+    public static TheoryData<string> Applicable() =>
+        [.. AgeVector.All().Where(v => v.Missing.Length == 0).Select(v => v.Name)];
 
-    public static TheoryData<string> Others() => [.. AgeVector.All().Where(v => v.Missing.Length > 0).Select(v => v.Name)];
+    public static TheoryData<string> Others() =>
+        [.. AgeVector.All().Where(v => v.Missing.Length > 0).Select(v => v.Name)];
 
     [Fact]
     public void The_files_that_do_not_apply_are_exactly_those_listed()
@@ -73,7 +80,8 @@ public class AgeVectorTests
             var refused = await Record.ExceptionAsync(() =>
                 AgeFile.OpenAsync(new ShortReads(vector.ReadFile(), readBytesMax), plain, vector.Identities, default));
             Assert.Equal(vector.Expect, Layer(refused));
-            if (vector.PayloadSha256 is { } sha256) Assert.Equal(sha256, Convert.ToHexStringLower(SHA256.HashData(plain.ToArray())));
+            if (vector.PayloadSha256 is { } sha256)
+                Assert.Equal(sha256, Convert.ToHexStringLower(SHA256.HashData(plain.ToArray())));
             else Assert.Equal(0, plain.Length);
         }
     }
@@ -118,8 +126,8 @@ public class AgeVectorTests
         null => "success",
         VirgaException { Kind: FailureKind.Denied } => "no match",
         VirgaException { Kind: FailureKind.BadInput or FailureKind.Unsupported } => "header failure",
-        VirgaException { Kind: FailureKind.Corrupt } corrupt when corrupt.Message.StartsWith("age header", StringComparison.Ordinal) => "HMAC failure",
-        VirgaException { Kind: FailureKind.Corrupt } => "payload failure",
+        VirgaException { Kind: FailureKind.Corrupt } corrupt =>
+            corrupt.Message.StartsWith("age header", StringComparison.Ordinal) ? "HMAC failure" : "payload failure",
         _ => exception.ToString(),
     };
 }

@@ -10,7 +10,8 @@ public class BencodeReaderTests
     public static readonly TheoryData<string> Valid =
     [
         "i0e", "i1e", "i-1e", "i9223372036854775807e", "i-9223372036854775808e", "i99999999999999999999999e",
-        "0:", "1:a", "10:0123456789", "le", "de", "llee", "llelee", "li1ei2ee", "d0:0:e", "d1:ai1e1:bi2ee", "d1:a1:b2:aa1:ce",
+        "0:", "1:a", "10:0123456789", "le", "de", "llee", "llelee", "li1ei2ee", "d0:0:e", "d1:ai1e1:bi2ee",
+        "d1:a1:b2:aa1:ce",
         "d4:infod6:lengthi3e4:name1:aee", "d1:ad1:ad1:adeeee", "l4:spamd3:key5:valueee",
     ];
 
@@ -28,7 +29,8 @@ public class BencodeReaderTests
     {
         var data = Encoding.Latin1.GetBytes(text);
         Assert.Equal(data.Length, ReadAll(data, BencodeLimits.Message));
-        for (var cut = 0; cut < data.Length; cut++) Refusals.BadInput(() => ReadAll(data.AsSpan(0, cut), BencodeLimits.Message));
+        for (var cut = 0; cut < data.Length; cut++)
+            Refusals.BadInput(() => ReadAll(data.AsSpan(0, cut), BencodeLimits.Message));
         Refusals.BadInput(() => ReadAll([.. data, (byte)'e'], BencodeLimits.Message));
     }
 

@@ -70,11 +70,13 @@ public class BencodeValueTests
         Says("announce: field 'dict': field 'z' is missing", () => d.Dictionary("dict").Text("z"));
         Says("announce: field 'text' is not known here", () =>
             d.AllowOnly("bytes", "dict", "dicts", "hash", "hashes", "int", "list", "strings"));
-        Says("announce is not a dictionary", () => BencodeValue.ParseDictionary("le"u8, BencodeLimits.Message, "announce"));
+        Says("announce is not a dictionary", () =>
+            BencodeValue.ParseDictionary("le"u8, BencodeLimits.Message, "announce"));
         Says("announce: bencode: the data ends inside a value (at byte 1)", () =>
             BencodeValue.ParseDictionary("d"u8, BencodeLimits.Message, "announce"));
         Says("announce: field 'n' is not between -9223372036854775808 and 9223372036854775807", () =>
-            BencodeValue.ParseDictionary("d1:ni99999999999999999999ee"u8, BencodeLimits.Message, "announce").Integer("n"));
+            BencodeValue.ParseDictionary("d1:ni99999999999999999999ee"u8, BencodeLimits.Message, "announce")
+                .Integer("n"));
     }
 
     [Fact]
@@ -116,7 +118,8 @@ public class BencodeValueTests
             var data = BencodeWriter.Encode(w => Bombs.WriteRandom(w, random));
             Assert.Equal(data, Rewrite(BencodeValue.Parse(data, limits)));
             var mutated = Refusals.Mutate(data, random);
-            Refusals.Catch(() => Assert.Equal(mutated, Rewrite(BencodeValue.Parse(mutated, limits))), FailureKind.BadInput);
+            Refusals.Catch(() => Assert.Equal(mutated, Rewrite(BencodeValue.Parse(mutated, limits))),
+                FailureKind.BadInput);
         }
     }
 
@@ -169,7 +172,9 @@ public class BencodeValueTests
     {
         var data = BencodeWriter.Encode(w => w
             .StartDictionary()
-            .Key("m").StartDictionary().Key("zzzzzzzzzzzzzzzzzzzzzzzz").StartDictionary().Key("a").Integer(1).End().End()
+            .Key("m").StartDictionary()
+            .Key("zzzzzzzzzzzzzzzzzzzzzzzz").StartDictionary().Key("a").Integer(1).End()
+            .End()
             .Key("n").Raw("i5e"u8)
             .End());
         Assert.Equal("d1:md24:zzzzzzzzzzzzzzzzzzzzzzzzd1:ai1eee1:ni5ee", Encoding.ASCII.GetString(data));

@@ -5,7 +5,9 @@ namespace Virga.Core.Tests.Bencoding;
 
 internal static class Bombs
 {
-    /// <summary>About <paramref name="bytes"/> bytes of one unit over and over, as such or as the items of a list.</summary>
+    /// <summary>
+    /// About <paramref name="bytes"/> bytes of one unit over and over, as such or as the items of a list.
+    /// </summary>
     public static byte[] Repeat(string unit, int bytes, bool inList)
     {
         var text = new StringBuilder(bytes + 2);
@@ -21,7 +23,9 @@ internal static class Bombs
         switch (random.Next(depth > 6 ? 2 : 4))
         {
             case 0:
-                writer.Integer(random.Next(3) == 0 ? random.NextInt64(long.MinValue, long.MaxValue) : random.Next(-20, 20));
+                writer.Integer(random.Next(3) == 0
+                    ? random.NextInt64(long.MinValue, long.MaxValue)
+                    : random.Next(-20, 20));
                 break;
             case 1:
                 var bytes = new byte[random.Next(random.Next(4) == 0 ? 300 : 12)];
