@@ -1,0 +1,110 @@
+using System.Buffers.Binary;
+using Virga.Core;
+using Virga.Core.Bencoding;
+using Virga.Core.Keys;
+
+namespace Virga.Protocol;
+
+/// <summary>spec/v1/grants.md. Permission to read one share; a bearer secret while it lives.</summary>
+/// <param name="Nonce">16 random bytes.</param>
+public sealed record Grant(
+    AgentId Agent, AudienceKind Audience, IReadOnlyList<Hash256> Chain, DateTimeOffset Expires, AgentId Issuer, byte[] Nonce, Hash256 Share)
+{
+    public const string SignatureType = "grant";
+    public const int NonceBytes = 16;
+
+    public byte[] Encode() => BencodeWriter.Encode(writer =>
+        writer.StartDictionary().Key("agent").Hash(Agent.Hash).Key("audience").Text(NameOf(Audience)).Key("chain").Hashes(Chain)
+            .Key("expires").Time(Expires).Key("issuer").Hash(Issuer.Hash).Key("nonce").Bytes(Nonce).Key("share").Hash(Share).End());
+
+    public static Grant Parse(ReadOnlySpan<byte> body)
+    {
+        var fields = Wire.Dictionary(body, "grant", "agent", "audience", "chain", "expires", "issuer", "nonce", "share");
+        return new Grant(
+            fields.Agent("agent"), AudienceOf(fields.Text("audience", 16)), fields.Hashes("chain", ProtocolLimits.GrantChainHashes),
+            fields.Time("expires"), fields.Agent("issuer"), fields.Bytes("nonce", NonceBytes, NonceBytes), fields.Hash("share"));
+    }
+
+    /// <summary>The value of the Authorization header that carries a signed grant.</summary>
+    public static string Authorization(string bearer) => "Virga " + bearer;
+
+    private static string NameOf(AudienceKind audience) => audience switch
+    {
+        AudienceKind.Public => "public",
+        AudienceKind.Link => "link",
+        AudienceKind.Agents => "agents",
+        _ => throw new ArgumentOutOfRangeException(nameof(audience), audience, "not an audience"),
+    };
+
+    private static AudienceKind AudienceOf(string name) => name switch
+    {
+        "public" => AudienceKind.Public,
+        "link" => AudienceKind.Link,
+        "agents" => AudienceKind.Agents,
+        _ => throw Wire.Bad($"grant: '{PeerText.Clean(name, 16)}' is not an audience"),
+    };
+}
+
+/// <summary>Body of a request for a grant.</summary>
+/// <param name="Proof">64 bytes for shares of audience link: see <see cref="LinkProof"/>.</param>
+/// <param name="Seal">The asker's X25519 key that the answer is sealed to.</param>
+public sealed record GrantRequest(byte[]? Proof, Hash256 Seal)
+{
+    public byte[] Encode() => BencodeWriter.Encode(writer =>
+    {
+        writer.StartDictionary();
+        if (Proof is not null) writer.Key("proof").Bytes(Proof);
+        writer.Key("seal").Hash(Seal).End();
+    });
+
+    public static GrantRequest Parse(ReadOnlySpan<byte> body)
+    {
+        var fields = Wire.Dictionary(body, "grant request", "proof", "seal");
+        return new GrantRequest(
+            fields.OptionalBytes("proof", SigningKey.SignatureBytes, SigningKey.SignatureBytes), fields.Hash("seal"));
+    }
+}
+
+/// <summary>What a sealed answer to a request for a grant holds.</summary>
+/// <param name="Owner">Who made the share: the agent to look for in chains and repositories.</param>
+public sealed record GrantAnswer(SignedEnvelope Grant, AgentId Owner)
+{
+    public byte[] Encode() => BencodeWriter.Encode(writer =>
+    {
+        writer.StartDictionary().Key("grant");
+        Grant.Write(writer);
+        writer.Key("owner").Hash(Owner.Hash).End();
+    });
+
+    public static GrantAnswer Parse(ReadOnlySpan<byte> body)
+    {
+        var fields = Wire.Dictionary(body, "grant answer", "grant", "owner");
+        return new GrantAnswer(SignedEnvelope.Read(fields.Dictionary("grant")), fields.Agent("owner"));
+    }
+}
+
+/// <summary>The proof that the asker holds a share's link, bound to the asker, the receiver and the moment.</summary>
+public static class LinkProof
+{
+    public const string SignatureType = "link-proof";
+
+    /// <param name="created">The <c>created</c> of the signed request that carries the proof.</param>
+    public static byte[] Make(LinkSecret secret, Hash256 infoHash, AgentId asker, AgentId receiver, DateTimeOffset created) =>
+        DomainSignature.Sign(secret.ProofKey, SignatureType, Message(infoHash, asker, receiver, created));
+
+    /// <param name="proofKey">The public half, which the share's owner keeps.</param>
+    public static bool Verify(
+        VerifyKey proofKey, Hash256 infoHash, AgentId asker, AgentId receiver, DateTimeOffset created, ReadOnlySpan<byte> proof) =>
+        proof.Length == SigningKey.SignatureBytes
+        && DomainSignature.Verify(proofKey, SignatureType, Message(infoHash, asker, receiver, created), proof);
+
+    private static byte[] Message(Hash256 infoHash, AgentId asker, AgentId receiver, DateTimeOffset created)
+    {
+        var message = new byte[(3 * Hash256.ByteCount) + sizeof(long)];
+        infoHash.CopyTo(message);
+        asker.Hash.CopyTo(message.AsSpan(32));
+        receiver.Hash.CopyTo(message.AsSpan(64));
+        BinaryPrimitives.WriteInt64BigEndian(message.AsSpan(96), created.ToUnixTimeSeconds());
+        return message;
+    }
+}
