@@ -116,6 +116,9 @@ internal static unsafe partial class Native
         return new InvalidOperationException($"libcrypto failed at {call.Split('(')[0]}");
     }
 
+    /// <summary>The loaded library, for functions that not every build of it has.</summary>
+    public static nint LibraryHandle => Resolve(Library, typeof(Native).Assembly, null);
+
     private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? path)
     {
         if (name != Library) return 0;

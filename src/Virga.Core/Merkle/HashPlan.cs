@@ -1,5 +1,4 @@
 using System.Runtime.Intrinsics.X86;
-using System.Security.Cryptography;
 
 namespace Virga.Core.Merkle;
 
@@ -51,7 +50,7 @@ internal readonly record struct HashPlan(int WideFrom, int NarrowFrom, bool Narr
                 if (count - done >= WideFrom)
                     Sha256Lanes16.Hash(message, lanes, messageBytes, schedule, digest);
                 else if (lanes == 1 && count - done < NarrowFrom)
-                    SHA256.HashData(new ReadOnlySpan<byte>(message, messageBytes), new Span<byte>(digest, Hash256.ByteCount));
+                    Sha256Serial.Hash(message, messageBytes, digest);
                 else if (NarrowIsAvx512)
                     Sha256Lanes8<Avx512Logic>.Hash(message, lanes, messageBytes, schedule, digest);
                 else

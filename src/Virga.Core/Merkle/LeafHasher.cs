@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-
 namespace Virga.Core.Merkle;
 
 /// <summary>The hot kernel: SHA-256 of many 16 KiB leaves at once.</summary>
@@ -23,7 +21,7 @@ public static class LeafHasher
             throw new ArgumentException("32 bytes a leaf are needed", nameof(hashes));
         var whole = data.Length - (data.Length % LeafBytes);
         if (whole > 0) HashPlan.Leaves.Hash(data[..whole], LeafBytes, LeafPadding, hashes);
-        if (whole < data.Length) SHA256.HashData(data[whole..], hashes[(whole / LeafBytes * Hash256.ByteCount)..]);
+        if (whole < data.Length) HashOne(data[whole..], hashes[(whole / LeafBytes * Hash256.ByteCount)..]);
     }
 
     /// <summary>
@@ -32,4 +30,9 @@ public static class LeafHasher
     /// </summary>
     internal static void HashPairs(ReadOnlySpan<byte> children, Span<byte> parents) =>
         HashPlan.Pairs.Hash(children, PairBytes, PairPadding, parents);
+
+    private static unsafe void HashOne(ReadOnlySpan<byte> leaf, Span<byte> hash)
+    {
+        fixed (byte* from = leaf, to = hash) Sha256Serial.Hash(from, leaf.Length, to);
+    }
 }
