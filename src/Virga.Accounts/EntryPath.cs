@@ -16,7 +16,8 @@ public readonly record struct EntryPath : IComparable<EntryPath>
 
     private readonly string? value;
 
-    private EntryPath(string value, bool _) => this.value = value;
+    // Null for the root, so that it equals the default.
+    private EntryPath(string value, bool _) => this.value = value.Length == 0 ? null : value;
 
     public string Value => value ?? "";
 

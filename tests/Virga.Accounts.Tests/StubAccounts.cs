@@ -1,0 +1,54 @@
+using Virga.Core;
+
+namespace Virga.Accounts.Tests;
+
+/// <summary>Does nothing; has no optional ability.</summary>
+internal class NoAbilities : IAccount
+{
+    public AccountTraits Traits { get; } = new() { Adapter = "stub" };
+
+    public ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken) => default;
+
+    public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, CancellationToken cancellationToken) => AsyncEnumerable.Empty<Entry>();
+
+    public ValueTask<EntryReader> ReadAsync(EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken) =>
+        throw new VirgaException(FailureKind.NotFound, "stub");
+
+    public ValueTask<Entry> WriteAsync(
+        EntryPath path, ReadOnlyMemory<byte> content, WriteOptions options, CancellationToken cancellationToken) =>
+        throw new VirgaException(FailureKind.ReadOnly, "stub");
+
+    public ValueTask<IUpload> BeginUploadAsync(
+        EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken) =>
+        throw new VirgaException(FailureKind.ReadOnly, "stub");
+
+    public ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken) => default;
+
+    public ValueTask DeleteAsync(EntryPath path, CancellationToken cancellationToken) => default;
+
+    public ValueTask MoveAsync(EntryPath from, EntryPath to, CancellationToken cancellationToken) => default;
+
+    public ValueTask DisposeAsync() => default;
+}
+
+/// <summary>Has every optional ability that there is: a new one is added here and in AccountDecorator.</summary>
+internal sealed class AllAbilities : NoAbilities, IResumableUploads, IRecursiveListing, IReportsSkipped, ISymlinks, IReportsSpace
+{
+    public ValueTask<IUpload> ResumeUploadAsync(
+        EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken) =>
+        throw new VirgaException(FailureKind.NotFound, "stub");
+
+    public IAsyncEnumerable<PendingUpload> ListUploadsAsync(EntryPath folder, CancellationToken cancellationToken) =>
+        AsyncEnumerable.Empty<PendingUpload>();
+
+    public ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken) => default;
+
+    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) => AsyncEnumerable.Empty<Entry>();
+
+    public IAsyncEnumerable<Entry> ListAsync(
+        EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) => AsyncEnumerable.Empty<Entry>();
+
+    public ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken) => default;
+
+    public ValueTask<AccountSpace> GetSpaceAsync(CancellationToken cancellationToken) => default;
+}
