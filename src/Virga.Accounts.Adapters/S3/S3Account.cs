@@ -1,0 +1,299 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using Amazon.S3;
+using Amazon.S3.Model;
+using Virga.Accounts.Adapters.Http;
+using Virga.Core;
+
+namespace Virga.Accounts.Adapters.S3;
+
+/// <summary>
+/// A bucket or a folder in one. Folders are prefixes; one that is made on purpose is an empty object "folder/", so that it
+/// stays while it is empty. The version of an entry is its ETag, which listings, reads and writes all tell alike.
+/// </summary>
+internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
+{
+    // Amazon S3 User Guide, "Amazon S3 multipart upload limits" and "Naming Amazon S3 objects".
+    private const long PartBytesMin = 5L << 20;
+    private const long PartBytesMax = 5L << 30;
+    private const int PartsMax = 10_000;
+    private const int KeyBytesMax = 1024;
+    private const string FolderType = "application/x-directory";
+
+    private readonly S3Bucket bucket;
+    private readonly S3Copier copier;
+
+    public S3Account(S3Settings settings, AdapterServices services)
+    {
+        bucket = new S3Bucket(settings, services);
+        copier = new S3Copier(bucket);
+        // One byte stays free for the '/' of a folder's marker.
+        var pathBytes = KeyBytesMax - 1 - Encoding.UTF8.GetByteCount(settings.Prefix);
+        Traits = new AccountTraits
+        {
+            Adapter = "s3",
+            MaxConcurrency = 16,
+            SingleWriteBytesMax = 8 << 20,
+            PartOrder = PartOrder.Any,
+            UploadResume = UploadResume.Parts,
+            PartBytesMin = PartBytesMin,
+            PartBytesMax = PartBytesMax,
+            PartsMax = PartsMax,
+            Pin = PinStrength.Strong,
+            KeepsModified = true,
+            KeepsEmptyFolders = true,
+            KeepsExecutable = true,
+            Names = new NameRules(MaxNameBytes: pathBytes, MaxPathBytes: pathBytes),
+        };
+    }
+
+    public AccountTraits Traits { get; }
+
+    public async ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken)
+    {
+        var what = $"look at '{path}'";
+        if (!path.IsRoot && await bucket.HeadAsync(what, bucket.Key(path), cancellationToken) is { } head) return ToEntry(path, head);
+        var page = await bucket.ListAsync(
+            what, new ListObjectsV2Request { Prefix = bucket.FolderKey(path), MaxKeys = 1 }, cancellationToken);
+        return path.IsRoot || page.S3Objects is { Count: > 0 } ? new Entry(path, EntryKind.Folder, 0) : null;
+    }
+
+    public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, CancellationToken cancellationToken) =>
+        new S3Listing(bucket).ListAsync(folder, cancellationToken);
+
+    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
+        new S3Listing(bucket).ListAllAsync(folder, cancellationToken);
+
+    public async ValueTask<EntryReader> ReadAsync(
+        EntryPath path, Core.ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
+    {
+        var what = $"read '{path}'";
+        if (range.Length == 0) return await ReadNothingAsync(what, path, range, pin, cancellationToken);
+        var guard = new StallGuard(bucket.Services, cancellationToken);
+        GetObjectResponse? answer = null;
+        try
+        {
+            var request = new GetObjectRequest
+            {
+                BucketName = bucket.Name,
+                Key = bucket.Key(path),
+                ByteRange = new Amazon.S3.Model.ByteRange(range.Offset, range.End - 1),
+                EtagToMatch = pin?.Value,
+            };
+            answer = await bucket.CallAsync(what, guard, token => bucket.Client.GetObjectAsync(request, token), cancellationToken);
+            var entry = ToEntry(path, answer);
+            CheckPin(what, entry, pin);
+            CheckRange(what, entry, range);
+            if (answer.ContentLength != range.Length)
+            {
+                throw new VirgaException(
+                    FailureKind.Unsupported,
+                    $"{what}: asked for {range.Length} bytes, the server sends {answer.ContentLength}",
+                    "This server doesn't honour ranges; it can't be used as an account.");
+            }
+            return new EntryReader(entry, new RangeStream(answer.ResponseStream, range.Length, guard, answer, what));
+        }
+        catch
+        {
+            answer?.Dispose();
+            guard.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<EntryReader> ReadNothingAsync(
+        string what, EntryPath path, Core.ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
+    {
+        var head = await bucket.HeadAsync(what, bucket.Key(path), cancellationToken)
+            ?? throw new VirgaException(FailureKind.NotFound, $"{what}: it isn't there");
+        var entry = ToEntry(path, head);
+        CheckPin(what, entry, pin);
+        CheckRange(what, entry, range);
+        return new EntryReader(entry, Stream.Null);
+    }
+
+    public async ValueTask<Entry> WriteAsync(
+        EntryPath path, ReadOnlyMemory<byte> content, WriteOptions options, CancellationToken cancellationToken)
+    {
+        var what = $"write '{path}'";
+        if (content.Length > Traits.SingleWriteBytesMax)
+            throw new VirgaException(FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
+        CheckName(path);
+        using var guard = new StallGuard(bucket.Services, cancellationToken);
+        var request = new PutObjectRequest
+        {
+            BucketName = bucket.Name,
+            Key = bucket.Key(path),
+            InputStream = new MemoryReadStream(content, guard),
+            AutoCloseStream = false,
+            UseChunkEncoding = false,
+            DisablePayloadSigning = bucket.LeavesPayloadUnsigned,
+        };
+        S3Metadata.Write(request.Metadata, options);
+        var answer = await bucket.CallAsync(what, guard, token => bucket.Client.PutObjectAsync(request, token), cancellationToken);
+        return Written(path, content.Length, options, answer.ETag);
+    }
+
+    public async ValueTask<IUpload> BeginUploadAsync(
+        EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
+    {
+        var what = $"begin to write '{path}'";
+        CheckName(path);
+        CheckParts(what, length, partBytes);
+        var request = new InitiateMultipartUploadRequest { BucketName = bucket.Name, Key = bucket.Key(path) };
+        S3Metadata.Write(request.Metadata, options);
+        var answer = await bucket.CallAsync(
+            what, token => bucket.Client.InitiateMultipartUploadAsync(request, token), cancellationToken);
+        return new S3Upload(bucket, path, length, partBytes, options, answer.UploadId);
+    }
+
+    public async ValueTask<IUpload> ResumeUploadAsync(
+        EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken)
+    {
+        var what = $"go on writing '{path}'";
+        CheckParts(what, length, partBytes);
+        var upload = new S3Upload(bucket, path, length, partBytes, options, token);
+        var request = new ListPartsRequest { BucketName = bucket.Name, Key = bucket.Key(path), UploadId = token, MaxParts = 1 };
+        try
+        {
+            await bucket.CallAsync(what, stop => bucket.Client.ListPartsAsync(request, stop), cancellationToken);
+        }
+        // The process before us may have ended between completing it and writing that down: CompleteAsync finds out.
+        catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
+        {
+            if (await StatAsync(path, cancellationToken) is not { Version.Value: { } version } there
+                || there.Length != length || !S3Upload.IsFromParts(version, length, partBytes)) throw;
+        }
+        return upload;
+    }
+
+    public async IAsyncEnumerable<PendingUpload> ListUploadsAsync(
+        EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var request = new ListMultipartUploadsRequest
+        {
+            BucketName = bucket.Name,
+            Prefix = bucket.FolderKey(folder),
+            Encoding = EncodingType.Url,
+        };
+        while (true)
+        {
+            var page = await bucket.CallAsync(
+                "list pending uploads", token => bucket.Client.ListMultipartUploadsAsync(request, token), cancellationToken);
+            foreach (var upload in page.MultipartUploads ?? [])
+            {
+                if (bucket.TryPath(upload.Key, out var path))
+                    yield return new PendingUpload(path, upload.UploadId, S3Listing.ToTime(upload.Initiated));
+            }
+            if (page.IsTruncated != true) yield break;
+            request.KeyMarker = page.NextKeyMarker;
+            request.UploadIdMarker = page.NextUploadIdMarker;
+        }
+    }
+
+    public async ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken) =>
+        await new S3Upload(bucket, upload.Path, 0, PartBytesMin, WriteOptions.Default, upload.Token).AbortAsync(cancellationToken);
+
+    public async ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken)
+    {
+        if (path.IsRoot) return;
+        CheckName(path);
+        var what = $"make the folder '{path}'";
+        if (await bucket.HeadAsync(what, bucket.Key(path), cancellationToken) is not null)
+            throw new VirgaException(FailureKind.Conflict, $"{what}: a file of that name is there");
+        var request = new PutObjectRequest
+        {
+            BucketName = bucket.Name,
+            Key = bucket.FolderKey(path),
+            InputStream = new MemoryReadStream(default),
+            ContentType = FolderType,
+            UseChunkEncoding = false,
+        };
+        await bucket.CallAsync(what, token => bucket.Client.PutObjectAsync(request, token), cancellationToken);
+    }
+
+    public async ValueTask DeleteAsync(EntryPath path, CancellationToken cancellationToken)
+    {
+        var what = $"delete '{path}'";
+        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root can't be deleted");
+        var marker = bucket.FolderKey(path);
+        var page = await bucket.ListAsync(what, new ListObjectsV2Request { Prefix = marker, MaxKeys = 2 }, cancellationToken);
+        var below = page.S3Objects ?? [];
+        if (below.Exists(o => o.Key != marker))
+        {
+            // S3 can hold a file "a" beside a file "a/b"; then only "a" is meant.
+            if (await bucket.HeadAsync(what, bucket.Key(path), cancellationToken) is null)
+                throw new VirgaException(FailureKind.Conflict, $"{what}: the folder is not empty", "Delete what is in it first.");
+        }
+        else if (below.Count > 0)
+        {
+            await bucket.DeleteAsync(what, marker, cancellationToken);
+        }
+        await bucket.DeleteAsync(what, bucket.Key(path), cancellationToken);
+    }
+
+    public async ValueTask MoveAsync(EntryPath from, EntryPath to, CancellationToken cancellationToken)
+    {
+        var what = $"move '{from}' to '{to}'";
+        if (from == to) return;
+        if (from.IsRoot || to.IsRoot || to.IsWithin(from))
+            throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
+        CheckName(to);
+        await copier.MoveAsync(what, from, to, cancellationToken);
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        bucket.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    internal static Entry Written(EntryPath path, long length, WriteOptions options, string etag) =>
+        new(path, EntryKind.File, length, options.Modified, new EntryVersion(etag), IsExecutable: options.IsExecutable);
+
+    internal static Entry ToEntry(EntryPath path, GetObjectMetadataResponse head) => new(
+        path,
+        EntryKind.File,
+        head.ContentLength,
+        S3Metadata.Modified(head.Metadata) ?? S3Listing.ToTime(head.LastModified),
+        new EntryVersion(head.ETag),
+        IsExecutable: S3Metadata.IsExecutable(head.Metadata));
+
+    private static Entry ToEntry(EntryPath path, GetObjectResponse answer) => new(
+        path,
+        EntryKind.File,
+        WholeLength(answer),
+        S3Metadata.Modified(answer.Metadata) ?? S3Listing.ToTime(answer.LastModified),
+        new EntryVersion(answer.ETag),
+        IsExecutable: S3Metadata.IsExecutable(answer.Metadata));
+
+    // "bytes 0-9/100"; a server that sends the whole object says nothing of ranges.
+    private static long WholeLength(GetObjectResponse answer) =>
+        answer.ContentRange is { } text && long.TryParse(text.AsSpan(text.LastIndexOf('/') + 1), out var length)
+            ? length
+            : answer.ContentLength;
+
+    private static void CheckPin(string what, Entry entry, EntryVersion? pin)
+    {
+        if (pin is { } wanted && entry.Version != wanted)
+            throw new VirgaException(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
+    }
+
+    private static void CheckRange(string what, Entry entry, Core.ByteRange range)
+    {
+        if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
+            throw new VirgaException(FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
+    }
+
+    private void CheckName(EntryPath path)
+    {
+        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
+        if (Traits.Names.WhyNot(path) is { } why) throw new VirgaException(FailureKind.BadInput, why, "Give it a shorter name.");
+    }
+
+    private static void CheckParts(string what, long length, long partBytes)
+    {
+        if (length < 0 || partBytes is < PartBytesMin or > PartBytesMax || length > partBytes * PartsMax)
+            throw new VirgaException(FailureKind.BadInput, $"{what}: {length} bytes can't be written in parts of {partBytes} bytes");
+    }
+}

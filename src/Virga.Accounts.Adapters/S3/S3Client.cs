@@ -1,0 +1,69 @@
+using System.Net;
+using Amazon;
+using Amazon.Runtime;
+using Amazon.S3;
+using Virga.Accounts.Adapters.Http;
+
+namespace Virga.Accounts.Adapters.S3;
+
+/// <summary>
+/// Amazon's client with all that it would take from its surroundings fixed: no profiles, environment variables, instance
+/// metadata, proxies for this machine, retries (the retry decorator's work) or corrections of the clock behind the user's back.
+/// </summary>
+internal static class S3Client
+{
+    public static AmazonS3Client Create(S3Settings settings, Endpoint endpoint)
+    {
+        AWSConfigs.CorrectForClockSkew = false;
+        var isAmazon = settings.Endpoint.Host.EndsWith(".amazonaws.com", StringComparison.Ordinal);
+        var config = new AmazonS3Config
+        {
+            ServiceURL = settings.Endpoint.GetLeftPart(UriPartial.Authority),
+            UseHttp = settings.Endpoint.Scheme == Uri.UriSchemeHttp,
+            AuthenticationRegion = settings.Region,
+            ForcePathStyle = settings.IsPathStyle,
+            DefaultConfigurationMode = DefaultConfigurationMode.Standard,
+            IgnoreConfiguredEndpointUrls = true,
+            MaxErrorRetry = 0,
+            RetryMode = RequestRetryMode.Standard,
+            ThrottleRetries = false,
+            MaxStaleConnectionRetries = 1,
+            UseDualstackEndpoint = false,
+            UseFIPSEndpoint = false,
+            DisableRequestCompression = true,
+            DisableS3ExpressSessionAuth = !isAmazon,
+            UseAccelerateEndpoint = false,
+            AllowAutoRedirect = false,
+            DisableLogging = true,
+            CacheHttpClient = false,
+            // Servers that don't know trailing checksums would store their framing as content.
+            RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
+            ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
+            HttpClientFactory = new Factory(endpoint),
+        };
+        return new AmazonS3Client(Credentials(settings), config);
+    }
+
+    private static AWSCredentials Credentials(S3Settings settings) => settings switch
+    {
+        { AccessKey: null } => new AnonymousAWSCredentials(),
+        { SessionToken: { } token } => new SessionAWSCredentials(settings.AccessKey, settings.SecretKey, token),
+        _ => new BasicAWSCredentials(settings.AccessKey, settings.SecretKey),
+    };
+
+    private sealed class Factory(Endpoint endpoint) : HttpClientFactory
+    {
+        // Headers come from the request; a whole-request timeout would end long transfers: StallGuard watches instead.
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(endpoint.CreateHandler())
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+            DefaultRequestVersion = HttpVersion.Version11,
+        };
+
+        public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
+
+        public override bool DisposeHttpClientsAfterUse(IClientConfig clientConfig) => false;
+
+        public override string? GetConfigUniqueString(IClientConfig clientConfig) => null;
+    }
+}
