@@ -58,6 +58,15 @@ public sealed record AccountTraits
 
     public bool KeepsExecutable { get; init; }
 
+    /// <summary>
+    /// Whether listings tell the kept time and executable mark of each file. Where false, a listing tells when the file was stored,
+    /// and StatAsync and ReadAsync tell the kept ones.
+    /// </summary>
+    public bool ListsMetadata { get; init; } = true;
+
+    /// <summary>Whether a path can't be a file and a folder at once. Object stores can hold both "a" and "a/b".</summary>
+    public bool KeepsFilesAndFoldersApart { get; init; } = true;
+
     public NameRules Names { get; init; } = new();
 
     public const long PreferredPartBytes = 8 << 20;

@@ -11,7 +11,7 @@ namespace Virga.Accounts.Adapters.S3;
 /// A bucket or a folder in one. Folders are prefixes; one that is made on purpose is an empty object "folder/", so that it
 /// stays while it is empty. The version of an entry is its ETag, which listings, reads and writes all tell alike.
 /// </summary>
-internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
+internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped
 {
     // Amazon S3 User Guide, "Amazon S3 multipart upload limits" and "Naming Amazon S3 objects".
     private const long PartBytesMin = 5L << 20;
@@ -43,6 +43,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
             KeepsModified = true,
             KeepsEmptyFolders = true,
             KeepsExecutable = true,
+            ListsMetadata = false,
+            KeepsFilesAndFoldersApart = false,
             Names = new NameRules(MaxNameBytes: pathBytes, MaxPathBytes: pathBytes),
         };
     }
@@ -61,6 +63,9 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, CancellationToken cancellationToken) =>
         new S3Listing(bucket).ListAsync(folder, cancellationToken);
 
+    public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
+        new S3Listing(bucket, onSkipped).ListAsync(folder, cancellationToken);
+
     public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
         new S3Listing(bucket).ListAllAsync(folder, cancellationToken);
 
@@ -68,6 +73,7 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         EntryPath path, Core.ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
+        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
         if (range.Length == 0) return await ReadNothingAsync(what, path, range, pin, cancellationToken);
         var guard = new StallGuard(bucket.Services, cancellationToken);
         GetObjectResponse? answer = null;
@@ -104,9 +110,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     private async Task<EntryReader> ReadNothingAsync(
         string what, EntryPath path, Core.ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
-        var head = await bucket.HeadAsync(what, bucket.Key(path), cancellationToken)
-            ?? throw new VirgaException(FailureKind.NotFound, $"{what}: it isn't there");
-        var entry = ToEntry(path, head);
+        if (await StatAsync(path, cancellationToken) is not { Kind: EntryKind.File } entry)
+            throw new VirgaException(FailureKind.NotFound, $"{what}: no file is there");
         CheckPin(what, entry, pin);
         CheckRange(what, entry, range);
         return new EntryReader(entry, Stream.Null);
@@ -139,33 +144,28 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     {
         var what = $"begin to write '{path}'";
         CheckName(path);
-        CheckParts(what, length, partBytes);
+        var layout = PartLayout.Checked(Traits, length, partBytes);
         var request = new InitiateMultipartUploadRequest { BucketName = bucket.Name, Key = bucket.Key(path) };
         S3Metadata.Write(request.Metadata, options);
         var answer = await bucket.CallAsync(
             what, token => bucket.Client.InitiateMultipartUploadAsync(request, token), cancellationToken);
-        return new S3Upload(bucket, path, length, partBytes, options, answer.UploadId);
+        return new S3Upload(bucket, path, layout, options, answer.UploadId);
     }
 
     public async ValueTask<IUpload> ResumeUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken)
     {
         var what = $"go on writing '{path}'";
-        CheckParts(what, length, partBytes);
-        var upload = new S3Upload(bucket, path, length, partBytes, options, token);
-        var request = new ListPartsRequest { BucketName = bucket.Name, Key = bucket.Key(path), UploadId = token, MaxParts = 1 };
-        try
-        {
-            await bucket.CallAsync(what, stop => bucket.Client.ListPartsAsync(request, stop), cancellationToken);
-        }
+        var layout = PartLayout.Checked(Traits, length, partBytes);
+        var upload = new S3Upload(bucket, path, layout, options, token);
         // The process before us may have ended between completing it and writing that down: CompleteAsync finds out.
-        catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
-        {
-            if (await StatAsync(path, cancellationToken) is not { Version.Value: { } version } there
-                || there.Length != length || !S3Upload.IsFromParts(version, length, partBytes)) throw;
-        }
-        return upload;
+        if (await upload.IsPendingAsync(what, cancellationToken) || await IsMadeOfAsync(layout, path, cancellationToken)) return upload;
+        throw new VirgaException(FailureKind.NotFound, $"{what}: the service has ended the upload", "Begin the upload anew.");
     }
+
+    private async ValueTask<bool> IsMadeOfAsync(PartLayout layout, EntryPath path, CancellationToken cancellationToken) =>
+        await StatAsync(path, cancellationToken) is { Version.Value: { } version } there
+            && there.Length == layout.Length && S3Upload.IsFromParts(version, layout);
 
     public async IAsyncEnumerable<PendingUpload> ListUploadsAsync(
         EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -182,25 +182,24 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
                 "list pending uploads", token => bucket.Client.ListMultipartUploadsAsync(request, token), cancellationToken);
             foreach (var upload in page.MultipartUploads ?? [])
             {
-                if (bucket.TryPath(upload.Key, out var path))
+                var key = page.EncodingType == EncodingType.Url ? S3Bucket.Decode(upload.Key) : upload.Key;
+                if (bucket.TryPath(key, out var path))
                     yield return new PendingUpload(path, upload.UploadId, S3Listing.ToTime(upload.Initiated));
             }
             if (page.IsTruncated != true) yield break;
-            request.KeyMarker = page.NextKeyMarker;
+            request.KeyMarker = page.EncodingType == EncodingType.Url ? S3Bucket.Decode(page.NextKeyMarker) : page.NextKeyMarker;
             request.UploadIdMarker = page.NextUploadIdMarker;
         }
     }
 
     public async ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken) =>
-        await new S3Upload(bucket, upload.Path, 0, PartBytesMin, WriteOptions.Default, upload.Token).AbortAsync(cancellationToken);
+        await new S3Upload(bucket, upload.Path, default, WriteOptions.Default, upload.Token).AbortAsync(cancellationToken);
 
     public async ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken)
     {
         if (path.IsRoot) return;
         CheckName(path);
         var what = $"make the folder '{path}'";
-        if (await bucket.HeadAsync(what, bucket.Key(path), cancellationToken) is not null)
-            throw new VirgaException(FailureKind.Conflict, $"{what}: a file of that name is there");
         var request = new PutObjectRequest
         {
             BucketName = bucket.Name,
@@ -249,14 +248,17 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     }
 
     internal static Entry Written(EntryPath path, long length, WriteOptions options, string etag) =>
-        new(path, EntryKind.File, length, options.Modified, new EntryVersion(etag), IsExecutable: options.IsExecutable);
+        new(path, EntryKind.File, length, options.Modified, Version(etag), IsExecutable: options.IsExecutable);
+
+    /// <summary>One form for one ETag: some services quote it in headers and not in listings.</summary>
+    internal static EntryVersion Version(string etag) => new($"\"{etag.Trim('"')}\"");
 
     internal static Entry ToEntry(EntryPath path, GetObjectMetadataResponse head) => new(
         path,
         EntryKind.File,
         head.ContentLength,
         S3Metadata.Modified(head.Metadata) ?? S3Listing.ToTime(head.LastModified),
-        new EntryVersion(head.ETag),
+        Version(head.ETag),
         IsExecutable: S3Metadata.IsExecutable(head.Metadata));
 
     private static Entry ToEntry(EntryPath path, GetObjectResponse answer) => new(
@@ -264,7 +266,7 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         EntryKind.File,
         WholeLength(answer),
         S3Metadata.Modified(answer.Metadata) ?? S3Listing.ToTime(answer.LastModified),
-        new EntryVersion(answer.ETag),
+        Version(answer.ETag),
         IsExecutable: S3Metadata.IsExecutable(answer.Metadata));
 
     // "bytes 0-9/100"; a server that sends the whole object says nothing of ranges.
@@ -288,12 +290,6 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     private void CheckName(EntryPath path)
     {
         if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        if (Traits.Names.WhyNot(path) is { } why) throw new VirgaException(FailureKind.BadInput, why, "Give it a shorter name.");
-    }
-
-    private static void CheckParts(string what, long length, long partBytes)
-    {
-        if (length < 0 || partBytes is < PartBytesMin or > PartBytesMax || length > partBytes * PartsMax)
-            throw new VirgaException(FailureKind.BadInput, $"{what}: {length} bytes can't be written in parts of {partBytes} bytes");
+        Traits.Names.Check(path);
     }
 }

@@ -106,8 +106,15 @@ internal sealed class S3Bucket : IDisposable
     {
         request.BucketName = Name;
         request.Encoding = EncodingType.Url;
-        return await CallAsync(what, token => Client.ListObjectsV2Async(request, token), cancellationToken);
+        var page = await CallAsync(what, token => Client.ListObjectsV2Async(request, token), cancellationToken);
+        if (page.Encoding != EncodingType.Url) return page;
+        foreach (var item in page.S3Objects ?? []) item.Key = Decode(item.Key);
+        if (page.CommonPrefixes is { } prefixes) page.CommonPrefixes = prefixes.ConvertAll(Decode);
+        return page;
     }
+
+    /// <summary>A key in the form of encoding-type=url, where '+' stands for a space.</summary>
+    public static string Decode(string key) => WebUtility.UrlDecode(key);
 
     public Task DeleteAsync(string what, string key, CancellationToken cancellationToken) => CallAsync(
         what, token => Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = Name, Key = key }, token), cancellationToken);

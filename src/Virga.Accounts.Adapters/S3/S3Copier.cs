@@ -94,10 +94,21 @@ internal sealed class S3Copier(S3Bucket bucket, long copyBytesMax = S3Copier.Cop
         }
         catch
         {
-            var abort = new AbortMultipartUploadRequest { BucketName = bucket.Name, Key = target, UploadId = upload.UploadId };
-            await bucket.CallAsync(
-                what, token => bucket.Client.AbortMultipartUploadAsync(abort, token), CancellationToken.None);
+            await TryAbortAsync(what, target, upload.UploadId);
             throw;
+        }
+    }
+
+    // What went wrong before matters more to the caller than a failure to tidy up; the upload stays in ListUploadsAsync.
+    private async Task TryAbortAsync(string what, string key, string uploadId)
+    {
+        var abort = new AbortMultipartUploadRequest { BucketName = bucket.Name, Key = key, UploadId = uploadId };
+        try
+        {
+            await bucket.CallAsync(what, token => bucket.Client.AbortMultipartUploadAsync(abort, token), CancellationToken.None);
+        }
+        catch (VirgaException)
+        {
         }
     }
 

@@ -4,26 +4,28 @@ using Virga.Core;
 
 namespace Virga.Accounts.Adapters.S3;
 
-/// <summary>Keys as entries. Keys that are no path of an account are left out, and said to be.</summary>
-internal sealed class S3Listing(S3Bucket bucket)
+/// <summary>Keys as entries. Keys that are no path of an account are left out, and named to whoever wants to know.</summary>
+internal sealed class S3Listing(S3Bucket bucket, Action<SkippedEntry>? onSkipped = null)
 {
-    private const int NoticesMax = 20;
-    private int notices;
-
     public async IAsyncEnumerable<Entry> ListAsync(
         EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var prefix = bucket.FolderKey(folder);
+        var isThere = folder.IsRoot;
         await foreach (var page in PagesAsync(prefix, "/", cancellationToken))
         {
+            if (!isThere && page is { S3Objects: null or [], CommonPrefixes: null or [] }) throw NoFolder(folder);
+            isThere = true;
             foreach (var common in page.CommonPrefixes ?? [])
             {
-                if (TryChild(folder, common[prefix.Length..^1], common, out var path))
+                cancellationToken.ThrowIfCancellationRequested();
+                if (TryChild(folder, common[prefix.Length..^1], out var path))
                     yield return new Entry(path, EntryKind.Folder, 0);
             }
             foreach (var item in page.S3Objects ?? [])
             {
-                if (item.Key != prefix && TryChild(folder, item.Key[prefix.Length..], item.Key, out var path))
+                cancellationToken.ThrowIfCancellationRequested();
+                if (item.Key != prefix && TryChild(folder, item.Key[prefix.Length..], out var path))
                     yield return ToEntry(path, item);
             }
         }
@@ -38,15 +40,19 @@ internal sealed class S3Listing(S3Bucket bucket)
     {
         var prefix = bucket.FolderKey(folder);
         var told = folder;
+        var isThere = folder.IsRoot;
         await foreach (var page in PagesAsync(prefix, null, cancellationToken))
         {
+            if (!isThere && page.S3Objects is null or []) throw NoFolder(folder);
+            isThere = true;
             foreach (var item in page.S3Objects ?? [])
             {
+                cancellationToken.ThrowIfCancellationRequested();
                 if (item.Key == prefix) continue;
                 var isMarker = item.Key.EndsWith('/');
                 if (!bucket.TryPath(isMarker ? item.Key[..^1] : item.Key, out var path))
                 {
-                    Tell(item.Key);
+                    Skip(folder, item.Key[prefix.Length..]);
                     continue;
                 }
                 var holder = isMarker ? path : path.Parent;
@@ -82,22 +88,19 @@ internal sealed class S3Listing(S3Bucket bucket)
     public static DateTimeOffset? ToTime(DateTime? time) =>
         time is { } known ? new DateTimeOffset(DateTime.SpecifyKind(known.ToUniversalTime(), DateTimeKind.Utc)) : null;
 
-    private bool TryChild(EntryPath folder, string name, string key, out EntryPath path)
+    private bool TryChild(EntryPath folder, string name, out EntryPath path)
     {
         path = folder;
         if (name.Length > 0 && EntryPath.TryParse(folder.IsRoot ? name : $"{folder}/{name}", out path)) return true;
-        Tell(key);
+        Skip(folder, name);
         return false;
     }
 
-    private void Tell(string key)
-    {
-        if (notices++ >= NoticesMax) return;
-        var more = notices == NoticesMax ? " (and more like it)" : "";
-        bucket.Services.Tell(
-            $"the bucket '{bucket.Name}' holds the key '{key}', which can't be a path in an account: it is left out{more}");
-    }
+    private void Skip(EntryPath folder, string name) =>
+        onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(name), "is a key that can't be a path in an account"));
+
+    private static VirgaException NoFolder(EntryPath folder) => new(FailureKind.NotFound, $"list '{folder}': there is no such folder");
 
     private static Entry ToEntry(EntryPath path, S3Object item) => new(
-        path, EntryKind.File, item.Size ?? 0, ToTime(item.LastModified), new EntryVersion(item.ETag));
+        path, EntryKind.File, item.Size ?? 0, ToTime(item.LastModified), S3Account.Version(item.ETag));
 }

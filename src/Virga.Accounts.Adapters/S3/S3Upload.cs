@@ -8,7 +8,7 @@ namespace Virga.Accounts.Adapters.S3;
 
 /// <summary>A multipart upload. The token is S3's upload id; the tag of a part is its ETag.</summary>
 internal sealed class S3Upload(
-    S3Bucket bucket, EntryPath path, long length, long partBytes, WriteOptions options, string uploadId) : IUpload
+    S3Bucket bucket, EntryPath path, PartLayout layout, WriteOptions options, string uploadId) : IUpload
 {
     public string? Token => uploadId;
 
@@ -16,9 +16,7 @@ internal sealed class S3Upload(
         long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         var what = $"write part {index} of '{path}'";
-        var expected = Math.Min(partBytes, length - index * partBytes);
-        if (index < 0 || content.Length != Math.Max(expected, 0) || (content.Length == 0 && length > 0))
-            throw new VirgaException(FailureKind.BadInput, $"{what}: it has {content.Length} bytes instead of {expected}");
+        layout.CheckPart(index, content.Length);
         using var guard = new StallGuard(bucket.Services, cancellationToken);
         var request = new UploadPartRequest
         {
@@ -38,7 +36,8 @@ internal sealed class S3Upload(
     public async ValueTask<Entry> CompleteAsync(IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken)
     {
         var what = $"complete '{path}'";
-        var sorted = await SortedAsync(what, parts, cancellationToken);
+        layout.CheckComplete(parts);
+        var sorted = parts.OrderBy(p => p.Index).ToArray();
         var request = new CompleteMultipartUploadRequest
         {
             BucketName = bucket.Name,
@@ -50,14 +49,37 @@ internal sealed class S3Upload(
         {
             var answer = await bucket.CallAsync(
                 what, token => bucket.Client.CompleteMultipartUploadAsync(request, token), cancellationToken);
-            return S3Account.Written(path, length, options, answer.ETag);
+            // Ceph's gateway leaves the ETag out of this answer.
+            if (!string.IsNullOrEmpty(answer.ETag)) return S3Account.Written(path, layout.Length, options, answer.ETag);
+            return S3Account.ToEntry(
+                path,
+                await bucket.HeadAsync(what, bucket.Key(path), cancellationToken)
+                    ?? throw new VirgaException(FailureKind.Changed, $"{what}: it was deleted at the same moment"));
         }
-        // Completed already, by a call whose answer got lost or by a process that died before it wrote that down.
+        // Completed already, by a call whose answer got lost or by a process that died before it wrote that down?
+        // Ceph's gateway doesn't say NoSuchUpload here, but that it had a fault.
+        catch (VirgaException e) when (e.Kind is FailureKind.NotFound or FailureKind.Unavailable)
+        {
+            if (e.Kind == FailureKind.Unavailable && await IsPendingAsync(what, cancellationToken)) throw;
+            var there = await bucket.HeadAsync(what, bucket.Key(path), cancellationToken);
+            if (there is not null && S3Account.Version(there.ETag) == ETagOf(sorted)) return S3Account.ToEntry(path, there);
+            throw new VirgaException(
+                FailureKind.NotFound, $"{what}: the service has ended the upload", "Begin the upload anew.", e);
+        }
+    }
+
+    /// <summary>Whether the service still knows the upload.</summary>
+    public async ValueTask<bool> IsPendingAsync(string what, CancellationToken cancellationToken)
+    {
+        var request = new ListPartsRequest { BucketName = bucket.Name, Key = bucket.Key(path), UploadId = uploadId, MaxParts = 1 };
+        try
+        {
+            await bucket.CallAsync(what, token => bucket.Client.ListPartsAsync(request, token), cancellationToken);
+            return true;
+        }
         catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
         {
-            var there = await bucket.HeadAsync(what, bucket.Key(path), cancellationToken);
-            if (there is null || there.ETag != ETagOf(sorted)) throw;
-            return S3Account.ToEntry(path, there);
+            return false;
         }
     }
 
@@ -76,23 +98,8 @@ internal sealed class S3Upload(
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    // S3 wants at least one part, also of an empty file.
-    private async ValueTask<PartReceipt[]> SortedAsync(
-        string what, IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken)
-    {
-        var count = (length + partBytes - 1) / partBytes;
-        var sorted = parts.OrderBy(p => p.Index).ToArray();
-        if (length == 0 && sorted.Length == 0) return [await WritePartAsync(0, default, cancellationToken)];
-        for (var i = 0; i < sorted.Length; i++)
-            if (sorted[i].Index != i) throw Incomplete(what, i);
-        return sorted.Length >= count ? sorted : throw Incomplete(what, sorted.Length);
-    }
-
-    private static VirgaException Incomplete(string what, long index) =>
-        new(FailureKind.BadInput, $"{what}: part {index} is missing or given twice");
-
     /// <summary>The ETag that S3 gives to an object made of these parts: the MD5 of their MD5s and their number.</summary>
-    private static string? ETagOf(PartReceipt[] parts)
+    private static EntryVersion? ETagOf(PartReceipt[] parts)
     {
         var hashes = new byte[parts.Length * MD5.HashSizeInBytes];
         for (var i = 0; i < parts.Length; i++)
@@ -101,11 +108,11 @@ internal sealed class S3Upload(
             if (tag.Length != MD5.HashSizeInBytes * 2 || !tag.All(char.IsAsciiHexDigit)) return null;
             Convert.FromHexString(tag).CopyTo(hashes, i * MD5.HashSizeInBytes);
         }
-        return $"\"{Convert.ToHexStringLower(MD5.HashData(hashes))}-{parts.Length.ToString(CultureInfo.InvariantCulture)}\"";
+        return S3Account.Version(
+            $"{Convert.ToHexStringLower(MD5.HashData(hashes))}-{parts.Length.ToString(CultureInfo.InvariantCulture)}");
     }
 
     /// <summary>Whether an ETag looks as if the object had been put together from that many parts.</summary>
-    public static bool IsFromParts(string etag, long length, long partBytes) =>
-        etag.TrimEnd('"').EndsWith(
-            "-" + Math.Max(1, (length + partBytes - 1) / partBytes).ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
+    public static bool IsFromParts(string etag, PartLayout layout) =>
+        etag.TrimEnd('"').EndsWith("-" + layout.Count.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 }

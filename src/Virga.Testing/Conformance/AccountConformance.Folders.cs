@@ -43,7 +43,7 @@ public abstract partial class AccountConformance
     [Fact]
     public async Task A_folder_is_not_made_where_a_file_is()
     {
-        if (!Traits.KeepsEmptyFolders) return;
+        if (!Traits.KeepsEmptyFolders || !Traits.KeepsFilesAndFoldersApart) return;
         await WriteAsync("file", Bytes(3));
         await FailsAsync(async () => await Account.CreateFolderAsync(Path("file"), default), FailureKind.Conflict, FailureKind.BadInput);
         await FailsAsync(async () => await Account.CreateFolderAsync(Path("file/below"), default), FailureKind.Conflict, FailureKind.BadInput);

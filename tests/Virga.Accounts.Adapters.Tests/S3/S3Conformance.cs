@@ -1,0 +1,13 @@
+using Virga.Testing.Conformance;
+
+namespace Virga.Accounts.Adapters.Tests.S3;
+
+[Trait("Needs", "server")]
+public sealed class S3Conformance : AccountConformance
+{
+    private S3Scratch? scratch;
+
+    protected override async ValueTask<IAccount> OpenAsync() => await (scratch ??= await S3Scratch.CreateAsync()).OpenAsync();
+
+    protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
+}
