@@ -77,7 +77,7 @@ public sealed class AgeIdentity
 
     /// <summary>The 32 secret bytes, for formats that hold them (a sealed manifest).</summary>
     /// <param name="destination">At least 32 bytes.</param>
-    public void CopySecret(Span<byte> destination) => secret.CopyTo(destination);
+    public void CopySecret(Span<byte> destination) => Key.CopySecretTo(destination[..X25519.KeyBytes]);
 
     public override string ToString() => $"identity of {Recipient}";
 }
