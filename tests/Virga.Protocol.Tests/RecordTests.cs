@@ -18,7 +18,7 @@ public sealed class RecordTests
     [MemberData(nameof(Kinds))]
     public void What_was_encoded_decodes_and_encodes_to_the_same_bytes(string kind)
     {
-        var (good, parse) = Sample(kind);
+        var (good, parse) = Case(kind);
         Assert.Equal(good, parse(good));
     }
 
@@ -26,7 +26,7 @@ public sealed class RecordTests
     [MemberData(nameof(Kinds))]
     public void Bad_bytes_end_in_a_VirgaException_and_nothing_else(string kind)
     {
-        var (good, parse) = Sample(kind);
+        var (good, parse) = Case(kind);
         var refused = Torture.Parse(good, bytes => parse(bytes), seed: 7);
         Assert.True(refused > 500, $"only {refused} of 2000 mutations of a {kind} were refused");
     }
@@ -36,7 +36,7 @@ public sealed class RecordTests
     public void An_unknown_field_is_refused(string kind)
     {
         if (kind is "envelopes" or "read" or "error") return;
-        var (good, parse) = Sample(kind);
+        var (good, parse) = Case(kind);
         var withMore = Encoding.Latin1.GetBytes(Encoding.Latin1.GetString(good)[..^1] + "4:zzzz1:ye");
         Refused(FailureKind.BadInput, () => parse(withMore));
     }
@@ -223,7 +223,7 @@ public sealed class RecordTests
 
     private static SignedEnvelope Signed(byte[] body) => SignedEnvelope.Sign(Bob.SigningKey, "grant", body);
 
-    private static (byte[] Good, Func<byte[], byte[]> Parse) Sample(string kind) => kind switch
+    private static (byte[] Good, Func<byte[], byte[]> Parse) Case(string kind) => kind switch
     {
         "envelope" => (Signed([1, 2]).Encode(), b => SignedEnvelope.Parse(b).Encode()),
         "announce" => (MakeAnnounce().Encode(), b => Announce.Parse(b).Encode()),
