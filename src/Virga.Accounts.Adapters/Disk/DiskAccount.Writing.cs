@@ -211,6 +211,8 @@ internal sealed partial class DiskAccount
             if (syncs && Sync(file) < 0) throw Last(doing);
             if (RenameAt(folder.Fd, DiskTemporary.NameOf(token), folder.Fd, path.Name) < 0)
                 throw Marshal.GetLastPInvokeError() == ENOENT ? UploadEnded(path) : Last(doing);
+            // It is the user's file now: other programs' locks must find it free.
+            _ = Lock(file, LockRelease);
             if (Stat(file, out var status) < 0) throw Last(doing);
             completed = FileEntry(path, status);
             if (syncs) account.SyncFolder(folder, doing);

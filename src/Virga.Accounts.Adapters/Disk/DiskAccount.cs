@@ -260,13 +260,24 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
         var folder = OpenFolder(path, out var errno);
         if (folder.IsOpen) return folder;
         if (errno != ENOENT) throw NoFolder(path, errno);
-        using (var parent = OpenOrMakeFolder(path.Parent))
+        using var top = OpenRoot();
+        var current = default(Folder);
+        foreach (var name in path.Names)
         {
-            if (MakeDirectoryAt(parent.Fd, path.Name, ExecutableMode) < 0 && Marshal.GetLastPInvokeError() != EEXIST)
-                throw Last($"make the folder {Quote(path)}");
+            var parent = current.IsOpen ? current.Fd : top.Fd;
+            var fd = OpenAt(parent, name, PathOnly | DiskNative.Directory | NoFollow | CloseOnExec, 0);
+            if (fd < 0 && Marshal.GetLastPInvokeError() == ENOENT && MakeDirectoryAt(parent, name, ExecutableMode) is var made)
+            {
+                // Somebody else may have made it in between.
+                if (made == 0 || Marshal.GetLastPInvokeError() == EEXIST)
+                    fd = OpenAt(parent, name, PathOnly | DiskNative.Directory | NoFollow | CloseOnExec, 0);
+            }
+            errno = fd < 0 ? Marshal.GetLastPInvokeError() : 0;
+            current.Dispose();
+            if (fd < 0) throw NoFolder(path, errno);
+            current = new Folder(fd);
         }
-        folder = OpenFolder(path, out errno);
-        return folder.IsOpen ? folder : throw NoFolder(path, errno);
+        return current;
     }
 
     private static VirgaException NoFolder(EntryPath path, int errno) => errno == ENOTDIR

