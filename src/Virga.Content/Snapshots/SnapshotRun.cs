@@ -1,0 +1,298 @@
+using Virga.Accounts;
+using Virga.Content.Torrents;
+using Virga.Core;
+using Virga.Core.Age;
+using Virga.Core.Merkle;
+
+namespace Virga.Content.Snapshots;
+
+/// <summary>One snapshot in the making: list, choose the piece length, hash, put together.</summary>
+internal sealed class SnapshotRun(
+    IAccount account, EntryPath sharedPath, SnapshotOptions options, RandomBytes random, TimeProvider time, IProgress<SnapshotProgress>? progress)
+{
+    private const int TriesMax = 3;
+    private const int ParallelMax = 16;
+
+    /// <summary>
+    /// An entry modified less than this before it is read may be modified again without its time telling (git calls such entries
+    /// racily clean). Two seconds is the coarsest clock of a file system.
+    /// </summary>
+    private static readonly TimeSpan RacyAge = TimeSpan.FromSeconds(2);
+
+    private readonly List<(string Path, string Reason)> skipped = [];
+    private readonly SnapshotTotals totals = new(progress);
+    private readonly Dictionary<string, Known> known = [];
+    private AgeIdentity? identity;
+
+    public async Task<SnapshotResult> CreateAsync(CancellationToken token)
+    {
+        LoadPrevious();
+        if (options.IsPrivate) identity ??= AgeIdentity.Generate(random);
+        var (entries, isSingleFile) = await ListAsync(token);
+        totals.Seen(entries.Count(static entry => entry.Kind == EntryKind.File));
+        var pieceBytes = ChoosePieceBytes(entries);
+        var taken = await TakeAllAsync(entries, pieceBytes, token);
+        var index = Build([.. taken.OfType<Taken>()], pieceBytes, isSingleFile);
+        totals.Report();
+        return new SnapshotResult(index, totals.Current, skipped);
+    }
+
+    /// <summary>What the previous snapshot knows of each path in the account, where it may be used.</summary>
+    private void LoadPrevious()
+    {
+        if (options.Previous is not { } previous || options.NewKeys) return;
+        if (previous.IsPrivate != options.IsPrivate || previous.SharedPath != sharedPath) return;
+        identity = previous.Manifest.ShareIdentity;
+        var blobs = previous.Blobs.ToDictionary(static blob => blob.Path.Value);
+        foreach (var entry in previous.Manifest.Entries)
+        {
+            if (entry.Root is null) continue;
+            // A shared file stands in the manifest under its name, a shared folder's files under their paths from it.
+            if (blobs.TryGetValue(sharedPath.Append(entry.Path).Value, out var blob) || blobs.TryGetValue(sharedPath.Value, out blob))
+                known[blob.Path.Value] = new Known(entry, blob, previous.Layers[blob.Blob.Root].ToArray(), previous.Info.PieceBytes);
+        }
+    }
+
+    private async Task<(List<Entry> Entries, bool IsSingleFile)> ListAsync(CancellationToken token)
+    {
+        var top = await account.StatAsync(sharedPath, token)
+            ?? throw new VirgaException(FailureKind.NotFound, $"there is nothing at '{sharedPath}' to share", "Check the path.");
+        if (top.Kind == EntryKind.Symlink)
+            throw new VirgaException(FailureKind.BadInput, $"'{sharedPath}' is a symbolic link", "Share what it points to.");
+        if (top.Kind == EntryKind.File) return ([top], true);
+        var found = await FolderWalk.ListAllAsync(account, sharedPath, entry =>
+        {
+            var folder = entry.Folder.RelativeTo(sharedPath);
+            skipped.Add((folder.IsRoot ? entry.ShownName : $"{folder}/{entry.ShownName}", entry.Reason));
+        }, token);
+        found.Sort(static (a, b) => Utf8Order.Compare(a.Path.Value, b.Path.Value));
+        return (WithoutDoubles(found).Where(CanHold).ToList(), false);
+    }
+
+    /// <summary>Some accounts hold a file and a folder of one name. A share can't; the folder stays, for what is in it.</summary>
+    private List<Entry> WithoutDoubles(List<Entry> sorted)
+    {
+        var folders = new HashSet<string>();
+        foreach (var entry in sorted)
+        {
+            if (entry.Kind == EntryKind.Folder) folders.Add(entry.Path.Value);
+            for (var above = entry.Path.Parent; !above.IsRoot && folders.Add(above.Value); above = above.Parent)
+            {
+            }
+        }
+        var kept = new List<Entry>(sorted.Count);
+        foreach (var entry in sorted)
+        {
+            if (entry.Kind != EntryKind.Folder && folders.Contains(entry.Path.Value)) Skip(entry, "has the same name as a folder");
+            else if (kept.Count == 0 || kept[^1].Path != entry.Path) kept.Add(entry);
+        }
+        return kept;
+    }
+
+    private bool CanHold(Entry entry)
+    {
+        var path = entry.Path.RelativeTo(sharedPath);
+        if (entry.Kind == EntryKind.Symlink && entry.LinkTarget is null or "") return Skip(entry, "is a link whose target is unknown");
+        if (options.IsPrivate) return true;
+        if (path.Names.Length > ShareInfoFormat.NamesMax) return Skip(entry, $"lies more than {ShareInfoFormat.NamesMax} folders deep; only a private share can hold it");
+        if (entry.LinkTarget is not null && SymlinkTargets.LeadsOutside(path, entry.LinkTarget))
+            return Skip(entry, "is a link that leads out of the folder; only a private share can hold it");
+        return true;
+    }
+
+    private bool Skip(Entry entry, string reason)
+    {
+        lock (skipped) skipped.Add((entry.Path.RelativeTo(sharedPath) is { IsRoot: false } path ? path.Value : entry.Path.Name, reason));
+        return false;
+    }
+
+    private int ChoosePieceBytes(List<Entry> entries)
+    {
+        var lengths = entries.Where(static entry => entry.Kind == EntryKind.File && entry.Length > 0).Select(entry => BlobLength(entry.Length)).ToList();
+        if (lengths.Count > 0 && lengths.Max() > ContentLimits.BlobBytesMax)
+            throw new VirgaException(FailureKind.BadInput, $"a file is longer than {ContentLimits.BlobBytesMax >> 40} TiB", "Share it in parts.");
+        var byRule = ContentLimits.PieceBytesFor(lengths);
+        return known.Count > 0 && options.Previous!.Info.PieceBytes is var previous && ContentLimits.MayKeep(previous, byRule) ? previous : byRule;
+    }
+
+    /// <summary>Whether a file that grew while the folder was shared still goes with the piece length that was chosen.</summary>
+    private bool Fits(long plainBytes, int pieceBytes) =>
+        plainBytes <= ContentLimits.BlobBytesMax && ContentLimits.PieceBytesFor([BlobLength(plainBytes)]) <= 4L * pieceBytes;
+
+    private long BlobLength(long plainBytes) => options.IsPrivate ? AgePayload.SealedLength(plainBytes) : plainBytes;
+
+    private async Task<Taken?[]> TakeAllAsync(List<Entry> entries, int pieceBytes, CancellationToken token)
+    {
+        var taken = new Taken?[entries.Count];
+        var hasher = new EntryHasher(account, pieceBytes, totals.Read);
+        var parallel = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = Math.Clamp(account.Traits.MaxConcurrency, 1, ParallelMax),
+            CancellationToken = token,
+        };
+        await Parallel.ForEachAsync(Enumerable.Range(0, entries.Count), parallel, async (at, cancelled) =>
+        {
+            var entry = entries[at];
+            taken[at] = entry.Kind switch
+            {
+                EntryKind.File when entry.Length > 0 => await TakeFileAsync(hasher, entry, pieceBytes, cancelled),
+                EntryKind.File => await TakeEmptyAsync(hasher, entry, pieceBytes, cancelled),
+                EntryKind.Folder => new Taken(NewEntry(entry, UnixTime.Nanoseconds(entry.Modified), null), null, []),
+                _ => new Taken(NewEntry(entry, null, null), null, []),
+            };
+        });
+        return taken;
+    }
+
+    /// <summary>Listings of some accounts don't tell the times that were kept with a file.</summary>
+    private async Task<Taken?> TakeEmptyAsync(EntryHasher hasher, Entry listed, int pieceBytes, CancellationToken token)
+    {
+        if (await account.StatAsync(listed.Path, token) is not { Kind: EntryKind.File } entry)
+        {
+            Skip(listed, "was removed while the folder was shared");
+            return null;
+        }
+        if (entry.Length > 0) return await TakeFileAsync(hasher, entry, pieceBytes, token);
+        totals.Hashed();
+        return new Taken(NewEntry(entry, UnixTime.Nanoseconds(entry.Modified), null), null, []);
+    }
+
+    private async Task<Taken?> TakeFileAsync(EntryHasher hasher, Entry listed, int pieceBytes, CancellationToken token)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await TryTakeFileAsync(hasher, listed, pieceBytes, token);
+            }
+            catch (VirgaException failure) when (failure.Kind is FailureKind.Changed or FailureKind.NotFound)
+            {
+                if (attempt == TriesMax) throw Changing(listed, failure);
+            }
+            var now = await account.StatAsync(listed.Path, token);
+            if (now is null && listed.Path != sharedPath)
+            {
+                Skip(listed, "was removed while the folder was shared");
+                return null;
+            }
+            if (now is not { Kind: EntryKind.File } || !Fits(now.Length, pieceBytes)) throw Changing(listed, null);
+            if (now.Length == 0) return new Taken(NewEntry(now, UnixTime.Nanoseconds(now.Modified), null), null, []);
+            listed = now;
+        }
+    }
+
+    private async Task<Taken> TryTakeFileAsync(EntryHasher hasher, Entry listed, int pieceBytes, CancellationToken token)
+    {
+        if (known.TryGetValue(listed.Path.Value, out var before) && before.Blob.Version == listed.Version && before.Blob.PlainLength == listed.Length)
+        {
+            var isSure = account.Traits.Pin == PinStrength.Strong || !before.Blob.IsRacy;
+            if (isSure && before.PieceBytes == pieceBytes) return await KeepAsync(listed, before, token);
+            // Sealed again under the same key: only to compare, and given up at the first difference. Nothing of it leaves.
+            var readAt = time.GetUtcNow();
+            var again = await hasher.HashAsync(listed, before.Seal, before.Blob.Tags, token);
+            if (again is not null) return Take(listed, again, readAt);
+        }
+        var began = time.GetUtcNow();
+        var seal = identity is null ? null : FileSeal.Create(identity.Recipient, random);
+        return Take(listed, (await hasher.HashAsync(listed, seal, token))!, began);
+    }
+
+    private async Task<Taken> KeepAsync(Entry listed, Known before, CancellationToken token)
+    {
+        totals.Unchanged();
+        if (ListedAs.Of(listed) == before.Blob.Listed) return new Taken(before.Entry, before.Blob, before.PieceLayer);
+        // The bytes are the same; its time or mode is not.
+        var entry = await account.StatAsync(listed.Path, token);
+        if (entry is null || entry.Version != listed.Version) throw new VirgaException(FailureKind.Changed, $"'{listed.Path}' changed");
+        var kept = before.Entry with { ModifiedNs = UnixTime.Nanoseconds(entry.Modified), IsExecutable = entry.IsExecutable };
+        return new Taken(kept, before.Blob with { Listed = ListedAs.Of(listed) }, before.PieceLayer);
+    }
+
+    private Taken Take(Entry listed, HashedEntry hashed, DateTimeOffset readAt)
+    {
+        totals.Hashed();
+        var modified = hashed.Entry.Modified ?? listed.Modified;
+        var isRacy = account.Traits.Pin == PinStrength.Weak && !(readAt - (listed.Modified ?? modified) >= RacyAge);
+        var blob = new OwnedBlob(hashed.Blob, listed.Path, listed.Version!.Value, listed.Length, hashed.Seal?.Key, hashed.Seal?.Nonce, hashed.Tags)
+        {
+            Listed = ListedAs.Of(listed),
+            IsRacy = isRacy,
+        };
+        var entry = NewEntry(listed with { IsExecutable = listed.IsExecutable || hashed.Entry.IsExecutable }, UnixTime.Nanoseconds(modified), hashed);
+        return new Taken(entry, blob, hashed.PieceLayer);
+    }
+
+    private ManifestEntry NewEntry(Entry entry, long? modifiedNs, HashedEntry? hashed)
+    {
+        var path = entry.Path == sharedPath ? EntryPath.Parse(entry.Path.Name) : entry.Path.RelativeTo(sharedPath);
+        return new ManifestEntry(path, entry.Kind, entry.Kind == EntryKind.File ? entry.Length : 0, modifiedNs,
+            entry.Kind == EntryKind.File && entry.IsExecutable, hashed?.Blob.Root, hashed?.Seal?.Header,
+            entry.Kind == EntryKind.Symlink ? entry.LinkTarget : null)
+        {
+            Nonce = hashed?.Seal?.Nonce,
+        };
+    }
+
+    private OwnerIndex Build(IReadOnlyList<Taken> taken, int pieceBytes, bool isSingleFile)
+    {
+        var manifest = new Manifest(identity, taken.Select(static one => one.Entry).ToList());
+        var layers = new Dictionary<Hash256, byte[]>();
+        var blobs = new List<OwnedBlob>();
+        foreach (var one in taken)
+        {
+            if (one.Blob is null) continue;
+            blobs.Add(one.Blob);
+            layers[one.Blob.Blob.Root] = one.PieceLayer;
+        }
+        return options.IsPrivate ? BuildPrivate(manifest, blobs, layers, pieceBytes) : BuildPublic(manifest, blobs, layers, pieceBytes, isSingleFile);
+    }
+
+    private OwnerIndex BuildPrivate(Manifest manifest, List<OwnedBlob> blobs, Dictionary<Hash256, byte[]> layers, int pieceBytes)
+    {
+        var plain = manifest.Encode();
+        if (plain.Length > ContentLimits.ManifestBytesMax) throw TooMany();
+        var sealedManifest = AgeFile.Seal(plain, options.Readers, random);
+        var hasher = new BlobHasher(pieceBytes);
+        hasher.Append(sealedManifest);
+        var (name, layer) = hasher.Finish();
+        var files = new List<TorrentFile> { new([ShareContent.BlobFileName(0)], name.Length, name.Root) };
+        var seen = new HashSet<Hash256>();
+        foreach (var blob in blobs.Select(static blob => blob.Blob))
+        {
+            if (seen.Add(blob.Root)) files.Add(new TorrentFile([ShareContent.BlobFileName(files.Count)], blob.Length, blob.Root));
+        }
+        layers[name.Root] = layer;
+        var info = TorrentInfo.Create(ShareContent.PrivateName, pieceBytes, files, isSingleFile: false);
+        return new OwnerIndex(info, PieceLayers.Create(layers), sharedPath, manifest, sealedManifest, blobs);
+    }
+
+    private OwnerIndex BuildPublic(Manifest manifest, List<OwnedBlob> blobs, Dictionary<Hash256, byte[]> layers, int pieceBytes, bool isSingleFile)
+    {
+        if (blobs.Count == 0)
+        {
+            throw new VirgaException(FailureKind.BadInput, $"'{sharedPath}' holds no byte of content, and a public share is a torrent, which must",
+                "Share it privately, or put something into it.");
+        }
+        var files = manifest.Entries.Where(static entry => entry.Kind != EntryKind.Folder).Select(static entry => new TorrentFile(
+            entry.Path.Names, entry.Size, entry.Root, entry.IsExecutable,
+            SymlinkTarget: entry.LinkTarget is null ? null : SymlinkTargets.Names(entry.LinkTarget))).ToList();
+        var name = isSingleFile ? manifest.Entries[0].Path.Value : options.Name ?? sharedPath.Name;
+        var info = TorrentInfo.Create(name.Length == 0 ? "share" : name, pieceBytes, files, isSingleFile);
+        return new OwnerIndex(info, PieceLayers.Create(layers), sharedPath, manifest, null, blobs);
+    }
+
+    private static VirgaException TooMany() =>
+        new(FailureKind.BadInput, "the folder holds more entries than one share can", "Share its subfolders one by one.");
+
+    private static VirgaException Changing(Entry entry, Exception? inner) => new(FailureKind.Changed,
+        $"'{entry.Path}' changes while it is being shared", "Wait until nothing writes to it, then share again; or share a copy of it.", inner);
+
+    /// <summary>An entry of the snapshot to be.</summary>
+    private sealed record Taken(ManifestEntry Entry, OwnedBlob? Blob, byte[] PieceLayer);
+
+    /// <summary>An entry of the snapshot before.</summary>
+    private sealed record Known(ManifestEntry Entry, OwnedBlob Blob, byte[] PieceLayer, int PieceBytes)
+    {
+        public FileSeal? Seal => Blob.FileKey is { } key ? new FileSeal(key, Blob.Nonce!, Entry.Header!) : null;
+    }
+}
