@@ -41,7 +41,7 @@ public sealed class SharedFile
     public AgeFileKey? FileKey => identity is null ? fileKey : fileKey ??= Open(identity);
 
     /// <summary>The payload's first 16 bytes, as the manifest tells them; null when the blob is the plain form.</summary>
-    public ReadOnlyMemory<byte>? Nonce => Entry.Nonce is null ? null : Entry.Nonce.AsMemory();
+    public ReadOnlyMemory<byte>? Nonce => Entry.Nonce is null ? default(ReadOnlyMemory<byte>?) : Entry.Nonce.AsMemory();
 
     /// <summary>Names the entry alone: the key must not get into logs.</summary>
     public override string ToString() => Entry.Path.Value;

@@ -26,7 +26,8 @@ public sealed class OwnerIndex
         Layers = layers;
         SharedPath = sharedPath;
         Manifest = manifest;
-        SealedManifest = sealedManifest is null ? null : sealedManifest.AsMemory();
+        // Not a conditional: null would become an empty memory.
+        if (sealedManifest is not null) SealedManifest = sealedManifest.AsMemory();
         Blobs = blobs;
         foreach (var blob in blobs) byRoot.TryAdd(blob.Blob.Root, blob);
     }

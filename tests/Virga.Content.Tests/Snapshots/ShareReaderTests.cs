@@ -1,0 +1,135 @@
+using System.IO.Pipelines;
+using Virga.Accounts;
+using Virga.Content.Snapshots;
+using Virga.Core;
+using Virga.Testing;
+
+namespace Virga.Content.Tests.Snapshots;
+
+public class ShareReaderTests
+{
+    private const int Length = 700_001;
+
+    [Theory]
+    [InlineData(true, PinStrength.Strong)]
+    [InlineData(true, PinStrength.Weak)]
+    [InlineData(false, PinStrength.Strong)]
+    [InlineData(false, PinStrength.Weak)]
+    public async Task Ranges_are_exactly_the_bytes_of_the_blob(bool isPrivate, PinStrength pin)
+    {
+        var (scene, index, form) = await ShareAsync(isPrivate, pin);
+        var reader = new ShareReader(index, scene.Account);
+        var root = index.Blobs[0].Blob.Root;
+        Assert.Equal(form.Length, reader.LengthOf(root));
+        var random = new Seeded(3);
+        long[] edges = [0, 1, 15, 16, 17, 65_536, 65_551, 65_552, 65_568, 65_569, 131_072, 327_680, form.Length - 17, form.Length - 1, form.Length];
+        var ranges = edges.SelectMany(start => edges.Where(end => end >= start).Select(end => (start, end)))
+            .Concat(Enumerable.Range(0, 60).Select(_ => random.Next(form.Length)).Select(start => (start, start + random.Next(form.Length - start))));
+        foreach (var (start, end) in ranges)
+        {
+            var bytes = await Scene.ReadAsync(reader, root, start, end - start);
+            Assert.True(bytes.AsSpan().SequenceEqual(form.AsSpan((int)start, (int)(end - start))), $"[{start}, {end})");
+        }
+    }
+
+    [Fact]
+    public async Task The_sealed_manifest_is_a_blob_like_others()
+    {
+        var (scene, index, _) = await ShareAsync(true, PinStrength.Strong);
+        var reader = new ShareReader(index, scene.Account);
+        var (blob, _) = ShareContent.ManifestBlob(index.Info, index.Layers);
+        Assert.Equal(blob.Length, reader.LengthOf(blob.Root));
+        Assert.Equal(index.SealedManifest!.Value.ToArray(), await Scene.ReadAsync(reader, blob.Root, 0, blob.Length));
+        Assert.Equal(index.SealedManifest!.Value.ToArray()[5..9], await Scene.ReadAsync(reader, blob.Root, 5, 4));
+    }
+
+    [Fact]
+    public async Task A_range_reads_no_more_than_the_chunks_that_it_touches()
+    {
+        var (scene, index, _) = await ShareAsync(true, PinStrength.Strong);
+        scene.Account.Forget();
+        await Scene.ReadAsync(new ShareReader(index, scene.Account), index.Blobs[0].Blob.Root, 16 + 65_552, 2 * 65_552);
+        Assert.Equal(131_072, scene.Account.TotalRead);
+        scene.Account.Forget();
+        await Scene.ReadAsync(new ShareReader(index, scene.Account), index.Blobs[0].Blob.Root, 0, 16);
+        Assert.Equal(0, scene.Account.TotalRead);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Nothing_of_a_chunk_that_changed_under_its_version_leaves(bool isPrivate)
+    {
+        var (scene, index, form) = await ShareAsync(isPrivate, PinStrength.Weak);
+        var changed = Sample.Array(1, Length);
+        changed[200_000] ^= 1;
+        scene.Store.ChangeSilently(EntryPath.Parse("f/secret-name"), changed);
+        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
+        var reader = new ShareReader(index, scene.Account);
+        var failure = await Assert.ThrowsAsync<VirgaException>(async () =>
+            await reader.CopyRangeAsync(index.Blobs[0].Blob.Root, new ByteRange(0, form.Length), pipe.Writer, default));
+        Assert.Equal(FailureKind.Changed, failure.Kind);
+        Assert.DoesNotContain("secret-name", failure.Message + failure.Advice, StringComparison.Ordinal);
+        Assert.Contains("secret-name", failure.InnerException!.Message, StringComparison.Ordinal);
+        await pipe.Writer.CompleteAsync();
+        var left = new MemoryStream();
+        await pipe.Reader.CopyToAsync(left);
+        // Three whole chunks come before the one that changed.
+        Assert.True(left.Length <= (isPrivate ? 16 + (3 * 65_552) : 3 * 65_536), $"{left.Length} bytes left");
+        Assert.True(left.ToArray().AsSpan().SequenceEqual(form.AsSpan(0, (int)left.Length)));
+    }
+
+    [Fact]
+    public async Task An_entry_of_another_version_or_none_is_changed()
+    {
+        var (scene, index, _) = await ShareAsync(true, PinStrength.Strong);
+        var reader = new ShareReader(index, scene.Account);
+        await scene.WriteAsync("f/secret-name", Length, 1);
+        await RefusedAsync(reader, index, FailureKind.Changed);
+        await scene.Direct.DeleteAsync(EntryPath.Parse("f/secret-name"), default);
+        await RefusedAsync(reader, index, FailureKind.Changed);
+    }
+
+    [Fact]
+    public async Task Foreign_roots_and_ranges_beyond_the_end_are_refused()
+    {
+        var (scene, index, form) = await ShareAsync(true, PinStrength.Strong);
+        var reader = new ShareReader(index, scene.Account);
+        var root = index.Blobs[0].Blob.Root;
+        foreach (var (of, offset, length, kind) in ((Hash256, long, long, FailureKind)[])[
+            (Sample.Hash(4), 0, 1, FailureKind.NotFound), (root, -1, 2, FailureKind.BadInput), (root, 0, form.Length + 1L, FailureKind.BadInput),
+            (root, form.Length, 1, FailureKind.BadInput), (root, 5, -1, FailureKind.BadInput), (root, long.MaxValue, long.MaxValue, FailureKind.BadInput)])
+        {
+            var failure = await Assert.ThrowsAsync<VirgaException>(() => Scene.ReadAsync(reader, of, offset, length));
+            Assert.Equal(kind, failure.Kind);
+        }
+        Assert.Null(reader.LengthOf(Sample.Hash(4)));
+    }
+
+    [Fact]
+    public async Task It_stops_when_nobody_reads_any_more()
+    {
+        var (scene, index, form) = await ShareAsync(true, PinStrength.Strong);
+        var pipe = new Pipe();
+        await pipe.Reader.CompleteAsync();
+        scene.Account.Forget();
+        await new ShareReader(index, scene.Account).CopyRangeAsync(index.Blobs[0].Blob.Root, new ByteRange(0, form.Length), pipe.Writer, default);
+        Assert.True(scene.Account.TotalRead < Length, $"{scene.Account.TotalRead} bytes were read");
+    }
+
+    private static async Task RefusedAsync(ShareReader reader, OwnerIndex index, FailureKind kind)
+    {
+        var failure = await Assert.ThrowsAsync<VirgaException>(() => Scene.ReadAsync(reader, index.Blobs[0].Blob.Root, 0, 100));
+        Assert.Equal(kind, failure.Kind);
+        Assert.DoesNotContain("secret-name", failure.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<(Scene Scene, OwnerIndex Index, byte[] Form)> ShareAsync(bool isPrivate, PinStrength pin)
+    {
+        var scene = new Scene(pin);
+        await scene.WriteAsync("f/secret-name", Length, 1);
+        var index = OwnerIndex.Parse((await scene.ShareAsync("f", isPrivate)).Index.Encode());
+        var plain = Sample.Array(1, Length);
+        return (scene, index, isPrivate ? Sealing.Seal(plain, index.Blobs[0].FileKey!.Value, index.Blobs[0].Nonce) : plain);
+    }
+}
