@@ -3,18 +3,22 @@ using System.Buffers;
 namespace Virga.Core.Merkle;
 
 /// <summary>
-/// Hashes a blob that arrives in order, in one pass. Keeps at most 256 KiB of it, 32 bytes for each leaf of the current
+/// Hashes a blob that arrives in order, in one pass. Keeps at most 256 KiB of it, 32 bytes for each 256 KiB of the current
 /// piece and 32 bytes for each piece. Not safe for several threads at once.
 /// </summary>
 /// <param name="pieceBytes">A power of two from 16 KiB to 1 GiB.</param>
 public sealed class BlobHasher(int pieceBytes)
 {
-    /// <summary>Whole leaves are handed to the kernel in groups of so many, which fill its lanes.</summary>
+    /// <summary>The kernel gets groups of so many leaves, which fill its lanes.</summary>
     private const int GroupBytes = 16 * LeafHasher.LeafBytes;
     private const int FirstBufferBytes = 8 * 1024;
 
+    private static readonly int GroupLevel = MerkleTree.PieceLevel(GroupBytes);
+
     private readonly int pieceLevel = MerkleTree.PieceLevel(pieceBytes);
-    private HashList leaves;
+
+    /// <summary>Roots of the groups of the current piece, where a piece is more than one.</summary>
+    private HashList groups;
     private HashList pieces;
     private byte[] buffer = [];
     private int buffered;
@@ -39,11 +43,11 @@ public sealed class BlobHasher(int pieceBytes)
             Keep(data[..taken]);
             data = data[taken..];
             if (buffered < GroupBytes) return;
-            AddLeaves(buffer.AsSpan(0, GroupBytes));
+            Add(buffer.AsSpan(0, GroupBytes));
             buffered = 0;
         }
         var whole = data.Length - (data.Length % GroupBytes);
-        AddLeaves(data[..whole]);
+        Add(data[..whole]);
         Keep(data[whole..]);
     }
 
@@ -53,35 +57,43 @@ public sealed class BlobHasher(int pieceBytes)
         ObjectDisposedException.ThrowIf(isFinished, this);
         if (Length == 0) throw new InvalidOperationException("empty content has no blob");
         isFinished = true;
-        AddLeaves(buffer.AsSpan(0, buffered));
+        var name = new BlobName(FinishRoot(), Length);
         if (buffer.Length > 0) ArrayPool<byte>.Shared.Return(buffer);
         buffer = [];
-
-        if (Length <= PieceBytes)
-        {
-            var whole = pieces.Count == 1 ? pieces[0] : MerkleTree.LayerRoot(leaves.Bytes, 0, MerkleTree.Height(Length));
-            return (new BlobName(whole, Length), []);
-        }
-        if (leaves.Count > 0) ClosePiece();
-        var layer = pieces.Bytes.ToArray();
-        return (new BlobName(MerkleTree.RootFromPieceLayer(layer, PieceBytes), Length), layer);
+        return (name, Length <= PieceBytes ? [] : pieces.Bytes.ToArray());
     }
 
-    /// <summary>Whole leaves; only the blob's very last may be shorter.</summary>
-    private void AddLeaves(ReadOnlySpan<byte> data)
+    private Hash256 FinishRoot()
+    {
+        var rest = buffer.AsSpan(0, buffered);
+        if (rest.Length == Length && Length <= PieceBytes) return MerkleTree.Root(rest);
+        if (buffered > 0) Add(rest);
+        if (Length <= PieceBytes)
+            return pieces.Count == 1 ? pieces[0] : MerkleTree.LayerRoot(groups.Bytes, GroupLevel, MerkleTree.Height(Length));
+        if (groups.Count > 0) ClosePiece();
+        return MerkleTree.RootFromPieceLayer(pieces.Bytes, PieceBytes);
+    }
+
+    /// <summary>Whole groups, from the start of one; only the blob's very last may be shorter.</summary>
+    private void Add(ReadOnlySpan<byte> data)
     {
         while (!data.IsEmpty)
         {
-            var room = (long)PieceBytes - ((long)leaves.Count * LeafHasher.LeafBytes);
-            var part = data[..(int)Math.Min(data.Length, room)];
-            if (leaves.Count == 0 && part.Length == PieceBytes)
+            var part = data;
+            if (PieceBytes <= GroupBytes)
             {
-                MerkleTree.PieceHash(part, PieceBytes, isWholeBlob: false).CopyTo(pieces.Add(1));
+                MerkleTree.PieceHashes(part, PieceBytes, pieces.Add(MerkleTree.PiecesIn(part.Length, PieceBytes)));
+            }
+            else if (groups.Count == 0 && data.Length >= PieceBytes)
+            {
+                part = data[..(data.Length - (data.Length % PieceBytes))];
+                MerkleTree.PieceHashes(part, PieceBytes, pieces.Add(part.Length / PieceBytes));
             }
             else
             {
-                LeafHasher.HashLeaves(part, leaves.Add((int)MerkleTree.LeafCount(part.Length)));
-                if (leaves.Count == 1 << pieceLevel) ClosePiece();
+                part = data[..Math.Min(data.Length, PieceBytes - (groups.Count * GroupBytes))];
+                MerkleTree.PieceHashes(part, GroupBytes, groups.Add(MerkleTree.PiecesIn(part.Length, GroupBytes)));
+                if (groups.Count == PieceBytes / GroupBytes) ClosePiece();
             }
             data = data[part.Length..];
         }
@@ -89,8 +101,8 @@ public sealed class BlobHasher(int pieceBytes)
 
     private void ClosePiece()
     {
-        MerkleTree.LayerRoot(leaves.Bytes, 0, pieceLevel).CopyTo(pieces.Add(1));
-        leaves.Clear();
+        MerkleTree.LayerRoot(groups.Bytes, GroupLevel, pieceLevel).CopyTo(pieces.Add(1));
+        groups.Clear();
     }
 
     private void Keep(ReadOnlySpan<byte> data)

@@ -26,8 +26,11 @@ public static class MerkleTree
         CheckPieceBytes(pieceBytes);
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         if (length <= pieceBytes) return 0;
-        return checked((int)((length / pieceBytes) + (length % pieceBytes == 0 ? 0 : 1)));
+        return PiecesIn(length, pieceBytes);
     }
+
+    internal static int PiecesIn(long length, int pieceBytes) =>
+        checked((int)((length / pieceBytes) + (length % pieceBytes == 0 ? 0 : 1)));
 
     /// <summary>Whether a torrent may have this piece length: a power of two, at least one leaf (BEP 52).</summary>
     public static bool IsPieceLength(long pieceBytes) =>
@@ -62,6 +65,36 @@ public static class MerkleTree
         if (piece.IsEmpty || piece.Length > pieceBytes)
             throw new ArgumentException($"a piece has 1 to {pieceBytes} bytes, not {piece.Length}", nameof(piece));
         return SubtreeRoot(piece, isWholeBlob ? Height(piece.Length) : level);
+    }
+
+    /// <summary>
+    /// Hashes of consecutive whole pieces; the last may be shorter and is padded with zero leaves to
+    /// <paramref name="pieceBytes"/>. Fills the lanes of the kernel also where one piece does not. Allocates nothing.
+    /// </summary>
+    /// <param name="data">1 byte or more, from the start of a piece.</param>
+    /// <param name="hashes">At least 32 bytes a piece.</param>
+    [SkipLocalsInit]
+    public static void PieceHashes(ReadOnlySpan<byte> data, int pieceBytes, Span<byte> hashes)
+    {
+        var level = PieceLevel(pieceBytes);
+        if (data.IsEmpty) throw new ArgumentException("a piece has at least one byte", nameof(data));
+        // Room for one hash more: a layer with an odd number of hashes is padded.
+        Span<byte> nodes = stackalloc byte[(GroupLeaves + 1) * Hash256.ByteCount];
+        var goBytes = Math.Max(pieceBytes, GroupBytes);
+        for (; !data.IsEmpty; data = data[Math.Min(data.Length, goBytes)..])
+        {
+            var go = data[..Math.Min(data.Length, goBytes)];
+            if (go.Length > GroupBytes)
+            {
+                SubtreeRoot(go, level).CopyTo(hashes);
+                hashes = hashes[Hash256.ByteCount..];
+                continue;
+            }
+            LeafHasher.HashLeaves(go, nodes);
+            var count = ReduceLayers(nodes, (int)LeafCount(go.Length), 0, level);
+            nodes[..(count * Hash256.ByteCount)].CopyTo(hashes);
+            hashes = hashes[(count * Hash256.ByteCount)..];
+        }
     }
 
     /// <summary>Root of a blob from its piece layer (32 bytes a piece; two pieces or more).</summary>
@@ -150,8 +183,16 @@ public static class MerkleTree
         return Reduce(hashes, CountHashes(layer), level, top);
     }
 
-    /// <summary>Hashes layer after layer, in place. <paramref name="hashes"/> has room for an even number of hashes.</summary>
     private static Hash256 Reduce(Span<byte> hashes, int count, int level, int top)
+    {
+        var left = ReduceLayers(hashes, count, level, top);
+        if (left != 1) throw new ArgumentException($"{left} hashes are left at the top of the tree", nameof(top));
+        return new Hash256(hashes[..Hash256.ByteCount]);
+    }
+
+    /// <summary>Hashes layer after layer, in place. <paramref name="hashes"/> has room for an even number of hashes.</summary>
+    /// <returns>How many hashes layer <paramref name="top"/> has.</returns>
+    private static int ReduceLayers(Span<byte> hashes, int count, int level, int top)
     {
         for (; level < top; level++)
         {
@@ -159,8 +200,7 @@ public static class MerkleTree
             LeafHasher.HashPairs(hashes[..(count * Hash256.ByteCount)], hashes);
             count /= 2;
         }
-        if (count != 1) throw new ArgumentException($"{count} hashes are left at the top of the tree", nameof(top));
-        return new Hash256(hashes[..Hash256.ByteCount]);
+        return count;
     }
 
     private static byte[] BuildZeroSubtrees()

@@ -52,6 +52,9 @@ public class MerkleTreeTests
             var piece = blob.AsSpan(i * pieceBytes, Math.Min(pieceBytes, length - (i * pieceBytes)));
             Assert.Equal(new Hash256(layer.AsSpan(32 * i, 32)), MerkleTree.PieceHash(piece, pieceBytes, isWholeBlob: false));
         }
+        var together = new byte[layer.Length];
+        MerkleTree.PieceHashes(blob, pieceBytes, together);
+        Assert.Equal(layer, together);
     }
 
     [Fact]
