@@ -1,0 +1,311 @@
+using System.Security.Cryptography;
+using Virga.Core;
+using Virga.Core.Bencoding;
+using Virga.Protocol;
+using Virga.Storage;
+using Virga.Trust;
+
+namespace Virga.Hosting;
+
+/// <param name="AgentsMax">Chains kept; when full, the one unused for longest makes room, if it was unused for <paramref name="UnusedMin"/>.</param>
+/// <param name="StatementsMax">Most statements of one agent.</param>
+/// <param name="AgentBytesMax">Most bytes of one agent's statements.</param>
+/// <param name="CachedStatementsMax">Statements held in memory, of the chains used last.</param>
+public sealed record ChainLimits(
+    int AgentsMax = 100_000, int StatementsMax = 4_096, int AgentBytesMax = 1 << 20, int CachedStatementsMax = 20_000)
+{
+    public TimeSpan UnusedMin { get; init; } = TimeSpan.FromDays(7);
+}
+
+/// <summary>A statement that was checked and is being stored; handed on inside the same transaction.</summary>
+public sealed record AcceptedStatement(AgentId Agent, long Seq, SignedEnvelope Envelope);
+
+/// <param name="Next">The seq of the statement that would come next.</param>
+/// <param name="Proof">A bencoded fraud proof where the posted statements contradict those that are known.</param>
+public sealed record ChainAppend(long Next, byte[]? Proof);
+
+/// <summary>
+/// The sigchains that a peer knows, checked statement by statement, in SQLite. Two rightly signed statements with one seq are kept as
+/// a proof of fraud, and that agent is refused from then on (spec/v1/sigchain.md). Thread-safe.
+/// </summary>
+public sealed class ChainStore(
+    Database database, PeerKeys own, TimeProvider time, ChainLimits? limits = null, Action<SqlSession, AcceptedStatement>? accepted = null)
+{
+    /// <summary>The store's tables: one migration of the database that it is given.</summary>
+    public const string SchemaSql = """
+        CREATE TABLE chain(agent BLOB PRIMARY KEY, next INTEGER NOT NULL, bytes INTEGER NOT NULL, used INTEGER NOT NULL,
+            pinned INTEGER NOT NULL DEFAULT 0, proof BLOB) WITHOUT ROWID;
+        CREATE INDEX chain_used ON chain(used) WHERE pinned = 0;
+        CREATE TABLE statement(agent BLOB NOT NULL REFERENCES chain(agent) ON DELETE CASCADE, seq INTEGER NOT NULL,
+            body BLOB NOT NULL, sig BLOB NOT NULL, PRIMARY KEY(agent, seq)) WITHOUT ROWID;
+        """;
+
+    private const int LockCount = 64;
+    private static readonly TimeSpan UsedPrecision = TimeSpan.FromDays(1);
+
+    private readonly ChainLimits limits = limits ?? new ChainLimits();
+    private readonly ChainCache cache = new((limits ?? new ChainLimits()).CachedStatementsMax);
+    private readonly SemaphoreSlim[] locks = [.. Enumerable.Range(0, LockCount).Select(_ => new SemaphoreSlim(1, 1))];
+
+    public PeerKeys Own => own;
+
+    /// <summary>Told of an agent once its fraud is proven, so that whatever is held of it can be dropped.</summary>
+    public Action<AgentId>? FraudFound { get; set; }
+
+    /// <summary>The agent's checked chain, or null when it is unknown.</summary>
+    /// <exception cref="VirgaException">Denied: the agent is known to be fraudulent.</exception>
+    public async ValueTask<Sigchain?> FindAsync(AgentId agent, CancellationToken cancellationToken)
+    {
+        if (agent == own.Id) return own.Chain;
+        if (cache.Find(agent) is { } cached) return cached;
+        using var held = await LockAsync(agent, cancellationToken);
+        return (await LoadAsync(agent, cancellationToken)).Chain;
+    }
+
+    /// <summary>Envelopes from a seq on, at most <see cref="ProtocolLimits.ChainPageEnvelopes"/>; null when the agent is unknown.</summary>
+    public async ValueTask<IReadOnlyList<SignedEnvelope>?> ReadAsync(AgentId agent, long from, CancellationToken cancellationToken)
+    {
+        if (agent == own.Id) return Page(own.Envelopes.Skip((int)Math.Min(from, int.MaxValue)));
+        return await database.ReadAsync(sql =>
+        {
+            var state = StateOf(sql, agent);
+            if (state is null) return null;
+            RefuseFraud(agent, state.Proof);
+            return Page(Statements(sql, agent, from, ProtocolLimits.ChainPageEnvelopes));
+        }, cancellationToken);
+    }
+
+    /// <summary>Whether any statement of the agent is held, without loading its chain.</summary>
+    public async ValueTask<bool> KnowsAsync(AgentId agent, CancellationToken cancellationToken) =>
+        agent == own.Id || cache.Find(agent) is not null || await database.ReadAsync(sql => StateOf(sql, agent) is not null, cancellationToken);
+
+    /// <summary>
+    /// Checks and stores statements that come in order; those known already are skipped. What came before a bad one stands.
+    /// </summary>
+    /// <exception cref="VirgaException">
+    /// BadInput (a rule is broken, or statements are missing in between), Denied (known fraud), Full (bounds of the store).
+    /// </exception>
+    public async ValueTask<ChainAppend> AppendAsync(
+        AgentId agent, IReadOnlyList<SignedEnvelope> envelopes, CancellationToken cancellationToken)
+    {
+        if (agent == own.Id) return new ChainAppend(own.Envelopes.Count, null);
+        using var held = await LockAsync(agent, cancellationToken);
+        var (chain, bytes) = await LoadAsync(agent, cancellationToken);
+        var known = chain?.Statements.Count ?? 0;
+        var fresh = new List<SignedEnvelope>();
+        VirgaException? refusal = null;
+        SignedEnvelope? contradicting = null;
+        foreach (var envelope in envelopes)
+        {
+            try
+            {
+                var seq = SeqOf(envelope);
+                if (chain is not null && seq < chain.Statements.Count)
+                {
+                    if (chain.Statements[(int)seq].Hash.Matches(SHA256.HashData(envelope.Body))) continue;
+                    contradicting = envelope;
+                    break;
+                }
+
+                RequireRoom(agent, chain, bytes + envelope.Body.Length, seq);
+                chain = chain is null ? Begin(agent, envelope) : chain.Append(envelope.Body, envelope.Signature, time.GetUtcNow());
+                bytes += envelope.Body.Length;
+                fresh.Add(envelope);
+            }
+            catch (VirgaException e)
+            {
+                refusal = e;
+                break;
+            }
+        }
+
+        if (fresh.Count > 0) await StoreAsync(agent, known, fresh, bytes, cancellationToken);
+        if (chain is not null) cache.Put(agent, chain);
+        if (contradicting is not null) return await ProveAsync(chain!, contradicting, cancellationToken);
+        if (refusal is not null) throw refusal;
+        return new ChainAppend(chain?.Statements.Count ?? 0, null);
+    }
+
+    /// <summary>Keeps an agent's chain from making room for others, e.g. because its feeds are kept.</summary>
+    public static void Pin(SqlSession sql, AgentId agent) => sql.Execute("UPDATE chain SET pinned=1 WHERE agent=?1", agent);
+
+    private static long SeqOf(SignedEnvelope envelope) =>
+        BencodeValue.ParseDictionary(envelope.Body, BencodeLimits.Message, "statement").Integer("seq", 0, int.MaxValue);
+
+    private static VirgaException Fraud(AgentId agent, byte[] proof)
+    {
+        var failure = new VirgaException(FailureKind.Denied, $"{agent} has signed two different statements with one number and is trusted no more",
+            "The agent's owner must make a new identity.");
+        failure.Data["virga.proof"] = proof;
+        return failure;
+    }
+
+    private static void RefuseFraud(AgentId agent, byte[]? proof)
+    {
+        if (proof is not null) throw Fraud(agent, proof);
+    }
+
+    private static ChainState? StateOf(SqlSession sql, AgentId agent) =>
+        sql.First("SELECT bytes, used, proof FROM chain WHERE agent=?1",
+            static row => new ChainState(row.Long(0), row.Time(1), row.BytesOrNull(2)), agent);
+
+    private static List<SignedEnvelope> Statements(SqlSession sql, AgentId agent, long from, int count) =>
+        sql.Query("SELECT body, sig FROM statement WHERE agent=?1 AND seq>=?2 ORDER BY seq LIMIT ?3",
+            static row => new SignedEnvelope(row.Bytes(0), row.Bytes(1)), agent, from, count);
+
+    private static IReadOnlyList<SignedEnvelope> Page(IEnumerable<SignedEnvelope> envelopes) =>
+        SignedEnvelope.Pages([.. envelopes.Take(ProtocolLimits.ChainPageEnvelopes)]).FirstOrDefault() ?? [];
+
+    private Sigchain Begin(AgentId agent, SignedEnvelope genesis)
+    {
+        if (!agent.Hash.Matches(SHA256.HashData(genesis.Body)))
+        {
+            throw new VirgaException(FailureKind.BadInput, $"the first statement is not the genesis of {agent}",
+                "Post the chain from its genesis on, under the id of the agent that it belongs to.");
+        }
+
+        return Sigchain.Check([(genesis.Body, genesis.Signature)], time.GetUtcNow());
+    }
+
+    private void RequireRoom(AgentId agent, Sigchain? chain, long bytes, long seq)
+    {
+        var next = chain?.Statements.Count ?? 0;
+        if (seq > next)
+        {
+            throw new VirgaException(FailureKind.BadInput, $"statements {next} to {seq - 1} of {agent} are missing",
+                $"Post the chain from statement {next} on.");
+        }
+
+        if (next >= limits.StatementsMax || bytes > limits.AgentBytesMax)
+        {
+            throw new VirgaException(FailureKind.Full, $"the chain of {agent} is longer than this peer keeps ({limits.StatementsMax} statements)",
+                "Use another repository, or make a new identity.");
+        }
+    }
+
+    private async ValueTask<(Sigchain? Chain, long Bytes)> LoadAsync(AgentId agent, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var (state, envelopes) = await database.ReadAsync(sql =>
+        {
+            var found = StateOf(sql, agent);
+            return (found, found is null ? [] : Statements(sql, agent, 0, int.MaxValue));
+        }, cancellationToken);
+        if (state is null) return (null, 0);
+        RefuseFraud(agent, state.Proof);
+        if (now - state.Used > UsedPrecision)
+            await database.WriteAsync(sql => sql.Execute("UPDATE chain SET used=?2 WHERE agent=?1", agent, now), cancellationToken);
+        var chain = cache.Find(agent);
+        if (chain is null || chain.Statements.Count != envelopes.Count)
+            chain = Sigchain.Check(envelopes.Select(envelope => (envelope.Body, envelope.Signature)), now);
+        cache.Put(agent, chain);
+        return (chain, state.Bytes);
+    }
+
+    private async ValueTask StoreAsync(
+        AgentId agent, int known, List<SignedEnvelope> fresh, long bytes, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        await database.WriteAsync(sql =>
+        {
+            if (known == 0) MakeRoom(sql, now);
+            sql.Execute("INSERT INTO chain(agent,next,bytes,used) VALUES(?1,?2,?3,?4) " +
+                "ON CONFLICT(agent) DO UPDATE SET next=?2, bytes=?3, used=?4", agent, known + fresh.Count, bytes, now);
+            for (var i = 0; i < fresh.Count; i++)
+            {
+                sql.Execute("INSERT INTO statement(agent,seq,body,sig) VALUES(?1,?2,?3,?4)", agent, known + i, fresh[i].Body, fresh[i].Signature);
+                accepted?.Invoke(sql, new AcceptedStatement(agent, known + i, fresh[i]));
+            }
+        }, cancellationToken);
+    }
+
+    private void MakeRoom(SqlSession sql, DateTimeOffset now)
+    {
+        if (sql.Scalar("SELECT count(*) FROM chain") < limits.AgentsMax) return;
+        var evicted = sql.First("SELECT agent FROM chain WHERE pinned=0 AND used<?1 ORDER BY used LIMIT 1",
+            static row => new AgentId(row.Hash(0)), now - limits.UnusedMin);
+        if (evicted == default)
+        {
+            throw new VirgaException(FailureKind.Full, $"this peer knows {limits.AgentsMax} agents already and takes no more",
+                "Use another repository, or try again in some days.");
+        }
+
+        sql.Execute("DELETE FROM chain WHERE agent=?1", evicted);
+        cache.Remove(evicted);
+    }
+
+    /// <summary>A contradiction counts only if the other statement is rightly signed at its point of the chain.</summary>
+    private async ValueTask<ChainAppend> ProveAsync(Sigchain chain, SignedEnvelope contradicting, CancellationToken cancellationToken)
+    {
+        if (!chain.TryProveFraud(contradicting.Body, contradicting.Signature, out var proof))
+        {
+            throw new VirgaException(FailureKind.Unauthenticated,
+                $"a statement that contradicts the chain of {chain.Id} is not signed by a key that is valid there",
+                "Don't trust where it came from.").WithCode(ErrorCode.BadSignature);
+        }
+
+        var encoded = proof.Encode();
+        await database.WriteAsync(
+            sql => sql.Execute("UPDATE chain SET proof=?2, pinned=1 WHERE agent=?1", chain.Id, encoded), cancellationToken);
+        cache.Remove(chain.Id);
+        FraudFound?.Invoke(chain.Id);
+        return new ChainAppend(chain.Statements.Count, encoded);
+    }
+
+    private async ValueTask<Held> LockAsync(AgentId agent, CancellationToken cancellationToken)
+    {
+        var chosen = locks[(agent.GetHashCode() & int.MaxValue) % LockCount];
+        await chosen.WaitAsync(cancellationToken);
+        return new Held(chosen);
+    }
+
+    private sealed record ChainState(long Bytes, DateTimeOffset Used, byte[]? Proof);
+
+    private readonly record struct Held(SemaphoreSlim Lock) : IDisposable
+    {
+        public void Dispose() => Lock.Release();
+    }
+}
+
+/// <summary>The chains used last, bounded by the number of their statements.</summary>
+internal sealed class ChainCache(int statementsMax)
+{
+    private readonly Dictionary<AgentId, LinkedListNode<(AgentId Agent, Sigchain Chain)>> byAgent = [];
+    private readonly LinkedList<(AgentId Agent, Sigchain Chain)> newestFirst = new();
+    private readonly Lock gate = new();
+    private int statements;
+
+    public Sigchain? Find(AgentId agent)
+    {
+        lock (gate)
+        {
+            if (!byAgent.TryGetValue(agent, out var node)) return null;
+            newestFirst.Remove(node);
+            newestFirst.AddFirst(node);
+            return node.Value.Chain;
+        }
+    }
+
+    public void Put(AgentId agent, Sigchain chain)
+    {
+        lock (gate)
+        {
+            RemoveHeld(agent);
+            byAgent.Add(agent, newestFirst.AddFirst((agent, chain)));
+            statements += chain.Statements.Count;
+            while (statements > statementsMax && newestFirst.Count > 1) RemoveHeld(newestFirst.Last!.Value.Agent);
+        }
+    }
+
+    public void Remove(AgentId agent)
+    {
+        lock (gate) RemoveHeld(agent);
+    }
+
+    private void RemoveHeld(AgentId agent)
+    {
+        if (!byAgent.Remove(agent, out var node)) return;
+        newestFirst.Remove(node);
+        statements -= node.Value.Chain.Statements.Count;
+    }
+}

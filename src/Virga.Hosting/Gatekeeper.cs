@@ -1,0 +1,46 @@
+using System.Diagnostics.Metrics;
+using Microsoft.AspNetCore.Http;
+using Virga.Core;
+
+namespace Virga.Hosting;
+
+/// <summary>Stands between routing and the endpoints: the listener must be the endpoint's own, and the asker within its rate.</summary>
+internal sealed class Gatekeeper(PeerServerOptions options)
+{
+    private static readonly Histogram<double> Seconds = Telemetry.Meter.CreateHistogram<double>("virga.requests", "s", "Requests answered");
+
+    private readonly RequestLimiter<ClientAddress> ordinary = new(options.Limits.Address, options.Time);
+    private readonly RequestLimiter<ClientAddress> reads = new(options.Limits.Reads, options.Time);
+
+    public static VirgaException NotFound() =>
+        new(FailureKind.NotFound, "there is nothing here", "Check the address, and whether both sides run the same version.");
+
+    public async Task RunAsync(HttpContext context, RequestDelegate next)
+    {
+        var policy = context.GetEndpoint()?.Metadata.GetMetadata<EndpointPolicy>();
+        var listener = context.Features.Get<ListenerFeature>()?.Listener ?? Listener.Network;
+        if (listener == Listener.Network)
+        {
+            var address = ClientAddress.Of(context.Connection.RemoteIpAddress);
+            // Paths that lead nowhere count as well.
+            var wait = policy?.Requests switch
+            {
+                RequestClass.Read => reads.TryAcquire(address),
+                RequestClass.Free => TimeSpan.Zero,
+                _ => ordinary.TryAcquire(address),
+            };
+            Refusals.RequireRate(wait, "this address");
+        }
+
+        if (policy is null || policy.Listener != listener) throw NotFound();
+        var begun = options.Time.GetTimestamp();
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            Seconds.Record(options.Time.GetElapsedTime(begun).TotalSeconds, new KeyValuePair<string, object?>("listener", listener.ToString()));
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Virga.Hosting;
+
+/// <summary>How requests to an endpoint are counted, by the asker's address.</summary>
+public enum RequestClass
+{
+    /// <summary>As <see cref="PeerLimits.Address"/> allows.</summary>
+    Ordinary,
+
+    /// <summary>Carries a grant, which the endpoint checks; as <see cref="PeerLimits.Reads"/> allows.</summary>
+    Read,
+
+    /// <summary>Never refused: a balancer's question whether we are alive.</summary>
+    Free,
+}
+
+/// <summary>
+/// Where a peer says which requests it answers. What is mapped for the network is never reachable over the control socket and the other way
+/// round: every request carries the listener that it came in by, which nothing in the request can change.
+/// Patterns are those of ASP.NET Core's routing. Failures are thrown; see <see cref="PeerServer"/>.
+/// </summary>
+public sealed class PeerRoutes
+{
+    private readonly IEndpointRouteBuilder routes;
+    private readonly SignedRequestReader signatures;
+
+    internal PeerRoutes(IEndpointRouteBuilder routes, SignedRequestReader signatures)
+    {
+        this.routes = routes;
+        this.signatures = signatures;
+    }
+
+    /// <summary>Anybody on the network may ask.</summary>
+    public void Public(string method, string pattern, Func<HttpContext, Task> answer, RequestClass requests = RequestClass.Ordinary) =>
+        Map(method, pattern, new EndpointPolicy(Listener.Network, requests), new RequestDelegate(answer));
+
+    /// <summary>
+    /// Only agents with a signature that holds: the body is read whole (at most 1 MiB), the chain is known, nothing is replayed.
+    /// </summary>
+    public void Signed(string method, string pattern, Func<SignedRequest, Task> answer) =>
+        Map(method, pattern, new EndpointPolicy(Listener.Network, RequestClass.Ordinary),
+            async context => await answer(await signatures.ReadAsync(context)));
+
+    /// <summary>Only who may open the control socket: the user that runs the peer. Unlimited body, failures as JSON.</summary>
+    public void Control(string method, string pattern, Func<HttpContext, Task> answer) =>
+        Map(method, pattern, new EndpointPolicy(Listener.Control, RequestClass.Free), new RequestDelegate(answer));
+
+    private void Map(string method, string pattern, EndpointPolicy policy, RequestDelegate answer) =>
+        routes.MapMethods(pattern, [method], answer).WithMetadata(policy);
+}
+
+internal enum Listener { Network, Control }
+
+internal sealed record EndpointPolicy(Listener Listener, RequestClass Requests);
+
+/// <summary>Set on the connection by the listener that accepted it.</summary>
+internal sealed record ListenerFeature(Listener Listener);

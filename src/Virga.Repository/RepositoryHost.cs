@@ -1,0 +1,198 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Virga.Core;
+using Virga.Hosting;
+using Virga.Protocol;
+using Virga.Storage;
+using Endpoint = Virga.Protocol.Endpoint;
+
+namespace Virga.Repository;
+
+/// <summary>Settings of a running repository.</summary>
+public sealed record RepositoryOptions
+{
+    /// <summary>Holds state, keys and control socket; made when missing. One repository at a time, and no agent beside it in the same folder.</summary>
+    public required string DataFolder { get; init; }
+
+    /// <summary>Address and port; port 0 takes a free one.</summary>
+    public IPEndPoint Listen { get; init; } = new(IPAddress.Loopback, 0);
+
+    /// <inheritdoc cref="PeerServerOptions.PublicUrl"/>
+    public Uri? PublicUrl { get; init; }
+
+    /// <inheritdoc cref="PeerServerOptions.IsPublicUrlPinned"/>
+    public bool IsPublicUrlPinned { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    public required RandomBytes Random { get; init; }
+
+    public PeerLimits Limits { get; init; } = new();
+
+    public AnnounceLimits Announces { get; init; } = new();
+
+    /// <summary>Chains are for good here: only what nobody has used for a year makes room when the store is full.</summary>
+    public ChainLimits Chains { get; init; } = new() { UnusedMin = TimeSpan.FromDays(365) };
+
+    public int FeedsPerAgentMax { get; init; } = 1_000;
+
+    /// <summary>Where accepted statements are put down; null keeps only their order.</summary>
+    public IStatementLog? Log { get; init; }
+
+    /// <summary>True where an agent in the same process offers the local API and exports the metrics of both.</summary>
+    public bool IsEmbedded { get; init; }
+
+    public ILoggerProvider? Logger { get; init; }
+
+    public string Version { get; init; } = "";
+}
+
+/// <summary>Answer of <c>GET /control/status</c> on a repository's control socket.</summary>
+/// <param name="Repository">Its AgentId.</param>
+/// <param name="Certificate">SHA-256 of its certificate, 64 hex digits; null where public authorities vouch for it.</param>
+/// <param name="Announced">Announced info-hashes, each agent's counted.</param>
+public sealed record RepositoryInfo(
+    string Repository, string Version, string Endpoint, string? Certificate, string DataFolder, double UptimeSeconds,
+    int Announcers, int Announced, long Feeds);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(RepositoryInfo))]
+public sealed partial class RepositoryJson : JsonSerializerContext;
+
+/// <summary>
+/// A running repository: announces in memory, chains and feeds in SQLite (spec/v1/announces.md). May run beside an agent in one
+/// process, on a port and in a data folder of its own.
+/// </summary>
+public sealed class RepositoryHost : IAsyncDisposable
+{
+    /// <summary>"VRep" in the header of the database file.</summary>
+    private const int ApplicationId = 0x56526570;
+
+    private static readonly DatabaseSchema Schema = new(
+        ApplicationId, "the repository's state", [ChainStore.SchemaSql + FeedStore.SchemaSql + OrderLog.SchemaSql]);
+
+    private readonly RepositoryOptions options;
+    private readonly DataFolder folder;
+    private readonly PeerKeys keys;
+    private readonly Database database;
+    private readonly AnnounceBoard board;
+    private readonly FeedStore feeds;
+    private readonly Meter meter = new("Virga.Repository");
+    private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly long started;
+    private PeerServer? server;
+    private IDisposable? export;
+
+    private RepositoryHost(RepositoryOptions options, DataFolder folder, PeerKeys keys, Database database)
+    {
+        this.options = options;
+        this.folder = folder;
+        this.keys = keys;
+        this.database = database;
+        started = options.Time.GetTimestamp();
+        board = new AnnounceBoard(options.Time, options.Announces);
+        feeds = new FeedStore(database, options.FeedsPerAgentMax);
+        meter.CreateObservableGauge("virga.repository.announced", () => board.Count, "{share}", "Shares announced at the moment");
+        meter.CreateObservableGauge("virga.repository.announcers", () => board.Agents, "{agent}", "Agents that announce at the moment");
+    }
+
+    public AgentId Id => keys.Id;
+
+    public Endpoint Endpoint => server!.Endpoint;
+
+    /// <summary>The control socket is <c>control.sock</c> in here.</summary>
+    public string DataFolder => folder.Path;
+
+    /// <summary>Completes when somebody asked the repository to stop over the control socket.</summary>
+    public Task StopRequested => stopRequested.Task;
+
+    /// <exception cref="VirgaException">InUse (data folder or port), Corrupt, Unsupported, Denied, Full, ReadOnly, BadInput.</exception>
+    public static async Task<RepositoryHost> StartAsync(RepositoryOptions options, CancellationToken cancellationToken)
+    {
+        var folder = Storage.DataFolder.Open(options.DataFolder);
+        PeerKeys? keys = null;
+        Database? database = null;
+        try
+        {
+            keys = PeerKeys.LoadOrCreate(folder.Path, options.Time, options.Random);
+            database = Database.Open(folder.PathOf("repository.db"), Schema);
+        }
+        catch
+        {
+            keys?.Dispose();
+            folder.Dispose();
+            throw;
+        }
+
+        var host = new RepositoryHost(options, folder, keys, database);
+        try
+        {
+            await host.ListenAsync(cancellationToken);
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Stops gracefully: running answers end within <see cref="PeerLimits.Drain"/>. Announces are forgotten.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (server is not null) await server.DisposeAsync();
+        export?.Dispose();
+        meter.Dispose();
+        await database.DisposeAsync();
+        keys.Dispose();
+        folder.Dispose();
+    }
+
+    private async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        var log = options.Log ?? new OrderLog();
+        var chains = new ChainStore(database, keys, options.Time, options.Chains, log.Append) { FraudFound = board.RemoveAgent };
+        var endpoints = new RepositoryEndpoints(board, feeds, chains, options.Time, meter);
+        server = await PeerServer.StartAsync(new PeerServerOptions
+        {
+            Kind = PeerInfo.RepositoryKind,
+            DataFolder = folder.Path,
+            Keys = keys,
+            Chains = chains,
+            Time = options.Time,
+            Random = options.Random,
+            Listen = options.Listen,
+            PublicUrl = options.PublicUrl,
+            IsPublicUrlPinned = options.IsPublicUrlPinned,
+            ControlSocket = options.IsEmbedded ? null : folder.PathOf("control.sock"),
+            Limits = options.Limits,
+            Logger = options.Logger,
+        }, routes =>
+        {
+            endpoints.Map(routes);
+            routes.Control("GET", "/control/status", StatusAsync);
+            routes.Control("POST", "/control/stop", StopAsync);
+        }, cancellationToken);
+        if (!options.IsEmbedded) export = Telemetry.StartExport();
+    }
+
+    private async Task StatusAsync(HttpContext context)
+    {
+        var info = new RepositoryInfo(
+            Id.ToString(), options.Version, Endpoint.Origin, Endpoint.Certificate?.ToString(), folder.Path,
+            options.Time.GetElapsedTime(started).TotalSeconds, board.Agents, board.Count, await feeds.CountAsync(context.RequestAborted));
+        context.Response.ContentType = "application/json";
+        await JsonSerializer.SerializeAsync(context.Response.Body, info, RepositoryJson.Default.RepositoryInfo, context.RequestAborted);
+    }
+
+    private Task StopAsync(HttpContext context)
+    {
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        stopRequested.TrySetResult();
+        return Task.CompletedTask;
+    }
+}
