@@ -14,7 +14,6 @@ namespace Virga.Hosting;
 internal sealed class Refusals(PeerServerOptions options, ILogger logger)
 {
     private const string ProofKey = "virga.proof";
-    private const string Internal = "internal";
     private static readonly Counter<long> Refused = Telemetry.Meter.CreateCounter<long>("virga.requests.refused", "{request}");
 
     /// <summary>Attaches the fraud proof that the answer is to carry.</summary>
@@ -82,7 +81,7 @@ internal sealed class Refusals(PeerServerOptions options, ILogger logger)
                 var number = Convert.ToHexStringLower(reference);
                 logger.LogError(e, "{Method} {Path} failed, reference {Reference}", context.Request.Method, context.Request.Path, number);
                 return (new VirgaException(FailureKind.Unavailable, $"something went wrong here, reference {number}",
-                    "If it stays, tell whoever runs this peer the reference; it stands in its log."), 500, Internal);
+                    "If it stays, tell whoever runs this peer the reference; it stands in its log."), 500, ErrorCode.Internal);
         }
     }
 

@@ -24,6 +24,7 @@ public static class ErrorCode
     public const string Changed = "changed";
     public const string Range = "range";
     public const string Throttled = "throttled";
+    public const string Internal = "internal";
     public const string Unavailable = "unavailable";
     public const string Unsupported = "unsupported";
     public const string Full = "full";
@@ -46,6 +47,7 @@ public static class ErrorCode
         [Changed] = (409, FailureKind.Changed),
         [Range] = (416, FailureKind.BadInput),
         [Throttled] = (429, FailureKind.Throttled),
+        [Internal] = (500, FailureKind.Unavailable),
         [Unavailable] = (503, FailureKind.Unavailable),
         [Unsupported] = (501, FailureKind.Unsupported),
         [Full] = (507, FailureKind.Full),

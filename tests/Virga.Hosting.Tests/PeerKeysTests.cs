@@ -34,7 +34,7 @@ public sealed class PeerKeysTests : IDisposable
     [Fact]
     public async Task Statements_are_kept_and_endpoints_are_stated_only_when_new()
     {
-        var endpoint = new Endpoint(new Uri("https://127.0.0.1:1234"), Seeded.Hash(1));
+        var endpoint = new Endpoint(new Uri("https://127.0.0.1:1234"), Some.Hash(1));
         using (var keys = Open())
         {
             Assert.NotNull(await keys.StateEndpointsAsync([endpoint], CancellationToken.None));

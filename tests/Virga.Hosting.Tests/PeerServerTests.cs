@@ -190,6 +190,7 @@ public sealed class PeerServerTests
         using var client = fixture.Client();
         using var response = await client.GetAsync("/v1/bug");
         Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
+        Assert.Equal(ErrorCode.Internal, (await Fixture.ErrorOf(response)).Code);
         var text = Encoding.UTF8.GetString(await response.Content.ReadAsByteArrayAsync());
         Assert.DoesNotContain("hunter2", text, StringComparison.Ordinal);
         var reference = System.Text.RegularExpressions.Regex.Match(text, "reference ([0-9a-f]{12})").Groups[1].Value;

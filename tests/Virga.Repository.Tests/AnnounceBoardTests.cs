@@ -14,11 +14,11 @@ public sealed class AnnounceBoardTests
         var board = new AnnounceBoard(time, new AnnounceLimits());
         for (var i = 0; i < 100; i++)
         {
-            Add(board, i, [Seeded.Hash(1)]);
+            Add(board, i, [Some.Hash(1)]);
             time.Advance(TimeSpan.FromSeconds(1));
         }
 
-        var listed = board.LookUp(Seeded.Hash(1)).Select(AgentOf).ToList();
+        var listed = board.LookUp(Some.Hash(1)).Select(AgentOf).ToList();
         Assert.Equal(Enumerable.Range(36, 64).Reverse().Select(Agent), listed);
         Assert.Equal(64, board.Count);
         Assert.Equal(64, board.Agents);
@@ -30,7 +30,7 @@ public sealed class AnnounceBoardTests
         var board = new AnnounceBoard(time, new AnnounceLimits());
         for (var i = 0; i < 1_000; i++)
         {
-            Add(board, 1, [Seeded.Hash(1), Seeded.Hash(2)]);
+            Add(board, 1, [Some.Hash(1), Some.Hash(2)]);
             time.Advance(TimeSpan.FromMilliseconds(100));
         }
 
@@ -42,20 +42,20 @@ public sealed class AnnounceBoardTests
     public void Withdrawing_all_leaves_nothing_behind()
     {
         var board = new AnnounceBoard(time, new AnnounceLimits());
-        Add(board, 1, [Seeded.Hash(1), Seeded.Hash(2)]);
-        Add(board, 1, [Seeded.Hash(3)]);
-        Assert.Equal(3, board.Withdraw(Agent(1), [Seeded.Hash(1), Seeded.Hash(2), Seeded.Hash(3)], time.GetUtcNow()));
+        Add(board, 1, [Some.Hash(1), Some.Hash(2)]);
+        Add(board, 1, [Some.Hash(3)]);
+        Assert.Equal(3, board.Withdraw(Agent(1), [Some.Hash(1), Some.Hash(2), Some.Hash(3)], time.GetUtcNow()));
         Assert.Equal((0, 0, 0), (board.Count, board.Agents, board.Records));
-        Assert.Empty(board.LookUp(Seeded.Hash(1)));
+        Assert.Empty(board.LookUp(Some.Hash(1)));
     }
 
     [Fact]
     public void A_withdraw_from_before_an_announce_does_not_touch_it()
     {
         var board = new AnnounceBoard(time, new AnnounceLimits());
-        Add(board, 1, [Seeded.Hash(1)]);
-        Assert.Equal(0, board.Withdraw(Agent(1), [Seeded.Hash(1)], time.GetUtcNow().AddSeconds(-1)));
-        Assert.Single(board.LookUp(Seeded.Hash(1)));
+        Add(board, 1, [Some.Hash(1)]);
+        Assert.Equal(0, board.Withdraw(Agent(1), [Some.Hash(1)], time.GetUtcNow().AddSeconds(-1)));
+        Assert.Single(board.LookUp(Some.Hash(1)));
     }
 
     [Fact]
@@ -64,9 +64,9 @@ public sealed class AnnounceBoardTests
         var board = new AnnounceBoard(time, new AnnounceLimits());
         var old = time.GetUtcNow();
         time.Advance(TimeSpan.FromSeconds(10));
-        Add(board, 1, [Seeded.Hash(1)]);
-        Add(board, 1, [Seeded.Hash(1)], old);
-        Assert.Equal(time.GetUtcNow(), Announce.Parse(board.LookUp(Seeded.Hash(1)).Single().Body).Time);
+        Add(board, 1, [Some.Hash(1)]);
+        Add(board, 1, [Some.Hash(1)], old);
+        Assert.Equal(time.GetUtcNow(), Announce.Parse(board.LookUp(Some.Hash(1)).Single().Body).Time);
         Assert.Equal(1, board.Records);
     }
 
@@ -76,7 +76,7 @@ public sealed class AnnounceBoardTests
         var board = new AnnounceBoard(time, new AnnounceLimits());
         for (var i = 0; i < 50; i++)
         {
-            Add(board, i % 7, [Seeded.Hash(i), Seeded.Hash(i + 1)]);
+            Add(board, i % 7, [Some.Hash(i), Some.Hash(i + 1)]);
             time.Advance(TimeSpan.FromSeconds(3));
         }
 
@@ -88,10 +88,10 @@ public sealed class AnnounceBoardTests
     public void A_full_board_refuses_what_is_new_and_still_renews()
     {
         var board = new AnnounceBoard(time, new AnnounceLimits(HashesMax: 2));
-        Add(board, 1, [Seeded.Hash(1), Seeded.Hash(2)]);
-        Assert.Equal(FailureKind.Full, Assert.Throws<VirgaException>(() => Add(board, 2, [Seeded.Hash(1)])).Kind);
+        Add(board, 1, [Some.Hash(1), Some.Hash(2)]);
+        Assert.Equal(FailureKind.Full, Assert.Throws<VirgaException>(() => Add(board, 2, [Some.Hash(1)])).Kind);
         Assert.Equal(1, board.Agents);
-        Add(board, 1, [Seeded.Hash(1)]);
+        Add(board, 1, [Some.Hash(1)]);
     }
 
     [Fact]
@@ -103,7 +103,7 @@ public sealed class AnnounceBoardTests
         for (var step = 0; step < 3_000; step++)
         {
             var agent = random.Next(6);
-            Hash256[] hashes = [.. Enumerable.Range(0, 5).Where(_ => random.Next(2) == 0).Select(Seeded.Hash).Order()];
+            Hash256[] hashes = [.. Enumerable.Range(0, 5).Where(_ => random.Next(2) == 0).Select(Some.Hash).Order()];
             if (hashes.Length == 0) continue;
             if (random.Next(4) > 0)
             {
@@ -119,7 +119,7 @@ public sealed class AnnounceBoardTests
             time.Advance(TimeSpan.FromSeconds(random.Next(600)));
             foreach (var (key, expires) in model) if (expires <= time.GetUtcNow()) model.Remove(key);
             Assert.Equal(model.Count, board.Count);
-            foreach (var hash in Enumerable.Range(0, 5).Select(Seeded.Hash))
+            foreach (var hash in Enumerable.Range(0, 5).Select(Some.Hash))
             {
                 var expected = model.Keys.Where(key => key.Item2 == hash).Select(key => key.Item1).Order(ByHash);
                 Assert.Equal(expected, board.LookUp(hash).Select(AgentOf).Order(ByHash));
@@ -129,14 +129,14 @@ public sealed class AnnounceBoardTests
 
     private static readonly Comparer<AgentId> ByHash = Comparer<AgentId>.Create((a, b) => a.Hash.CompareTo(b.Hash));
 
-    private static AgentId Agent(int number) => new(Seeded.Hash(1_000_000 + number));
+    private static AgentId Agent(int number) => new(Some.Hash(1_000_000 + number));
 
     private static AgentId AgentOf(SignedEnvelope envelope) => Announce.Parse(envelope.Body).Agent;
 
     private void Add(AnnounceBoard board, int agent, IReadOnlyList<Hash256> hashes, DateTimeOffset? made = null)
     {
         var when = made ?? time.GetUtcNow();
-        var announce = new Announce(Agent(agent), hashes.Count, Seeded.Hash(0), [TestAgent.Home], when.AddHours(1), when);
+        var announce = new Announce(Agent(agent), hashes.Count, Some.Hash(0), [TestAgent.Home], when.AddHours(1), when);
         announce = Announce.Parse(announce.Encode()) with { Time = when, Expires = when.AddHours(1) };
         board.Add(announce, new SignedEnvelope(announce.Encode(), new byte[64]), hashes);
     }

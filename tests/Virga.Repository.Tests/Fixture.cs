@@ -87,7 +87,7 @@ internal sealed class Fixture : IAsyncDisposable
 /// <summary>An agent with an identity of its own.</summary>
 internal sealed class TestAgent : IDisposable
 {
-    public static readonly Endpoint Home = new(new Uri("https://192.0.2.7:4433"), Seeded.Hash(4433));
+    public static readonly Endpoint Home = new(new Uri("https://192.0.2.7:4433"), Some.Hash(4433));
 
     private readonly Fixture fixture;
     private readonly PeerHttp http;

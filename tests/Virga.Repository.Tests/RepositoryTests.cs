@@ -17,7 +17,7 @@ public sealed class RepositoryTests
     {
         await using var fixture = await Fixture.StartAsync();
         var (sender, receiver) = (fixture.NewAgent(), fixture.NewAgent());
-        Hash256[] hashes = [Seeded.Hash(1), Seeded.Hash(2), Seeded.Hash(3)];
+        Hash256[] hashes = [Some.Hash(1), Some.Hash(2), Some.Hash(3)];
         var expires = await sender.Client.AnnounceAsync(hashes, [TestAgent.Home], TimeSpan.FromHours(1), None);
         Assert.Equal(fixture.Time.GetUtcNow().AddHours(1), expires);
 
@@ -28,7 +28,7 @@ public sealed class RepositoryTests
         Assert.Equal(sender.Id, chain.Id);
         Assert.True(envelope.Verify(chain.SigningKey, Announce.SignatureType));
         Assert.Equal(TestAgent.Home, Assert.Single(announce.Endpoints));
-        Assert.Empty(await receiver.Client.LookUpAsync(Seeded.Hash(9), None));
+        Assert.Empty(await receiver.Client.LookUpAsync(Some.Hash(9), None));
     }
 
     [Fact]
@@ -36,14 +36,14 @@ public sealed class RepositoryTests
     {
         await using var fixture = await Fixture.StartAsync();
         var agent = fixture.NewAgent();
-        var hash = Seeded.Hash(1);
-        await agent.Client.AnnounceAsync([hash, Seeded.Hash(2)], [TestAgent.Home], TimeSpan.FromSeconds(600), None);
+        var hash = Some.Hash(1);
+        await agent.Client.AnnounceAsync([hash, Some.Hash(2)], [TestAgent.Home], TimeSpan.FromSeconds(600), None);
         fixture.Time.Advance(TimeSpan.FromSeconds(200));
         await agent.Client.AnnounceAsync([hash], [TestAgent.Home], TimeSpan.FromSeconds(600), None);
         fixture.Time.Advance(TimeSpan.FromSeconds(399));
-        Assert.Single(await agent.Client.LookUpAsync(Seeded.Hash(2), None));
+        Assert.Single(await agent.Client.LookUpAsync(Some.Hash(2), None));
         fixture.Time.Advance(TimeSpan.FromSeconds(1));
-        Assert.Empty(await agent.Client.LookUpAsync(Seeded.Hash(2), None));
+        Assert.Empty(await agent.Client.LookUpAsync(Some.Hash(2), None));
         Assert.Single(await agent.Client.LookUpAsync(hash, None));
         fixture.Time.Advance(TimeSpan.FromSeconds(200));
         Assert.Empty(await agent.Client.LookUpAsync(hash, None));
@@ -54,14 +54,14 @@ public sealed class RepositoryTests
     {
         await using var fixture = await Fixture.StartAsync();
         var agent = fixture.NewAgent();
-        var moved = new Endpoint(new Uri("https://192.0.2.8:4433"), Seeded.Hash(8));
-        await agent.Client.AnnounceAsync([Seeded.Hash(1)], [TestAgent.Home], TimeSpan.FromHours(2), None);
+        var moved = new Endpoint(new Uri("https://192.0.2.8:4433"), Some.Hash(8));
+        await agent.Client.AnnounceAsync([Some.Hash(1)], [TestAgent.Home], TimeSpan.FromHours(2), None);
         fixture.Time.Advance(TimeSpan.FromSeconds(5));
-        await agent.Client.AnnounceAsync([Seeded.Hash(2)], [moved], TimeSpan.FromHours(1), None);
-        var found = Announce.Parse(Assert.Single(await agent.Client.LookUpAsync(Seeded.Hash(1), None)).Body);
+        await agent.Client.AnnounceAsync([Some.Hash(2)], [moved], TimeSpan.FromHours(1), None);
+        var found = Announce.Parse(Assert.Single(await agent.Client.LookUpAsync(Some.Hash(1), None)).Body);
         Assert.Equal(moved, Assert.Single(found.Endpoints));
         fixture.Time.Advance(TimeSpan.FromHours(1));
-        found = Announce.Parse(Assert.Single(await agent.Client.LookUpAsync(Seeded.Hash(1), None)).Body);
+        found = Announce.Parse(Assert.Single(await agent.Client.LookUpAsync(Some.Hash(1), None)).Body);
         Assert.Equal(TestAgent.Home, Assert.Single(found.Endpoints));
     }
 
@@ -70,10 +70,10 @@ public sealed class RepositoryTests
     {
         await using var fixture = await Fixture.StartAsync();
         var (one, two) = (fixture.NewAgent(), fixture.NewAgent());
-        Hash256[] hashes = [Seeded.Hash(1), Seeded.Hash(2)];
+        Hash256[] hashes = [Some.Hash(1), Some.Hash(2)];
         await one.Client.AnnounceAsync(hashes, [TestAgent.Home], TimeSpan.FromHours(1), None);
         await two.Client.AnnounceAsync(hashes, [TestAgent.Home], TimeSpan.FromHours(1), None);
-        Assert.Equal(1, await one.Client.WithdrawAsync([hashes[0], Seeded.Hash(7)], None));
+        Assert.Equal(1, await one.Client.WithdrawAsync([hashes[0], Some.Hash(7)], None));
         Assert.Equal(two.Id, Announce.Parse(Assert.Single(await one.Client.LookUpAsync(hashes[0], None)).Body).Agent);
         Assert.Equal(2, (await one.Client.LookUpAsync(hashes[1], None)).Count);
         await one.Client.AnnounceAsync([hashes[0]], [TestAgent.Home], TimeSpan.FromHours(1), None);
@@ -86,18 +86,18 @@ public sealed class RepositoryTests
         await using var fixture = await Fixture.StartAsync();
         var agent = fixture.NewAgent();
         Assert.Null(await agent.Client.GetFeedAsync(agent.Id, "photos", None));
-        Assert.Equal(5, await agent.Client.PutFeedAsync("photos", Seeded.Hash(1), 5, None));
-        Assert.Equal(5, await agent.Client.PutFeedAsync("photos", Seeded.Hash(1), 5, None));
+        Assert.Equal(5, await agent.Client.PutFeedAsync("photos", Some.Hash(1), 5, None));
+        Assert.Equal(5, await agent.Client.PutFeedAsync("photos", Some.Hash(1), 5, None));
         foreach (var version in new[] { 5, 4 })
         {
-            var refused = await Assert.ThrowsAsync<VirgaException>(() => agent.Client.PutFeedAsync("photos", Seeded.Hash(2), version, None));
+            var refused = await Assert.ThrowsAsync<VirgaException>(() => agent.Client.PutFeedAsync("photos", Some.Hash(2), version, None));
             Assert.Equal(FailureKind.Conflict, refused.Kind);
         }
 
-        Assert.Equal(6, await agent.Client.PutFeedAsync("photos", Seeded.Hash(2), 6, None));
+        Assert.Equal(6, await agent.Client.PutFeedAsync("photos", Some.Hash(2), 6, None));
         var feed = (await agent.Client.GetFeedAsync(agent.Id, "photos", None))!;
         Assert.True(feed.Verify(agent.Keys.Chain.SigningKey, Feed.SignatureType));
-        Assert.Equal(Seeded.Hash(2), Feed.Parse(feed.Body).Share);
+        Assert.Equal(Some.Hash(2), Feed.Parse(feed.Body).Share);
     }
 
     [Fact]
@@ -105,15 +105,15 @@ public sealed class RepositoryTests
     {
         await using var fixture = await Fixture.StartAsync();
         var agent = fixture.NewAgent();
-        await agent.Client.AnnounceAsync([Seeded.Hash(1)], [TestAgent.Home], TimeSpan.FromHours(1), None);
-        await agent.Client.PutFeedAsync("photos", Seeded.Hash(1), 1, None);
+        await agent.Client.AnnounceAsync([Some.Hash(1)], [TestAgent.Home], TimeSpan.FromHours(1), None);
+        await agent.Client.PutFeedAsync("photos", Some.Hash(1), 1, None);
         var (id, certificate) = (fixture.Host.Id, fixture.Host.Endpoint.Certificate);
         await fixture.RestartAsync();
         Assert.Equal(id, fixture.Host.Id);
         Assert.Equal(certificate, fixture.Host.Endpoint.Certificate);
         Assert.Single(await agent.Client.GetChainAsync(agent.Id, 0, None));
         Assert.NotNull(await agent.Client.GetFeedAsync(agent.Id, "photos", None));
-        Assert.Empty(await agent.Client.LookUpAsync(Seeded.Hash(1), None));
+        Assert.Empty(await agent.Client.LookUpAsync(Some.Hash(1), None));
     }
 
     [Fact]
@@ -135,7 +135,7 @@ public sealed class RepositoryTests
     {
         await using var fixture = await Fixture.StartAsync();
         var agent = fixture.NewAgent();
-        await agent.Client.AnnounceAsync([Seeded.Hash(1), Seeded.Hash(2)], [TestAgent.Home], TimeSpan.FromHours(1), None);
+        await agent.Client.AnnounceAsync([Some.Hash(1), Some.Hash(2)], [TestAgent.Home], TimeSpan.FromHours(1), None);
         using var control = fixture.ControlClient();
         var info = await control.GetFromJsonAsync("/control/status", RepositoryJson.Default.RepositoryInfo);
         Assert.Equal(fixture.Host.Id.ToString(), info!.Repository);
@@ -177,9 +177,9 @@ public sealed class RepositoryTests
         await using var first = await Fixture.StartAsync();
         await using var second = await Fixture.StartAsync(options => options with { IsEmbedded = true });
         var agent = second.NewAgent();
-        await agent.Client.AnnounceAsync([Seeded.Hash(1)], [TestAgent.Home], TimeSpan.FromHours(1), None);
-        Assert.Empty(await first.NewAgent().Client.LookUpAsync(Seeded.Hash(1), None));
-        Assert.Single(await agent.Client.LookUpAsync(Seeded.Hash(1), None));
+        await agent.Client.AnnounceAsync([Some.Hash(1)], [TestAgent.Home], TimeSpan.FromHours(1), None);
+        Assert.Empty(await first.NewAgent().Client.LookUpAsync(Some.Hash(1), None));
+        Assert.Single(await agent.Client.LookUpAsync(Some.Hash(1), None));
         Assert.False(File.Exists(Path.Combine(second.Folder, "control.sock")));
     }
 
