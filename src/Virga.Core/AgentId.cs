@@ -2,8 +2,7 @@ namespace Virga.Core;
 
 /// <summary>
 /// Names an agent: SHA-256 of its sigchain's genesis statement (spec/v1/identities.md).
-/// Text form: bech32m with prefix <c>virga</c>, lower case, 64 characters (BIP 350). Read in upper case as well, as
-/// QR codes have it; never in mixed case.
+/// Text form: bech32m with prefix <c>virga</c>, lower case only, 64 characters (BIP 350).
 /// </summary>
 public readonly record struct AgentId(Hash256 Hash)
 {
@@ -23,13 +22,14 @@ public readonly record struct AgentId(Hash256 Hash)
                 "An agent id starts with virga1 and has 64 characters; 'virga id' prints yours.");
         }
         throw new VirgaException(FailureKind.BadInput, $"agent id '{shown}' is mistyped or truncated",
-            "Copy the whole agent id again from where it came; it has 64 characters and its checksum must fit.");
+            "Copy the whole agent id again from where it came; it has 64 characters, all in lower case.");
     }
 
     public static bool TryParse(string? text, out AgentId id)
     {
         Span<byte> bytes = stackalloc byte[Hash256.ByteCount];
-        var isValid = Bech32.TryDecode(text, Prefix, Bech32.Bech32mConstant, bytes);
+        var isLower = !text.AsSpan().ContainsAnyInRange('A', 'Z');
+        var isValid = isLower && Bech32.TryDecode(text, Prefix, Bech32.Bech32mConstant, bytes);
         id = isValid ? new AgentId(new Hash256(bytes)) : default;
         return isValid;
     }

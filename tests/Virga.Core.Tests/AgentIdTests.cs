@@ -75,7 +75,6 @@ public class AgentIdTests
             Assert.StartsWith("virga1", text, StringComparison.Ordinal);
             Assert.Equal(text.ToLowerInvariant(), text);
             Assert.Equal(id, AgentId.Parse(text));
-            Assert.Equal(id, AgentId.Parse(text.ToUpperInvariant()));
         }
     }
 
@@ -95,9 +94,12 @@ public class AgentIdTests
     }
 
     [Fact]
-    public void Mixed_case_is_refused()
+    public void Mixed_and_upper_case_are_refused()
     {
         var text = new AgentId(new Hash256(SHA256.HashData("genesis"u8))).ToString();
+        var upper = Refusals.BadInput(() => AgentId.Parse(text.ToUpperInvariant()));
+        Assert.Contains("mistyped or truncated", upper.Message, StringComparison.Ordinal);
+        Assert.Contains("lower case", upper.Advice, StringComparison.Ordinal);
         Assert.False(AgentId.TryParse("Virga" + text[5..], out _));
         Assert.False(AgentId.TryParse(text[..10] + text[10..].ToUpperInvariant(), out _));
     }

@@ -140,6 +140,8 @@ public ref struct BencodeReader
         if (end < 0) Fail("an integer has no end", position);
         digits = digits[..end];
         if (!BencodeScan.IsCanonicalInteger(digits)) Fail("an integer is not in canonical form", position);
+        if (keyLog is null && !BencodeScan.TryInteger(digits, out _))
+            Fail("an integer does not fit into 64 bits", position);
         token = BencodeToken.Integer;
         contentStart = position + 1;
         contentLength = end;

@@ -6,6 +6,8 @@ namespace Virga.Core.Tests.Bencoding;
 
 public class BencodeValueTests
 {
+    private static readonly BencodeLimits ForeignTorrent = BencodeLimits.Message with { AllowUnsortedKeys = true };
+
     private static readonly byte[] Sample = BencodeWriter.Encode(w => w
         .StartDictionary()
         .Key("bytes").Bytes([1, 2, 3])
@@ -75,8 +77,9 @@ public class BencodeValueTests
         Says("announce: bencode: the data ends inside a value (at byte 1)", () =>
             BencodeValue.ParseDictionary("d"u8, BencodeLimits.Message, "announce"));
         Says("announce: field 'n' is not between -9223372036854775808 and 9223372036854775807", () =>
-            BencodeValue.ParseDictionary("d1:ni99999999999999999999ee"u8, BencodeLimits.Message, "announce")
-                .Integer("n"));
+            BencodeValue.ParseDictionary("d1:ni99999999999999999999ee"u8, ForeignTorrent, "announce").Integer("n"));
+        Says("announce: bencode: an integer does not fit into 64 bits (at byte 4)", () =>
+            BencodeValue.ParseDictionary("d1:ni99999999999999999999ee"u8, BencodeLimits.Message, "announce"));
     }
 
     [Fact]
@@ -101,8 +104,7 @@ public class BencodeValueTests
     [Fact]
     public void Fields_of_an_unsorted_dictionary_are_found()
     {
-        var limits = BencodeLimits.Message with { AllowUnsortedKeys = true };
-        var d = BencodeValue.ParseDictionary("d1:ci3e1:ai1e2:bbi22e1:bi2ee"u8, limits, "torrent");
+        var d = BencodeValue.ParseDictionary("d1:ci3e1:ai1e2:bbi22e1:bi2ee"u8, ForeignTorrent, "torrent");
         Assert.Equal((1, 2, 22, 3), (d.Integer("a"), d.Integer("b"), d.Integer("bb"), d.Integer("c")));
         Assert.Equal(["a", "b", "bb", "c"], d.Keys.Select(key => Encoding.ASCII.GetString(key.Span)));
     }
