@@ -19,6 +19,7 @@ public sealed record BencodeLimits(int MaxBytes, int MaxDepth, int MaxItems, boo
     public static readonly BencodeLimits Message = new(1 << 20, 16, 65_536);
 }
 
+/// <summary>What <see cref="BencodeReader.Read"/> has found; a dictionary key is Bytes.</summary>
 public enum BencodeToken { None, Integer, Bytes, ListStart, DictionaryStart, End }
 
 /// <summary>What reader, writer and values share.</summary>

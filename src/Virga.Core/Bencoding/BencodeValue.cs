@@ -97,6 +97,7 @@ public abstract class BencodeValue
         new(FailureKind.BadInput, $"{what} {fault}", BencodeText.Advice);
 }
 
+/// <summary>An integer; in torrents of others it may be outside of Int64.</summary>
 public sealed class BencodeInteger : BencodeValue
 {
     internal BencodeInteger(ReadOnlyMemory<byte> raw, string what) : base(raw, what)
@@ -107,6 +108,7 @@ public sealed class BencodeInteger : BencodeValue
     public bool TryGet(out long value) => BencodeScan.TryInteger(Raw.Span[1..^1], out value);
 }
 
+/// <summary>A byte string, which may be text.</summary>
 public sealed class BencodeBytes : BencodeValue
 {
     internal BencodeBytes(ReadOnlyMemory<byte> raw, string what) : base(raw, what)
@@ -116,6 +118,7 @@ public sealed class BencodeBytes : BencodeValue
     public ReadOnlyMemory<byte> Content => Raw[BencodeScan.StringTrusted(Raw.Span, 0, out _)..];
 }
 
+/// <summary>A list of values of any types.</summary>
 public sealed class BencodeList : BencodeValue
 {
     internal BencodeList(ReadOnlyMemory<byte> raw, string what) : base(raw, what)
