@@ -29,6 +29,9 @@ internal sealed class StallGuard : IDisposable
     /// <summary>Whether <see cref="Token"/> already ends with that token.</summary>
     public bool Covers(CancellationToken cancellationToken) => !cancellationToken.CanBeCanceled || cancellationToken == caller;
 
+    /// <summary>No silence is counted until the next <see cref="Touch"/>.</summary>
+    public void Pause() => silence.CancelAfter(System.Threading.Timeout.InfiniteTimeSpan);
+
     public void Touch() => silence.CancelAfter(timeout);
 
     public void Dispose()

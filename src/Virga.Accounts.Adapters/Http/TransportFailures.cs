@@ -31,7 +31,13 @@ internal static class TransportFailures
             }
         }
         return exception is HttpRequestException or IOException
-            ? new VirgaException(FailureKind.Unavailable, $"{what}: the connection to {endpoint.Name} broke", inner: exception)
+            ? new VirgaException(
+                FailureKind.Unavailable,
+                $"{what}: the connection to {endpoint.Name} broke",
+                exception is HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } && endpoint.Address.Scheme == Uri.UriSchemeHttp
+                    ? "If this happens every time, the server may want TLS on that port: use https."
+                    : null,
+                exception)
             : null;
     }
 
