@@ -94,7 +94,7 @@ internal sealed class SnapshotRun(
         var path = entry.Path.RelativeTo(sharedPath);
         if (entry.Kind == EntryKind.Symlink && entry.LinkTarget is null or "") return Skip(entry, "is a link whose target is unknown");
         if (options.IsPrivate) return true;
-        if (path.Names.Length > ShareInfoFormat.NamesMax) return Skip(entry, $"lies more than {ShareInfoFormat.NamesMax} folders deep; only a private share can hold it");
+        if (path.Names.Length > ShareInfoFormat.NamesMax) return Skip(entry, $"has more than {ShareInfoFormat.NamesMax} names in its path; only a private share can hold it");
         if (entry.LinkTarget is not null && SymlinkTargets.LeadsOutside(path, entry.LinkTarget))
             return Skip(entry, "is a link that leads out of the folder; only a private share can hold it");
         return true;

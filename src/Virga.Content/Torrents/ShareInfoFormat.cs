@@ -15,8 +15,8 @@ internal static class ShareInfoFormat
 {
     private const int MetaVersion = 2;
 
-    /// <summary>Folders above a file. Clients take 100 levels of bencode; four of them are not folders.</summary>
-    public const int NamesMax = 96;
+    /// <summary>Names of a path. libtorrent takes 99 levels of bencode in a torrent; a link needs five that are not names.</summary>
+    public const int NamesMax = 94;
 
     public static TorrentInfo Create(string name, int pieceBytes, IReadOnlyList<TorrentFile> files, bool isSingleFile)
     {
