@@ -1,0 +1,29 @@
+using System.Security.Cryptography;
+using Virga.Accounts;
+using Virga.Accounts.Adapters;
+using Virga.Accounts.Adapters.Disk;
+using Virga.Accounts.Adapters.S3;
+using Virga.Core;
+
+namespace Virga.Cli;
+
+/// <summary>The adapters that this executable ships.</summary>
+internal static class Adapters
+{
+    public static readonly RandomBytes SystemRandom = RandomNumberGenerator.Fill;
+
+    public static IReadOnlyList<IAccountAdapter> All { get; } = Create(new AdapterServices(TimeProvider.System, SystemRandom));
+
+    /// <summary>The adapter that an address is for: <c>s3:...</c>, <c>webdavs://...</c>.</summary>
+    public static IAccountAdapter Of(string address)
+    {
+        var colon = address.IndexOf(':');
+        var scheme = colon < 0 ? "" : address[..colon].ToLowerInvariant();
+        return All.FirstOrDefault(a => a.Name == scheme || a.Name + "s" == scheme) ?? throw new VirgaException(
+            FailureKind.BadInput, $"'{address}' is no account's address",
+            "Addresses look like disk:/srv/data, s3:https://host/bucket, webdavs://host/path, rclone:remote:path.");
+    }
+
+    private static IReadOnlyList<IAccountAdapter> Create(AdapterServices services) =>
+        [new DiskAdapter(services.Random), new S3Adapter(services)];
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using Virga.Cli.Terminals;
+using Virga.Core;
+
+namespace Virga.Cli.Commands;
+
+/// <summary>Arguments that several commands share.</summary>
+internal static class Arguments
+{
+    public static Argument<string> Place(GlobalOptions options, string description)
+    {
+        var argument = new Argument<string>("ACCOUNT:PATH") { HelpName = "ACCOUNT[:PATH]", Description = description };
+        argument.CompletionSources.Add(context => Completions.Places(options, context));
+        return argument;
+    }
+
+    public static Argument<string> Link() => new("LINK")
+    {
+        Description = "a virga: link, in quotes; - reads it from standard input, where no other process sees it",
+    };
+
+    public static Argument<string?> Transfer(GlobalOptions options, bool isOptional)
+    {
+        var argument = new Argument<string?>("ID")
+        {
+            Description = "the transfer's id, or its first characters" + (isOptional ? " (default: all that run)" : ""),
+            Arity = isOptional ? ArgumentArity.ZeroOrOne : ArgumentArity.ExactlyOne,
+        };
+        argument.CompletionSources.Add(context => Completions.Transfers(options, context));
+        return argument;
+    }
+
+    /// <summary>The link as it was given, or the first line of standard input.</summary>
+    public static async Task<string> ReadLinkAsync(string given, Terminal terminal, CancellationToken cancellationToken)
+    {
+        if (given != "-") return given.Trim();
+        var line = (await terminal.In.ReadLineAsync(cancellationToken))?.Trim();
+        return !string.IsNullOrEmpty(line) ? line : throw new VirgaException(
+            FailureKind.BadInput, "no link came on standard input", "Pipe it in: virga share nas:photos | virga get - cloud:in");
+    }
+}

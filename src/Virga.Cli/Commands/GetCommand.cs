@@ -1,0 +1,59 @@
+using System.CommandLine;
+using Virga.Agent.Control;
+using Virga.Cli.Terminals;
+using Virga.Protocol;
+
+namespace Virga.Cli.Commands;
+
+/// <summary><c>virga get</c>.</summary>
+internal static class GetCommand
+{
+    public static Command Create(GlobalOptions options)
+    {
+        var link = Arguments.Link();
+        var place = Arguments.Place(options, "the account, and the folder in it, that it goes into; the folder is made when missing");
+        var detach = new Option<bool>("--detach", "-d") { Description = "print the transfer's id and leave it to the agent" };
+        var collision = new Option<string>("--on-collision")
+        {
+            HelpName = "fail|skip|overwrite",
+            Description = "what to do where a different file stands already (default: fail)",
+            DefaultValueFactory = _ => "fail",
+        };
+        collision.AcceptOnlyFromAmong("fail", "skip", "overwrite");
+        var verb = new Verb("get", "brings a share into an account, every byte verified")
+        {
+            Examples =
+            {
+                "virga get 'virga:1:3f9c...#...' nas:photos/2025",
+                "virga share nas:photos | virga get - cloud:photos --data ~/second-agent",
+                "virga get \"$(cat link.txt)\" nas --detach",
+            },
+            Notes =
+            {
+                "The transfer runs in the agent and survives its end: Ctrl-C leaves it running, and after a crash it goes on from what is "
+                + "verified. See it again with `virga watch`, end it with `virga cancel`. The same link into the same folder again "
+                + "fetches only what is missing.",
+            },
+        };
+        verb.Add(link);
+        verb.Add(place);
+        verb.Add(detach);
+        verb.Add(collision);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            var text = await Arguments.ReadLinkAsync(run.Parsed.GetRequiredValue(link), run.Terminal, cancellationToken);
+            // A link that was cut short is told here, also when no agent runs.
+            ShareLink.Parse(text);
+            var into = Place.Parse(run.Parsed.GetRequiredValue(place));
+            using var agent = run.OpenAgent();
+            var transfer = await agent.StartTransferAsync(
+                new TransferRequest(text, into.Account, into.Path, run.Parsed.GetValue(collision)!), cancellationToken);
+            if (!run.Parsed.GetValue(detach)) return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
+            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
+            else run.Print(transfer.Id);
+            run.Say($"it runs in the agent: `virga watch {Display.Short(transfer.Id)}`");
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+}

@@ -1,0 +1,182 @@
+using System.CommandLine;
+using Virga.Agent.Control;
+using Virga.Cli.Control;
+using Virga.Cli.Terminals;
+using Virga.Core;
+
+namespace Virga.Cli.Commands;
+
+/// <summary><c>virga share</c>, <c>virga shares</c>, <c>virga unshare</c>.</summary>
+internal static class ShareCommands
+{
+    public static Command Create(GlobalOptions options)
+    {
+        var place = Arguments.Place(options, "the folder or file to share");
+        var isPublic = new Option<bool>("--public") { Description = "anybody may read it, unencrypted, by any BitTorrent v2 client too" };
+        var isLink = new Option<bool>("--link") { Description = "whoever has the link may read it (the default)" };
+        var with = new Option<string[]>("--with")
+        {
+            HelpName = "AGENT", Description = "only this agent may read it (virga1...); may be repeated", AllowMultipleArgumentsPerToken = true,
+        };
+        var feed = new Option<string?>("--feed") { HelpName = "NAME", Description = "point this feed of yours at the new share" };
+        var torrent = new Option<string?>("--torrent") { HelpName = "FILE", Description = "also write the share's .torrent file" };
+        var verb = new Verb("share", "makes a share of a folder or file, and prints its link")
+        {
+            Examples =
+            {
+                "virga share nas:photos/2025",
+                "virga share nas:photos/2025 --with virga1qxy... | ssh bob xargs virga get --detach bobs:in",
+                "virga share nas:talks --public --torrent talks.torrent",
+            },
+            Notes =
+            {
+                "A share is a snapshot: what changes later is not in it. Share again to pass on the changes; only what changed is read. "
+                + "Entries that can't be kept are named, and the rest is shared.",
+                "The link alone goes to standard output. Treat a --link share's link like a key: whoever has it can read the share.",
+            },
+        };
+        verb.Add(place);
+        verb.Add(isPublic);
+        verb.Add(isLink);
+        verb.Add(with);
+        verb.Add(feed);
+        verb.Add(torrent);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            var from = Place.Parse(run.Parsed.GetRequiredValue(place));
+            var readers = run.Parsed.GetValue(with) ?? [];
+            var audience = AudienceOf(run.Parsed.GetValue(isPublic), run.Parsed.GetValue(isLink), readers);
+            var request = new ShareRequest(from.Account, from.Path, audience, readers, run.Parsed.GetValue(feed));
+            using var agent = run.OpenAgent();
+            var (share, error) = await FollowAsync(run, agent, from, request, cancellationToken);
+            if (error is not null) return run.Fail(error);
+            if (run.Parsed.GetValue(torrent) is { } file) await WriteTorrentAsync(agent, share!.InfoHash, file, cancellationToken);
+            if (run.IsJson) run.PrintJson(share!, ControlJson.Default.ShareInfo);
+            else Show(run, share!);
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    public static Command CreateList(GlobalOptions options)
+    {
+        var links = new Option<bool>("--links") { Description = "print the links alone, one a line" };
+        var verb = new Verb("shares", "lists what this agent shares") { Examples = { "virga shares", "virga shares --links" } };
+        verb.Add(links);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            using var agent = run.OpenAgent();
+            var shares = await agent.SharesAsync(cancellationToken);
+            if (run.IsJson) run.PrintJson(shares, ControlJson.Default.ListShareInfo);
+            else if (run.Parsed.GetValue(links)) foreach (var share in shares) run.Print(share.Link);
+            else if (shares.Count == 0) run.Say("nothing is shared yet: `virga share ACCOUNT:PATH`");
+            else
+            {
+                var table = new TextTable("SHARE", "FOR", ">FILES", ">SIZE", "MADE (UTC)", "WHAT", "");
+                foreach (var s in shares)
+                {
+                    table.Add(
+                        Display.Short(s.InfoHash), ForWhom(s), $"{s.Files:#,0}", Display.Bytes(s.Bytes), Display.Moment(s.Created),
+                        new Place(s.Account, s.Path).ToString(), s.Problem ?? "");
+                }
+                table.Write(run.Terminal.Out, run.Terminal.OutPaint);
+            }
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    public static Command CreateRemove(GlobalOptions options)
+    {
+        var share = new Argument<string>("SHARE") { Description = "the first characters of its info-hash, as `virga shares` shows them, or its link" };
+        share.CompletionSources.Add(context => Completions.Shares(options, context));
+        var verb = new Verb("unshare", "withdraws a share everywhere; the files stay as they are")
+        {
+            Examples = { "virga unshare 3f9c21aa04b7" },
+            Notes = { "Whoever has read it already keeps what was read." },
+        };
+        verb.Add(share);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            using var agent = run.OpenAgent();
+            var found = await FindAsync(agent, run.Parsed.GetRequiredValue(share), cancellationToken);
+            await agent.UnshareAsync(found.InfoHash, cancellationToken);
+            run.Say($"withdrawn: {Display.Safe(new Place(found.Account, found.Path).ToString())} is no longer shared");
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    internal static async Task<ShareInfo> FindAsync(ControlClient agent, string text, CancellationToken cancellationToken)
+    {
+        var shares = await agent.SharesAsync(cancellationToken);
+        var found = shares.Where(s => s.Link == text
+            || (text.Length >= 4 && s.InfoHash.StartsWith(text, StringComparison.OrdinalIgnoreCase))).ToList();
+        return found.Count switch
+        {
+            1 => found[0],
+            0 => throw new VirgaException(FailureKind.NotFound, $"there is no share '{Display.Fit(text, 40)}'", "See them with `virga shares`."),
+            _ => throw new VirgaException(
+                FailureKind.BadInput, $"'{text}' means {found.Count} shares", "Give more of the info-hash; `virga shares --json` shows it whole."),
+        };
+    }
+
+    private static async Task<(ShareInfo? Share, ControlError? Error)> FollowAsync(
+        Invocation run, ControlClient agent, Place from, ShareRequest request, CancellationToken cancellationToken)
+    {
+        var view = new ProgressView(run.Terminal);
+        var rate = new RateMeter(run.Terminal.Time);
+        try
+        {
+            await foreach (var line in agent.ShareAsync(request, cancellationToken))
+            {
+                if (line.Result is not null || line.Error is not null) return (line.Result, line.Error);
+                if (line.Progress is not { } p || run.IsJson) continue;
+                var unchanged = p.FilesUnchanged > 0 ? $", {p.FilesUnchanged:#,0} of them unchanged" : "";
+                view.Show(new ProgressRow(
+                    from.ToString(), p.BytesRead, 0, rate.Note(p.BytesRead),
+                    $"read {p.FilesHashed + p.FilesUnchanged:#,0} of {Display.Files(p.FilesSeen)} found so far{unchanged}"));
+            }
+        }
+        finally
+        {
+            view.Clear();
+        }
+        throw new VirgaException(
+            FailureKind.Unavailable, "the agent stopped before the share was made", "Start it again with `virga up`, then share again.");
+    }
+
+    private static void Show(Invocation run, ShareInfo share)
+    {
+        var paint = run.Terminal.Paint;
+        run.Say(
+            $"shared {paint.Bold(Display.Safe(new Place(share.Account, share.Path).ToString()))}: {Display.Files(share.Files)}, "
+            + $"{Display.Bytes(share.Bytes)}, for {ForWhom(share)}");
+        foreach (var skipped in share.Skipped.Take(10))
+            run.Say($"  {paint.Yellow("left out")} {Display.Safe(skipped.Path)}: {Display.Safe(skipped.Reason)}");
+        if (share.Skipped.Count > 10) run.Say($"  and {share.Skipped.Count - 10:#,0} more: `virga shares --json` names them all");
+        if (share.Problem is { } problem) run.Say($"  {paint.Yellow("note")}: {Display.Safe(problem)}");
+        run.Print(share.Link);
+    }
+
+    private static string ForWhom(ShareInfo share) => share.Audience switch
+    {
+        "public" => "everybody",
+        "link" => "whoever has the link",
+        _ => share.Readers.Count == 1 ? Display.Short(share.Readers[0]) : Display.Count(share.Readers.Count, "agent", "agents"),
+    };
+
+    private static string AudienceOf(bool isPublic, bool isLink, string[] readers)
+    {
+        if ((isPublic ? 1 : 0) + (isLink ? 1 : 0) + (readers.Length > 0 ? 1 : 0) > 1)
+            throw new VirgaException(FailureKind.BadInput, "a share has one audience", "Give one of --public, --link and --with.");
+        foreach (var reader in readers) AgentId.Parse(reader);
+        return isPublic ? "public" : readers.Length > 0 ? "agents" : "link";
+    }
+
+    private static async Task WriteTorrentAsync(ControlClient agent, string infoHash, string file, CancellationToken cancellationToken)
+    {
+        await using var target = new FileStream(file, FileMode.Create, FileAccess.Write);
+        await agent.TorrentAsync(infoHash, target, cancellationToken);
+    }
+}

@@ -1,0 +1,119 @@
+using System.CommandLine;
+using Virga.Agent.Control;
+using Virga.Cli.Control;
+using Virga.Cli.Terminals;
+using Virga.Core;
+
+namespace Virga.Cli.Commands;
+
+/// <summary><c>virga transfers | watch | cancel | resume</c>.</summary>
+internal static class TransferCommands
+{
+    public static Command CreateList(GlobalOptions options)
+    {
+        var verb = new Verb("transfers", "lists the transfers of the agent, newest first") { Examples = { "virga transfers" } };
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            using var agent = run.OpenAgent();
+            var transfers = await agent.TransfersAsync(cancellationToken);
+            if (run.IsJson) run.PrintJson(transfers, ControlJson.Default.ListTransferInfo);
+            else if (transfers.Count == 0) run.Say("no transfers yet: `virga get LINK ACCOUNT:PATH`");
+            else
+            {
+                var table = new TextTable("ID", "STATE", ">DONE", ">SIZE", ">RATE", "INTO", "");
+                foreach (var t in transfers)
+                {
+                    table.Add(
+                        Display.Short(t.Id), t.State.ToString().ToLowerInvariant(), Percent(t), t.BytesTotal > 0 ? Display.Bytes(t.BytesTotal) : "",
+                        t.State == TransferState.Running ? Display.Rate(t.BytesPerSecond) : "", new Place(t.Account, t.Path).ToString(),
+                        t.Error?.Message ?? (t.State is TransferState.Running or TransferState.Waiting ? t.Status : ""));
+                }
+                table.Write(run.Terminal.Out, run.Terminal.OutPaint);
+            }
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    public static Command CreateWatch(GlobalOptions options)
+    {
+        var id = Arguments.Transfer(options, isOptional: true);
+        var verb = new Verb("watch", "shows transfers while they run, until they end")
+        {
+            Examples = { "virga watch", "virga watch 7f3a --json" },
+            Notes = { "Ctrl-C ends the watching, not the transfer. With --json there is a line for every change." },
+        };
+        verb.Add(id);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            using var agent = run.OpenAgent();
+            var watched = run.Parsed.GetValue(id) is { } one
+                ? [await FindAsync(agent, one, cancellationToken)]
+                : (await agent.TransfersAsync(cancellationToken))
+                    .Where(t => t.State is TransferState.Waiting or TransferState.Running).Reverse().ToList();
+            if (watched.Count == 0) run.Say("nothing is running");
+            return await new TransferWatch(run, agent).UntilEndAsync(watched, cancellationToken);
+        });
+        return verb;
+    }
+
+    public static Command CreateCancel(GlobalOptions options)
+    {
+        var id = Arguments.Transfer(options, isOptional: false);
+        var verb = new Verb("cancel", "ends a transfer; whole files stay, what was half done is removed")
+        {
+            Examples = { "virga cancel 7f3a" },
+        };
+        verb.Add(id);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            using var agent = run.OpenAgent();
+            var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
+            var transfer = await agent.CancelAsync(found.Id, cancellationToken);
+            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
+            run.Say($"cancelled after {Display.Files(transfer.FilesDone)}; `virga resume {Display.Short(transfer.Id)}` goes on from there");
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    public static Command CreateResume(GlobalOptions options)
+    {
+        var id = Arguments.Transfer(options, isOptional: false);
+        var detach = new Option<bool>("--detach", "-d") { Description = "do not wait for the end" };
+        var verb = new Verb("resume", "goes on with a transfer that failed or was cancelled, from what is verified")
+        {
+            Examples = { "virga resume 7f3a" },
+        };
+        verb.Add(id);
+        verb.Add(detach);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            using var agent = run.OpenAgent();
+            var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
+            var transfer = await agent.ResumeAsync(found.Id, cancellationToken);
+            if (!run.Parsed.GetValue(detach)) return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
+            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
+            else run.Print(transfer.Id);
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    internal static async Task<TransferInfo> FindAsync(ControlClient agent, string text, CancellationToken cancellationToken)
+    {
+        var transfers = await agent.TransfersAsync(cancellationToken);
+        var found = transfers.Where(t => t.Id.StartsWith(text, StringComparison.OrdinalIgnoreCase)).ToList();
+        return found.Count switch
+        {
+            1 => found[0],
+            0 => throw new VirgaException(
+                FailureKind.NotFound, $"there is no transfer '{Display.Fit(text, 40)}'", "See them with `virga transfers`."),
+            _ => found.FirstOrDefault(t => t.Id == text) ?? throw new VirgaException(
+                FailureKind.BadInput, $"'{text}' means {found.Count} transfers", "Give more of the id; `virga transfers --json` shows it whole."),
+        };
+    }
+
+    internal static string Percent(TransferInfo t) => t.State == TransferState.Completed ? "100 %"
+        : t.BytesTotal > 0 ? $"{(int)(t.BytesDone * 100.0 / t.BytesTotal)} %" : "";
+}

@@ -1,0 +1,127 @@
+using System.Threading.Channels;
+using Virga.Agent.Control;
+using Virga.Cli.Control;
+using Virga.Cli.Terminals;
+
+namespace Virga.Cli.Commands;
+
+/// <summary>Shows transfers until all of them have ended, or the person leaves.</summary>
+internal sealed class TransferWatch(Invocation run, ControlClient agent)
+{
+    /// <summary>Exit code of the first that failed; Interrupted when the person left: the transfers go on in the agent.</summary>
+    public async Task<int> UntilEndAsync(IReadOnlyList<TransferInfo> transfers, CancellationToken cancellationToken)
+    {
+        var newest = transfers.ToDictionary(t => t.Id, StringComparer.Ordinal);
+        var view = new ProgressView(run.Terminal);
+        try
+        {
+            await foreach (var update in MergeAsync(transfers, cancellationToken))
+            {
+                newest[update.Id] = update;
+                if (run.IsJson) run.PrintJson(update, ControlJson.Default.TransferInfo);
+                else view.Show([.. transfers.Select(t => RowOf(newest[t.Id]))]);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            view.Clear();
+            foreach (var transfer in newest.Values.Where(t => t.State is TransferState.Running or TransferState.Waiting)) SayDetached(transfer);
+            return ExitCode.Interrupted;
+        }
+        finally
+        {
+            view.Clear();
+        }
+        var exit = ExitCode.Ok;
+        foreach (var transfer in transfers)
+        {
+            var code = Conclude(newest[transfer.Id]);
+            if (exit == ExitCode.Ok) exit = code;
+        }
+        return exit;
+    }
+
+    private void SayDetached(TransferInfo transfer)
+    {
+        var id = Display.Short(transfer.Id);
+        run.Say($"the transfer {id} goes on in the agent: `virga watch {id}` shows it, `virga cancel {id}` ends it");
+    }
+
+    private int Conclude(TransferInfo t)
+    {
+        var paint = run.Terminal.Paint;
+        var place = Display.Safe(new Place(t.Account, t.Path).ToString());
+        foreach (var source in t.Sources.Where(s => s.Dropped is not null))
+            run.Say($"  {paint.Yellow("dropped")} the source {Display.Safe(source.Name)}: {Display.Safe(source.Dropped!)}");
+        switch (t.State)
+        {
+            case TransferState.Completed:
+                foreach (var entry in t.NotKept.Take(10))
+                    run.Say($"  {paint.Yellow("not kept")} {Display.Safe(entry.Path)}: {Display.Safe(entry.Reason)}");
+                if (t.NotKept.Count > 10) run.Say($"  and {t.NotKept.Count - 10:#,0} more: `virga transfers --json` names them all");
+                var took = (t.Ended ?? t.Created) - t.Created;
+                var rate = took.TotalSeconds >= 0.1 ? $" ({Display.Rate(t.BytesTotal / took.TotalSeconds)})" : "";
+                if (!run.IsJson)
+                {
+                    run.Print(
+                        $"{run.Terminal.OutPaint.Green("done")}: {Display.Files(t.FilesDone)}, {Display.Bytes(t.BytesTotal)} into {place} "
+                        + $"in {Display.Took(took)}{rate}, every byte verified");
+                }
+                return ExitCode.Ok;
+            case TransferState.Failed:
+                var advice = t.Error?.Advice;
+                run.Fail(new ControlError(
+                    t.Error?.Kind ?? "", $"the transfer into {place} failed: {t.Error?.Message ?? t.Status}",
+                    $"{advice} Go on with `virga resume {Display.Short(t.Id)}`.".TrimStart()));
+                return ExitCode.Of(t.Error?.Kind ?? "");
+            case TransferState.Cancelled:
+                Failures.Print(run.Terminal, $"the transfer into {place} was cancelled", $"`virga resume {Display.Short(t.Id)}` goes on with it.");
+                return ExitCode.Failed;
+            default:
+                SayDetached(t);
+                return ExitCode.NotReachable;
+        }
+    }
+
+    private static ProgressRow RowOf(TransferInfo t)
+    {
+        var files = t.FilesTotal > 0 ? $"{t.FilesDone:#,0} of {Display.Files(t.FilesTotal)}" : "";
+        var status = t.State switch
+        {
+            TransferState.Completed => "done",
+            TransferState.Failed => t.Error?.Message ?? "failed",
+            TransferState.Cancelled => "cancelled",
+            _ => t.Status,
+        };
+        return new ProgressRow(
+            new Place(t.Account, t.Path).ToString(), t.BytesDone, t.BytesTotal, t.State == TransferState.Running ? t.BytesPerSecond : 0,
+            files.Length > 0 ? $"{files}; {status}" : status);
+    }
+
+    /// <summary>The updates of all, as they come.</summary>
+    private IAsyncEnumerable<TransferInfo> MergeAsync(IReadOnlyList<TransferInfo> transfers, CancellationToken cancellationToken)
+    {
+        var updates = Channel.CreateBounded<TransferInfo>(16);
+        _ = PumpAllAsync();
+        return updates.Reader.ReadAllAsync(cancellationToken);
+
+        async Task PumpAllAsync()
+        {
+            try
+            {
+                await Task.WhenAll(transfers.Select(PumpAsync));
+                updates.Writer.TryComplete();
+            }
+            catch (Exception e)
+            {
+                updates.Writer.TryComplete(e);
+            }
+        }
+
+        async Task PumpAsync(TransferInfo transfer)
+        {
+            await foreach (var update in agent.WatchAsync(transfer.Id, cancellationToken))
+                await updates.Writer.WriteAsync(update, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Virga.Agent.Control;
+using Virga.Core;
+
+namespace Virga.Cli.Control;
+
+/// <summary>
+/// Talks to the agent that runs on a data folder, over its Unix socket (docs/reference/control-api.md). Throws only VirgaException
+/// (of the agent's own kind, or Unavailable when no agent answers) and OperationCanceledException.
+/// </summary>
+internal sealed class ControlClient : IDisposable
+{
+    public const string SocketName = "control.sock";
+
+    private readonly HttpClient http;
+    private readonly string dataFolder;
+
+    public ControlClient(string dataFolder)
+    {
+        this.dataFolder = dataFolder;
+        http = new HttpClient(new SocketsHttpHandler
+        {
+            ConnectCallback = (_, cancellationToken) => ConnectAsync(cancellationToken),
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            ActivityHeadersPropagator = null,
+        })
+        {
+            BaseAddress = new Uri("http://agent"),
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+    }
+
+    public Task<AgentStatus> StatusAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/status", null, ControlJson.Default.AgentStatus, cancellationToken);
+
+    public Task StopAsync(CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, "/control/stop", null, cancellationToken);
+
+    public Task<List<AccountInfo>> AccountsAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/accounts", null, ControlJson.Default.ListAccountInfo, cancellationToken);
+
+    public Task<AccountInfo> AddAccountAsync(AccountAddRequest request, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, "/control/accounts", JsonContent.Create(request, ControlJson.Default.AccountAddRequest),
+        ControlJson.Default.AccountInfo, cancellationToken);
+
+    public Task<CheckResult> CheckAccountAsync(string name, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, $"/control/accounts/{Uri.EscapeDataString(name)}/check", null, ControlJson.Default.CheckResult, cancellationToken);
+
+    public Task RemoveAccountAsync(string name, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Delete, $"/control/accounts/{Uri.EscapeDataString(name)}", null, cancellationToken);
+
+    public Task<List<EntryInfo>> EntriesAsync(Place place, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get, $"/control/accounts/{Uri.EscapeDataString(place.Account)}/entries?path={Uri.EscapeDataString(place.Path)}", null,
+        ControlJson.Default.ListEntryInfo, cancellationToken);
+
+    public IAsyncEnumerable<ShareEvent> ShareAsync(ShareRequest request, CancellationToken cancellationToken) => StreamAsync(
+        HttpMethod.Post, "/control/shares", JsonContent.Create(request, ControlJson.Default.ShareRequest),
+        ControlJson.Default.ShareEvent, cancellationToken);
+
+    public Task<List<ShareInfo>> SharesAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/shares", null, ControlJson.Default.ListShareInfo, cancellationToken);
+
+    public Task UnshareAsync(string infoHash, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Delete, $"/control/shares/{Uri.EscapeDataString(infoHash)}", null, cancellationToken);
+
+    public async Task TorrentAsync(string infoHash, Stream destination, CancellationToken cancellationToken)
+    {
+        using var answer = await OpenAsync(
+            HttpMethod.Get, $"/control/shares/{Uri.EscapeDataString(infoHash)}/torrent", null, cancellationToken);
+        await Guard(() => answer.Content.CopyToAsync(destination, cancellationToken));
+    }
+
+    public Task<TransferInfo> StartTransferAsync(TransferRequest request, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, "/control/transfers", JsonContent.Create(request, ControlJson.Default.TransferRequest),
+        ControlJson.Default.TransferInfo, cancellationToken);
+
+    public Task<List<TransferInfo>> TransfersAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/transfers", null, ControlJson.Default.ListTransferInfo, cancellationToken);
+
+    public IAsyncEnumerable<TransferInfo> WatchAsync(string id, CancellationToken cancellationToken) => StreamAsync(
+        HttpMethod.Get, $"/control/transfers/{Uri.EscapeDataString(id)}/watch", null, ControlJson.Default.TransferInfo, cancellationToken);
+
+    public Task<TransferInfo> CancelAsync(string id, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, $"/control/transfers/{Uri.EscapeDataString(id)}/cancel", null, ControlJson.Default.TransferInfo, cancellationToken);
+
+    public Task<TransferInfo> ResumeAsync(string id, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, $"/control/transfers/{Uri.EscapeDataString(id)}/resume", null, ControlJson.Default.TransferInfo, cancellationToken);
+
+    public IAsyncEnumerable<VerifyEvent> VerifyAsync(VerifyRequest request, CancellationToken cancellationToken) => StreamAsync(
+        HttpMethod.Post, "/control/verify", JsonContent.Create(request, ControlJson.Default.VerifyRequest),
+        ControlJson.Default.VerifyEvent, cancellationToken);
+
+    public void Dispose() => http.Dispose();
+
+    private async ValueTask<Stream> ConnectAsync(CancellationToken cancellationToken)
+    {
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(dataFolder, SocketName)), cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<T> SendAsync<T>(
+        HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using var answer = await OpenAsync(method, path, body, cancellationToken);
+        return await Guard(() => answer.Content.ReadFromJsonAsync(type, cancellationToken)) ?? throw Garbled();
+    }
+
+    private async Task SendAsync(HttpMethod method, string path, HttpContent? body, CancellationToken cancellationToken)
+    {
+        using var answer = await OpenAsync(method, path, body, cancellationToken);
+    }
+
+    private async IAsyncEnumerable<T> StreamAsync<T>(
+        HttpMethod method, string path, HttpContent? body, JsonTypeInfo<T> type,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var answer = await OpenAsync(method, path, body, cancellationToken);
+        await using var content = await Guard(() => answer.Content.ReadAsStreamAsync(cancellationToken));
+        using var reader = new StreamReader(content);
+        while (await Guard(() => reader.ReadLineAsync(cancellationToken).AsTask()) is { } line)
+        {
+            if (line.Length == 0) continue;
+            yield return await Guard(() => Task.FromResult(JsonSerializer.Deserialize(line, type))) ?? throw Garbled();
+        }
+    }
+
+    /// <summary>An answer whose headers are there and whose status is good.</summary>
+    private async Task<HttpResponseMessage> OpenAsync(
+        HttpMethod method, string path, HttpContent? body, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = body };
+        var answer = await Guard(() => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken));
+        if (answer.IsSuccessStatusCode) return answer;
+        using (answer) throw await ErrorOfAsync(answer, cancellationToken);
+    }
+
+    private static async Task<VirgaException> ErrorOfAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await answer.Content.ReadFromJsonAsync(ControlJson.Default.ControlError, cancellationToken) is { } error)
+                return ToException(error);
+        }
+        catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
+        {
+            // What answered has no words of ours; its status has to do.
+        }
+        return new VirgaException(
+            FailureKind.Unsupported, $"the agent answered {(int)answer.StatusCode} to {answer.RequestMessage?.RequestUri?.AbsolutePath}",
+            "Agent and command line may be of different versions: stop the agent and start it again with `virga up`.");
+    }
+
+    public static VirgaException ToException(ControlError error) => new(
+        Enum.TryParse<FailureKind>(error.Kind, out var kind) ? kind : FailureKind.Unsupported, error.Message, error.Advice);
+
+    private async Task Guard(Func<Task> call) => await Guard(async () =>
+    {
+        await call();
+        return true;
+    });
+
+    private async Task<T> Guard<T>(Func<Task<T>> call)
+    {
+        try
+        {
+            return await call();
+        }
+        catch (HttpRequestException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied })
+        {
+            throw new VirgaException(
+                FailureKind.Denied, $"the agent on {dataFolder} belongs to another user", "Run this as the user who started it.", e);
+        }
+        catch (HttpRequestException e) when (e.InnerException is SocketException)
+        {
+            throw NoAgent(dataFolder, e);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"the path of the data folder {dataFolder} is too long for a socket in it",
+                "Choose a data folder with a path of at most 90 bytes.", e);
+        }
+        catch (JsonException e)
+        {
+            throw Garbled(e);
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException)
+        {
+            throw new VirgaException(
+                FailureKind.Unavailable, $"the agent on {dataFolder} stopped answering",
+                "Start it again with `virga up`: transfers go on from what is verified.", e);
+        }
+    }
+
+    public static VirgaException NoAgent(string dataFolder, Exception? inner = null) => new(
+        FailureKind.Unavailable, $"no agent runs on {dataFolder}",
+        dataFolder == DataFolders.Default(Environment.GetEnvironmentVariable)
+            ? "Start one with `virga up`." : $"Start one with `virga up --data {dataFolder}`.",
+        inner);
+
+    private static VirgaException Garbled(Exception? inner = null) => new(
+        FailureKind.Unsupported, "the agent's answer can't be read",
+        "Agent and command line may be of different versions: stop the agent and start it again with `virga up`.", inner);
+}
