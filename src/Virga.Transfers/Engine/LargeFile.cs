@@ -1,0 +1,183 @@
+using Virga.Accounts;
+using Virga.Content;
+using Virga.Core;
+using Virga.Core.Age;
+using Virga.Transfers.Journal;
+
+namespace Virga.Transfers.Engine;
+
+/// <summary>
+/// Brings one file over in parts: ranges of the blob are fetched several at once, each verified whole, opened into the part buffers
+/// they belong to; a part is stored when its last byte is there, then recorded. Nothing touches a local disk.
+/// </summary>
+/// <param name="fetches">Bounds range reads over all files of the transfer.</param>
+/// <param name="ranges">Buffers of at least the range length.</param>
+internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits limits, SemaphoreSlim fetches, BufferPool ranges)
+{
+    private readonly BlobName blob = file.Blob ?? throw new ArgumentException("an empty file has no parts", nameof(file));
+    private readonly EntryPath path = job.Folder.Append(file.Entry.Path);
+    private readonly List<PartReceipt> receipts = [];
+    private readonly Lock gate = new();
+
+    private int PieceBytes => job.Content.PieceBytes;
+
+    public async Task RunAsync(RecordedUpload? recorded, CancellationToken cancellationToken)
+    {
+        var options = new WriteOptions(Times.FromNs(file.Entry.ModifiedNs), file.Entry.IsExecutable);
+        var (upload, partBytes) = await BeginAsync(recorded, options, cancellationToken);
+        await using (upload)
+        {
+            var parts = new PartBuffers(upload, file.Entry.Size, partBytes, limits, job.Target.Traits.PartOrder, StoredAsync);
+            foreach (var (first, count) in parts.Missing(receipts))
+                await FetchRegionAsync(parts, first, count, cancellationToken);
+            Entry entry;
+            lock (gate) receipts.Sort((x, y) => x.Index.CompareTo(y.Index));
+            entry = await upload.CompleteAsync(receipts, cancellationToken);
+            if (entry.Length != file.Entry.Size)
+            {
+                throw new VirgaException(FailureKind.Corrupt,
+                    $"'{path}' has {entry.Length} bytes at the target after {file.Entry.Size} were written",
+                    "Check the account with 'virga account check'; the file is written again when the transfer is resumed.");
+            }
+        }
+        await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
+        job.Status.AddFile();
+    }
+
+    private async Task<(IUpload Upload, long PartBytes)> BeginAsync(
+        RecordedUpload? recorded, WriteOptions options, CancellationToken cancellationToken)
+    {
+        if (recorded is not null && job.Target.Find<IResumableUploads>() is { } resumable)
+        {
+            try
+            {
+                var upload = await resumable.ResumeUploadAsync(
+                    path, file.Entry.Size, recorded.PartBytes, options, recorded.Token, cancellationToken);
+                receipts.AddRange(recorded.Parts);
+                foreach (var part in recorded.Parts) job.Status.AddDone(PartLength(part.Index, recorded.PartBytes));
+                return (upload, recorded.PartBytes);
+            }
+            catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
+            {
+                await job.Journal.UploadEndedAsync(file.Index, cancellationToken);
+            }
+        }
+        var partBytes = job.Target.Traits.PartBytesFor(file.Entry.Size);
+        var fresh = await job.Target.BeginUploadAsync(path, file.Entry.Size, partBytes, options, cancellationToken);
+        if (fresh.Token is { } token) await job.Journal.UploadBegunAsync(file.Index, token, partBytes, cancellationToken);
+        return (fresh, partBytes);
+    }
+
+    private long PartLength(long index, long partBytes) => Math.Min(partBytes, file.Entry.Size - index * partBytes);
+
+    private async ValueTask StoredAsync(IUpload upload, PartReceipt receipt, int bytes, CancellationToken cancellationToken)
+    {
+        if (upload.Token is not null) await job.Journal.PartStoredAsync(file.Index, receipt, cancellationToken);
+        lock (gate) receipts.Add(receipt);
+        job.Status.AddDone(bytes);
+    }
+
+    /// <summary>Fetches the ranges that cover a run of missing parts, in order of their start, several at once.</summary>
+    private async Task FetchRegionAsync(PartBuffers parts, long firstPart, long partCount, CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var region = await OpenRegionAsync(parts, firstPart, partCount, stop.Token);
+        var running = new List<Task>();
+        try
+        {
+            for (var offset = region.FetchStart; offset < region.FetchEnd;)
+            {
+                var length = (int)Math.Min(RangeEnd(offset) - offset, region.FetchEnd - offset);
+                await parts.OpenAsync(region.PlainSpan(offset, length), stop.Token);
+                await fetches.WaitAsync(stop.Token);
+                running.Add(FetchAsync(region, offset, length, stop));
+                running.RemoveAll(t => t.IsCompletedSuccessfully);
+                offset += length;
+            }
+            await Task.WhenAll(running);
+            await parts.DrainAsync();
+        }
+        catch
+        {
+            await stop.CancelAsync();
+            await Task.WhenAll(running).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            await parts.AbandonAsync();
+            // The first real failure explains the rest, which only saw the cancellation.
+            cancellationToken.ThrowIfCancellationRequested();
+            if ((parts.Failure ?? running.Select(t => t.Exception?.InnerException).FirstOrDefault(e => e is VirgaException)) is { } cause)
+                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(cause);
+            throw;
+        }
+    }
+
+    private long RangeEnd(long offset)
+    {
+        var rangeBytes = Math.Max(PieceBytes, limits.RangeBytes / PieceBytes * PieceBytes);
+        return (offset / rangeBytes + 1) * rangeBytes;
+    }
+
+    private async Task<Region> OpenRegionAsync(PartBuffers parts, long firstPart, long partCount, CancellationToken cancellationToken)
+    {
+        var plainStart = firstPart * parts.PartBytes;
+        var plainEnd = Math.Min(file.Entry.Size, (firstPart + partCount) * parts.PartBytes);
+        if (file.FileKey is not { } key) return new PlainRegion(blob, PieceBytes, plainStart, plainEnd, parts);
+        var region = new SealedRegion(blob, PieceBytes, plainStart, plainEnd, file.Entry.Size, key, parts);
+        if (region.FetchStart > 0) region.SetNonce(await FetchNonceAsync(cancellationToken));
+        return region;
+    }
+
+    /// <summary>A resumed file's nonce stands in its first piece, which costs one piece more than the missing parts.</summary>
+    private async Task<byte[]> FetchNonceAsync(CancellationToken cancellationToken)
+    {
+        var buffer = ranges.Rent();
+        try
+        {
+            var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, blob.Length));
+            await ReadVerifiedAsync(0, piece, cancellationToken);
+            return piece[..AgePayload.NonceBytes].ToArray();
+        }
+        finally
+        {
+            ranges.Return(buffer);
+        }
+    }
+
+    private async Task FetchAsync(Region region, long offset, int length, CancellationTokenSource stop)
+    {
+        // Off the caller's stack: verifying and opening a range takes milliseconds of one core.
+        await Task.Yield();
+        var buffer = ranges.Rent();
+        try
+        {
+            try
+            {
+                await ReadVerifiedAsync(offset, buffer.AsMemory(0, length), stop.Token);
+            }
+            finally
+            {
+                fetches.Release();
+            }
+            await region.DeliverAsync(offset, buffer.AsMemory(0, length), stop.Token);
+        }
+        catch
+        {
+            await stop.CancelAsync();
+            throw;
+        }
+        finally
+        {
+            ranges.Return(buffer);
+        }
+    }
+
+    private Task ReadVerifiedAsync(long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+        job.Sources.ReadAsync(
+            destination.Length,
+            async (source, token) =>
+            {
+                await source.ReadAsync(blob.Root, offset, destination, token);
+                job.Status.AddFetched(destination.Length);
+            },
+            () => BlobVerifier.WhyWrong(blob, file.PieceLayer.Span, PieceBytes, offset, destination.Span),
+            cancellationToken);
+}

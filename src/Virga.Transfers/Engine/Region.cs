@@ -1,0 +1,172 @@
+using Virga.Core;
+using Virga.Core.Age;
+
+namespace Virga.Transfers.Engine;
+
+/// <summary>
+/// A run of missing parts of one file and the bytes of the blob that cover it. Takes verified ranges in any order, from several tasks
+/// at once, and puts their plain bytes into the part buffers.
+/// </summary>
+internal abstract class Region(int pieceBytes, long blobStart, long blobEnd, long blobLength) : IDisposable
+{
+    /// <summary>First byte of the blob to fetch: the start of a piece.</summary>
+    public long FetchStart { get; } = blobStart / pieceBytes * pieceBytes;
+
+    /// <summary>One past the last byte to fetch: the end of a piece or of the blob.</summary>
+    public long FetchEnd { get; } = Math.Min(blobLength, (blobEnd + pieceBytes - 1) / pieceBytes * pieceBytes);
+
+    /// <summary>The plain bytes that may come out of a range of the blob; they decide which parts it needs.</summary>
+    public abstract ByteRange PlainSpan(long offset, int length);
+
+    public abstract ValueTask DeliverAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken);
+
+    public virtual void Dispose()
+    {
+    }
+}
+
+/// <summary>The blob is the plain form: ranges are copied.</summary>
+internal sealed class PlainRegion(BlobName blob, int pieceBytes, long plainStart, long plainEnd, PartBuffers parts)
+    : Region(pieceBytes, plainStart, plainEnd, blob.Length)
+{
+    public override ByteRange PlainSpan(long offset, int length)
+    {
+        var start = Math.Max(offset, plainStart);
+        return new ByteRange(start, Math.Max(0, Math.Min(offset + length, plainEnd) - start));
+    }
+
+    public override async ValueTask DeliverAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    {
+        var span = PlainSpan(offset, data.Length);
+        for (var position = span.Offset; position < span.End;)
+        {
+            var room = parts.Locate(position);
+            var take = (int)Math.Min(room.Length, span.End - position);
+            data.Slice((int)(position - offset), take).CopyTo(room);
+            await parts.FilledAsync(position, take, cancellationToken);
+            position += take;
+        }
+    }
+}
+
+/// <summary>
+/// The blob is an age payload: each chunk is opened straight into its part. A chunk that lies across two ranges is put together by
+/// whichever of them comes second.
+/// </summary>
+internal sealed class SealedRegion : Region
+{
+    private readonly AgeFileKey key;
+    private readonly PartBuffers parts;
+    private readonly long plainLength;
+    private readonly long firstChunk;
+    private readonly long endChunk;
+    private readonly long blobLength;
+    private readonly TaskCompletionSource<AgePayload> payload = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Dictionary<long, Torn> torn = [];
+    private readonly Lock gate = new();
+
+    private sealed class Torn(int length)
+    {
+        public readonly byte[] Bytes = GC.AllocateUninitializedArray<byte>(length);
+        public int Have;
+    }
+
+    public SealedRegion(
+        BlobName blob, int pieceBytes, long plainStart, long plainEnd, long plainLength, AgeFileKey key, PartBuffers parts)
+        : base(pieceBytes, plainStart == 0 ? 0 : ChunkStart(plainStart / AgePayload.ChunkBytes),
+            Math.Min(blob.Length, ChunkStart((plainEnd + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes)), blob.Length)
+    {
+        this.key = key;
+        this.parts = parts;
+        this.plainLength = plainLength;
+        blobLength = blob.Length;
+        firstChunk = plainStart / AgePayload.ChunkBytes;
+        endChunk = (plainEnd + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes;
+    }
+
+    public void SetNonce(ReadOnlySpan<byte> nonce) => payload.TrySetResult(new AgePayload(key, nonce));
+
+    public override ByteRange PlainSpan(long offset, int length)
+    {
+        var first = Math.Max(firstChunk, ChunkAt(offset));
+        var end = Math.Min(endChunk, ChunkAt(offset + length - 1) + 1);
+        var start = first * AgePayload.ChunkBytes;
+        return new ByteRange(start, Math.Max(0, Math.Min(plainLength, end * AgePayload.ChunkBytes) - start));
+    }
+
+    public override async ValueTask DeliverAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    {
+        if (offset == 0) SetNonce(data.Span[..AgePayload.NonceBytes]);
+        var opener = payload.Task.IsCompletedSuccessfully ? await payload.Task : await payload.Task.WaitAsync(cancellationToken);
+        var end = offset + data.Length;
+        var last = Math.Min(endChunk - 1, ChunkAt(end - 1));
+        for (var chunk = Math.Max(firstChunk, ChunkAt(offset)); chunk <= last; chunk++)
+        {
+            var (start, length) = (ChunkStart(chunk), ChunkLength(chunk));
+            if (start >= offset && start + length <= end)
+            {
+                await OpenAsync(opener, chunk, data.Slice((int)(start - offset), length), cancellationToken);
+                continue;
+            }
+            var from = Math.Max(start, offset);
+            var piece = data[(int)(from - offset)..(int)(Math.Min(start + length, end) - offset)];
+            if (Join(chunk, length, (int)(from - start), piece.Span) is { } whole)
+                await OpenAsync(opener, chunk, whole, cancellationToken);
+        }
+    }
+
+    public override void Dispose()
+    {
+        if (payload.Task.IsCompletedSuccessfully) payload.Task.Result.Dispose();
+    }
+
+    private static long ChunkStart(long chunk) => AgePayload.NonceBytes + chunk * AgePayload.SealedChunkBytes;
+
+    /// <summary>The chunk that a byte of the blob belongs to; the nonce counts as chunk 0.</summary>
+    private static long ChunkAt(long offset) => Math.Max(0, offset - AgePayload.NonceBytes) / AgePayload.SealedChunkBytes;
+
+    private int ChunkLength(long chunk) => (int)Math.Min(AgePayload.SealedChunkBytes, blobLength - ChunkStart(chunk));
+
+    private byte[]? Join(long chunk, int length, int at, ReadOnlySpan<byte> piece)
+    {
+        lock (gate)
+        {
+            if (!torn.TryGetValue(chunk, out var joined)) torn.Add(chunk, joined = new Torn(length));
+            piece.CopyTo(joined.Bytes.AsSpan(at));
+            joined.Have += piece.Length;
+            if (joined.Have < length) return null;
+            torn.Remove(chunk);
+            return joined.Bytes;
+        }
+    }
+
+    private async ValueTask OpenAsync(
+        AgePayload opener, long chunk, ReadOnlyMemory<byte> @sealed, CancellationToken cancellationToken)
+    {
+        var position = chunk * AgePayload.ChunkBytes;
+        var length = @sealed.Length - AgePayload.TagBytes;
+        var isLast = position + length == plainLength;
+        var room = parts.Locate(position);
+        // A part is a multiple of 64 KiB wherever the account allows it; where it doesn't, the chunk goes through a buffer of its own.
+        if (room.Length >= length)
+        {
+            if (!opener.TryOpenChunk(chunk, isLast, @sealed.Span, room.Span[..length])) throw WrongTag(chunk);
+            await parts.FilledAsync(position, length, cancellationToken);
+            return;
+        }
+        var plain = new byte[length];
+        if (!opener.TryOpenChunk(chunk, isLast, @sealed.Span, plain)) throw WrongTag(chunk);
+        for (var done = 0; done < length;)
+        {
+            room = parts.Locate(position + done);
+            var take = Math.Min(room.Length, length - done);
+            plain.AsSpan(done, take).CopyTo(room.Span);
+            await parts.FilledAsync(position + done, take, cancellationToken);
+            done += take;
+        }
+    }
+
+    private static VirgaException WrongTag(long chunk) => new(
+        FailureKind.Corrupt, $"chunk {chunk} matches the share but does not open with its key: the share was made wrongly",
+        "Ask its owner to share it again.");
+}

@@ -1,0 +1,64 @@
+using Virga.Accounts;
+using Virga.Content;
+using Virga.Core;
+using Virga.Transfers.Journal;
+using Virga.Transfers.Sources;
+
+namespace Virga.Transfers.Engine;
+
+/// <summary>What to do when something stands at a path of the target already, before the first run.</summary>
+public enum CollisionPolicy { Fail, Skip, Overwrite }
+
+/// <summary>Bounds of one running transfer's memory and concurrency; the same whatever the share's size.</summary>
+/// <param name="RangesInFlight">Range reads at once, over all files.</param>
+/// <param name="RangeBytes">Bytes of one range read, rounded to whole pieces; at most 8 MiB.</param>
+/// <param name="LargeFilesAtOnce">Files that are written in parts at once.</param>
+/// <param name="PartMemoryBytes">Memory for parts being filled, a file; at least three parts are held whatever this says.</param>
+/// <param name="SmallFileBytes">Blobs up to this length are fetched many in one request and written in one call.</param>
+/// <param name="BatchBytes">Bytes of one such request.</param>
+/// <param name="BatchFiles">Files of one such request.</param>
+public sealed record EngineLimits(
+    int RangesInFlight = 4,
+    int RangeBytes = 4 << 20,
+    int LargeFilesAtOnce = 2,
+    long PartMemoryBytes = 32 << 20,
+    int SmallFileBytes = 512 << 10,
+    int BatchBytes = 2 << 20,
+    int BatchFiles = 128)
+{
+    public static readonly EngineLimits Default = new();
+}
+
+/// <summary>One transfer: what, from where, to where.</summary>
+public sealed record TransferJob(
+    ShareContent Content, SourceSet Sources, IAccount Target, EntryPath Folder, CollisionPolicy Collision, ITransferJournal Journal,
+    TransferStatus Status);
+
+/// <summary>Something of the share that the target can't hold, or that failed, with the reason.</summary>
+public sealed record TransferNote(string Path, string Reason);
+
+/// <param name="NotKept">Left out because the target can't hold it (symlinks, times); the transfer is whole otherwise.</param>
+/// <param name="Failed">Files that could not be brought over; empty when the transfer is complete.</param>
+public sealed record TransferResult(IReadOnlyList<TransferNote> NotKept, IReadOnlyList<(TransferNote Note, FailureKind Kind)> Failed);
+
+/// <summary>Live counters of a transfer, written by the engine, read by anybody.</summary>
+public sealed class TransferStatus
+{
+    private long bytesDone;
+    private long bytesFetched;
+    private int filesDone;
+
+    /// <summary>Plain bytes that are stored at the target, of earlier runs, too.</summary>
+    public long BytesDone => Volatile.Read(ref bytesDone);
+
+    /// <summary>Bytes of blobs that came from sources in this run, wrong ones too.</summary>
+    public long BytesFetched => Volatile.Read(ref bytesFetched);
+
+    public int FilesDone => Volatile.Read(ref filesDone);
+
+    internal void AddDone(long bytes) => Interlocked.Add(ref bytesDone, bytes);
+
+    internal void AddFetched(long bytes) => Interlocked.Add(ref bytesFetched, bytes);
+
+    internal void AddFile() => Interlocked.Increment(ref filesDone);
+}

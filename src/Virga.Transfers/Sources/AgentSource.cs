@@ -1,0 +1,73 @@
+using Virga.Core;
+using Virga.Protocol;
+
+namespace Virga.Transfers.Sources;
+
+/// <summary>An agent that serves a share. Asks for a grant when it needs one, once at a time, and again before it expires.</summary>
+public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret? secret, TimeProvider time) : ISource, IDisposable
+{
+    private static readonly TimeSpan RenewBefore = TimeSpan.FromSeconds(60);
+
+    private readonly SemaphoreSlim asking = new(1, 1);
+    private volatile Held? held;
+
+    private sealed record Held(string Bearer, DateTimeOffset Expires);
+
+    public string Name { get; } = client.Endpoint.Url.GetLeftPart(UriPartial.Authority);
+
+    public Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+        WithGrantAsync(bearer => client.ReadRangeAsync(infoHash, root, offset, destination, bearer, null, cancellationToken), cancellationToken);
+
+    public Task ReadManyAsync(
+        IReadOnlyList<(Hash256 Root, ByteRange Range)> ranges, Memory<byte> destination, CancellationToken cancellationToken) =>
+        WithGrantAsync(bearer => client.ReadManyAsync(infoHash, ranges, destination, bearer, cancellationToken), cancellationToken);
+
+    public Task<byte[]> GetInfoAsync(CancellationToken cancellationToken) =>
+        WithGrantAsync(bearer => client.GetInfoAsync(infoHash, bearer, cancellationToken), cancellationToken);
+
+    public Task<byte[]> GetLayersAsync(CancellationToken cancellationToken) =>
+        WithGrantAsync(bearer => client.GetLayersAsync(infoHash, bearer, cancellationToken), cancellationToken);
+
+    public Task<SignedEnvelope?> GetExtrasAsync(CancellationToken cancellationToken) =>
+        WithGrantAsync(bearer => client.GetExtrasAsync(infoHash, bearer, cancellationToken), cancellationToken);
+
+    public void Dispose() => asking.Dispose();
+
+    private async Task<T> WithGrantAsync<T>(Func<string, Task<T>> call, CancellationToken cancellationToken)
+    {
+        var grant = held is { } have && time.GetUtcNow() < have.Expires - RenewBefore
+            ? have
+            : await AskAsync(null, cancellationToken);
+        try
+        {
+            return await call(grant.Bearer);
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.Unauthenticated)
+        {
+            // The issuer cut the grant or lost its key; one new one, then it is final.
+            return await call((await AskAsync(grant, cancellationToken)).Bearer);
+        }
+    }
+
+    private Task WithGrantAsync(Func<string, Task> call, CancellationToken cancellationToken) =>
+        WithGrantAsync(async bearer =>
+        {
+            await call(bearer);
+            return true;
+        }, cancellationToken);
+
+    private async Task<Held> AskAsync(Held? refused, CancellationToken cancellationToken)
+    {
+        await asking.WaitAsync(cancellationToken);
+        try
+        {
+            if (held is { } have && have != refused && time.GetUtcNow() < have.Expires - RenewBefore) return have;
+            var (bearer, grant) = await client.GetGrantAsync(infoHash, secret, cancellationToken);
+            return held = new Held(bearer, grant.Expires);
+        }
+        finally
+        {
+            asking.Release();
+        }
+    }
+}

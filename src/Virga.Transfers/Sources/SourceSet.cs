@@ -1,0 +1,170 @@
+using Virga.Core;
+
+namespace Virga.Transfers.Sources;
+
+/// <summary>How one source has done so far.</summary>
+/// <param name="Dropped">Why it is no longer asked; null while it is.</param>
+public sealed record SourceReport(string Name, long Bytes, string? Dropped);
+
+/// <summary>
+/// The sources of one transfer: picks the one to ask, pauses those that fail, drops those that lie, and looks for more when none
+/// is left. A source that delivered a wrong leaf is never asked again in this transfer.
+/// </summary>
+public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<string>? log = null)
+{
+    private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(2);
+
+    private readonly Lock gate = new();
+    private readonly SemaphoreSlim looking = new(1, 1);
+    private readonly Dictionary<string, Known> byName = new(StringComparer.Ordinal);
+    private DateTimeOffset lastLook = DateTimeOffset.MinValue;
+    private int lookPause;
+
+    private sealed class Known(ISource source)
+    {
+        public ISource Source = source;
+        public long Bytes;
+        public int Running;
+        public int Failures;
+        public DateTimeOffset PausedUntil;
+        public string? LastProblem;
+        public string? Dropped;
+    }
+
+    /// <summary>One plain sentence while nobody can be asked; null while somebody can.</summary>
+    public string? Waiting { get; private set; }
+
+    public IReadOnlyList<SourceReport> Report()
+    {
+        lock (gate) return [.. byName.Values.Select(k => new SourceReport(k.Source.Name, Volatile.Read(ref k.Bytes), k.Dropped))];
+    }
+
+    /// <summary>
+    /// Runs a read against one source after the other until one delivers what <paramref name="check"/> accepts. Waits, and looks
+    /// for more sources, as long as it takes; ends early only when asking again can't help: every source says Changed, Denied or NotFound.
+    /// </summary>
+    /// <param name="check">Null when the bytes are right, else what is wrong with them.</param>
+    public async Task ReadAsync(
+        long bytes, Func<ISource, CancellationToken, Task> read, Func<string?> check, CancellationToken cancellationToken)
+    {
+        var refusals = new Dictionary<string, VirgaException>(StringComparer.Ordinal);
+        while (true)
+        {
+            var known = await PickAsync(refusals, cancellationToken);
+            try
+            {
+                await read(known.Source, cancellationToken);
+                if (check() is { } wrong)
+                {
+                    Drop(known, wrong);
+                    continue;
+                }
+                lock (gate)
+                {
+                    known.Bytes += bytes;
+                    known.Failures = 0;
+                    Waiting = null;
+                }
+                return;
+            }
+            catch (VirgaException e) when (e.Kind is FailureKind.Changed or FailureKind.Denied or FailureKind.NotFound)
+            {
+                refusals[known.Source.Name] = e;
+            }
+            catch (VirgaException e)
+            {
+                Pause(known, e);
+            }
+            finally
+            {
+                lock (gate) known.Running--;
+            }
+        }
+    }
+
+    private async Task<Known> PickAsync(Dictionary<string, VirgaException> refusals, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            TimeSpan wait;
+            lock (gate)
+            {
+                var now = time.GetUtcNow();
+                Known? best = null;
+                var soonest = DateTimeOffset.MaxValue;
+                var others = 0;
+                foreach (var known in byName.Values)
+                {
+                    if (known.Dropped is not null || refusals.ContainsKey(known.Source.Name)) continue;
+                    others++;
+                    if (known.PausedUntil > now) soonest = known.PausedUntil < soonest ? known.PausedUntil : soonest;
+                    else if (best is null || known.Running < best.Running) best = known;
+                }
+                if (best is not null)
+                {
+                    best.Running++;
+                    return best;
+                }
+                if (others == 0 && refusals.Count > 0 && lastLook != DateTimeOffset.MinValue) throw refusals.Values.Last();
+                wait = soonest == DateTimeOffset.MaxValue ? TimeSpan.Zero : soonest - now;
+                Waiting = byName.Count == 0
+                    ? "looking for somebody who has it"
+                    : "nobody who has it answers: " + string.Join("; ", byName.Values.Select(k => $"{k.Source.Name}: {k.Dropped ?? k.LastProblem}"));
+            }
+            await LookAsync(cancellationToken);
+            lock (gate)
+            {
+                if (byName.Values.Any(k => k.Dropped is null && k.PausedUntil <= time.GetUtcNow())) continue;
+            }
+            if (wait <= TimeSpan.Zero || wait > LookAgain) wait = LookAgain;
+            await Task.Delay(wait, time, cancellationToken);
+        }
+    }
+
+    /// <summary>One look at a time, with growing pauses between looks that find nothing new.</summary>
+    private async Task LookAsync(CancellationToken cancellationToken)
+    {
+        await looking.WaitAsync(cancellationToken);
+        try
+        {
+            var pause = TimeSpan.FromSeconds(Math.Min(30, 1 << Math.Min(lookPause, 5)));
+            if (lastLook != DateTimeOffset.MinValue && time.GetUtcNow() - lastLook < pause) return;
+            var found = await finder.FindAsync(cancellationToken);
+            lock (gate)
+            {
+                lastLook = time.GetUtcNow();
+                var news = 0;
+                foreach (var source in found)
+                {
+                    if (byName.TryAdd(source.Name, new Known(source))) news++;
+                    else (source as IDisposable)?.Dispose();
+                }
+                lookPause = news > 0 ? 0 : lookPause + 1;
+            }
+        }
+        finally
+        {
+            looking.Release();
+        }
+    }
+
+    private void Pause(Known known, VirgaException e)
+    {
+        lock (gate)
+        {
+            known.Failures++;
+            known.LastProblem = e.Message;
+            var pause = e.RetryAfter ?? PauseMin * Math.Pow(2, Math.Min(known.Failures - 1, 10));
+            known.PausedUntil = time.GetUtcNow() + (pause > PauseMax ? PauseMax : pause);
+        }
+        log?.Invoke($"source {known.Source.Name} failed: {e.Message}");
+    }
+
+    private void Drop(Known known, string why)
+    {
+        lock (gate) known.Dropped = why;
+        log?.Invoke($"source {known.Source.Name} dropped: {why}");
+    }
+}
