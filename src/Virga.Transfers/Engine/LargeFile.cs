@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Virga.Accounts;
 using Virga.Content;
 using Virga.Core;
@@ -27,12 +28,11 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         var (upload, partBytes) = await BeginAsync(recorded, options, cancellationToken);
         await using (upload)
         {
-            var parts = new PartBuffers(upload, file.Entry.Size, partBytes, limits, job.Target.Traits.PartOrder, StoredAsync);
-            foreach (var (first, count) in parts.Missing(receipts))
-                await FetchRegionAsync(parts, first, count, cancellationToken);
-            Entry entry;
-            lock (gate) receipts.Sort((x, y) => x.Index.CompareTo(y.Index));
-            entry = await upload.CompleteAsync(receipts, cancellationToken);
+            using var parts = new PartBuffers(
+                upload, file.Entry.Size, partBytes, limits, job.Target.Traits.PartOrder, StoredAsync, cancellationToken);
+            foreach (var (first, count) in parts.Missing(receipts)) await FetchRegionAsync(parts, first, count, cancellationToken);
+            receipts.Sort((x, y) => x.Index.CompareTo(y.Index));
+            var entry = await upload.CompleteAsync(receipts, cancellationToken);
             if (entry.Length != file.Entry.Size)
             {
                 throw new VirgaException(FailureKind.Corrupt,
@@ -80,34 +80,29 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
     /// <summary>Fetches the ranges that cover a run of missing parts, in order of their start, several at once.</summary>
     private async Task FetchRegionAsync(PartBuffers parts, long firstPart, long partCount, CancellationToken cancellationToken)
     {
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var region = await OpenRegionAsync(parts, firstPart, partCount, stop.Token);
         var running = new List<Task>();
+        using var region = CreateRegion(parts, firstPart, partCount);
         try
         {
+            if (region is SealedRegion { FetchStart: > 0 } resumed) resumed.SetNonce(await FetchNonceAsync(parts.Stopped));
             for (var offset = region.FetchStart; offset < region.FetchEnd;)
             {
                 var length = (int)Math.Min(RangeEnd(offset) - offset, region.FetchEnd - offset);
-                await parts.OpenAsync(region.PlainSpan(offset, length), stop.Token);
-                await fetches.WaitAsync(stop.Token);
-                running.Add(FetchAsync(region, offset, length, stop));
-                running.RemoveAll(t => t.IsCompletedSuccessfully);
+                await parts.OpenAsync(region.PlainSpan(offset, length));
+                await fetches.WaitAsync(parts.Stopped);
+                running.Add(FetchAsync(parts, region, offset, length));
+                running.RemoveAll(t => t.IsCompleted);
                 offset += length;
             }
-            await Task.WhenAll(running);
-            await parts.DrainAsync();
         }
-        catch
+        catch (Exception e)
         {
-            await stop.CancelAsync();
-            await Task.WhenAll(running).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-            await parts.AbandonAsync();
-            // The first real failure explains the rest, which only saw the cancellation.
-            cancellationToken.ThrowIfCancellationRequested();
-            if ((parts.Failure ?? running.Select(t => t.Exception?.InnerException).FirstOrDefault(e => e is VirgaException)) is { } cause)
-                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(cause);
-            throw;
+            parts.Fail(e);
         }
+        await Task.WhenAll(running);
+        await parts.DrainAsync();
+        cancellationToken.ThrowIfCancellationRequested();
+        if (parts.Failure is { } failure) ExceptionDispatchInfo.Throw(failure);
     }
 
     private long RangeEnd(long offset)
@@ -116,14 +111,14 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         return (offset / rangeBytes + 1) * rangeBytes;
     }
 
-    private async Task<Region> OpenRegionAsync(PartBuffers parts, long firstPart, long partCount, CancellationToken cancellationToken)
+    private Region CreateRegion(PartBuffers parts, long firstPart, long partCount)
     {
         var plainStart = firstPart * parts.PartBytes;
         var plainEnd = Math.Min(file.Entry.Size, (firstPart + partCount) * parts.PartBytes);
-        if (file.FileKey is not { } key) return new PlainRegion(blob, PieceBytes, plainStart, plainEnd, parts);
-        var region = new SealedRegion(blob, PieceBytes, plainStart, plainEnd, file.Entry.Size, key, parts);
-        if (region.FetchStart > 0) region.SetNonce(await FetchNonceAsync(cancellationToken));
-        return region;
+        var plain = new ByteRange(plainStart, plainEnd - plainStart);
+        return file.FileKey is { } key
+            ? new SealedRegion(blob, PieceBytes, plain, file.Entry.Size, key, parts)
+            : new PlainRegion(blob, PieceBytes, plain, parts);
     }
 
     /// <summary>A resumed file's nonce stands in its first piece, which costs one piece more than the missing parts.</summary>
@@ -142,7 +137,8 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         }
     }
 
-    private async Task FetchAsync(Region region, long offset, int length, CancellationTokenSource stop)
+    /// <summary>Never throws: a failure ends the whole file through <see cref="PartBuffers.Fail"/>.</summary>
+    private async Task FetchAsync(PartBuffers parts, Region region, long offset, int length)
     {
         // Off the caller's stack: verifying and opening a range takes milliseconds of one core.
         await Task.Yield();
@@ -151,18 +147,17 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         {
             try
             {
-                await ReadVerifiedAsync(offset, buffer.AsMemory(0, length), stop.Token);
+                await ReadVerifiedAsync(offset, buffer.AsMemory(0, length), parts.Stopped);
             }
             finally
             {
                 fetches.Release();
             }
-            await region.DeliverAsync(offset, buffer.AsMemory(0, length), stop.Token);
+            await region.DeliverAsync(offset, buffer.AsMemory(0, length), parts.Stopped);
         }
-        catch
+        catch (Exception e)
         {
-            await stop.CancelAsync();
-            throw;
+            parts.Fail(e);
         }
         finally
         {

@@ -7,12 +7,13 @@ namespace Virga.Transfers.Engine;
 /// The parts of one upload that are being filled: a bounded number of buffers. A part whose last byte is there is stored at once
 /// (order Any) or as soon as all before it are (order Sequence), then recorded, then its buffer is free again.
 /// </summary>
-internal sealed class PartBuffers
+internal sealed class PartBuffers : IDisposable
 {
     private readonly IUpload upload;
     private readonly long length;
     private readonly PartOrder order;
     private readonly Func<IUpload, PartReceipt, int, CancellationToken, ValueTask> stored;
+    private readonly CancellationTokenSource stop;
     private readonly BufferPool pool;
     private readonly SemaphoreSlim room;
     private readonly Lock gate = new();
@@ -32,8 +33,9 @@ internal sealed class PartBuffers
 
     public PartBuffers(
         IUpload upload, long length, long partBytes, EngineLimits limits, PartOrder order,
-        Func<IUpload, PartReceipt, int, CancellationToken, ValueTask> stored)
+        Func<IUpload, PartReceipt, int, CancellationToken, ValueTask> stored, CancellationToken cancellationToken)
     {
+        stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         this.upload = upload;
         this.length = length;
         this.order = order;
@@ -47,8 +49,23 @@ internal sealed class PartBuffers
 
     public long PartBytes { get; }
 
-    /// <summary>Why storing a part failed, where it did.</summary>
+    /// <summary>Cancelled when anything of this file fails, or from outside.</summary>
+    public CancellationToken Stopped => stop.Token;
+
+    /// <summary>The first real failure of this file; what comes after it only sees the cancellation.</summary>
     public Exception? Failure { get; private set; }
+
+    /// <summary>Ends all that runs for this file, and keeps the first reason.</summary>
+    public void Fail(Exception reason)
+    {
+        lock (gate)
+        {
+            if (reason is not OperationCanceledException) Failure ??= reason;
+        }
+        stop.Cancel();
+    }
+
+    public void Dispose() => stop.Dispose();
 
     /// <summary>Runs of parts that have no receipt yet, in order.</summary>
     public List<(long First, long Count)> Missing(IReadOnlyList<PartReceipt> have)
@@ -67,7 +84,7 @@ internal sealed class PartBuffers
     }
 
     /// <summary>Makes room for all parts that a span of plain bytes touches; called in order of the spans, by one task.</summary>
-    public async ValueTask OpenAsync(ByteRange plain, CancellationToken cancellationToken)
+    public async ValueTask OpenAsync(ByteRange plain)
     {
         if (plain.Length == 0) return;
         for (var index = plain.Offset / PartBytes; index <= (plain.End - 1) / PartBytes; index++)
@@ -76,7 +93,7 @@ internal sealed class PartBuffers
             {
                 if (open.ContainsKey(index)) continue;
             }
-            await room.WaitAsync(cancellationToken);
+            await room.WaitAsync(stop.Token);
             var bytes = (int)Math.Min(PartBytes, length - index * PartBytes);
             lock (gate) open.Add(index, new Part(index, pool.Rent(), bytes));
         }
@@ -92,31 +109,30 @@ internal sealed class PartBuffers
     }
 
     /// <summary>Says that a stretch is written; starts storing its part when it was the last one.</summary>
-    public ValueTask FilledAsync(long position, int bytes, CancellationToken cancellationToken)
+    public void Filled(long position, int bytes)
     {
         lock (gate)
         {
             var part = open[position / PartBytes];
             part.Filled += bytes;
-            if (part.Filled < part.Bytes) return ValueTask.CompletedTask;
+            if (part.Filled < part.Bytes) return;
             open.Remove(part.Index);
             writes.RemoveAll(w => w.IsCompletedSuccessfully);
             if (order == PartOrder.Any)
             {
-                writes.Add(Task.Run(() => StoreAsync(part, cancellationToken), cancellationToken));
-                return ValueTask.CompletedTask;
+                writes.Add(Task.Run(() => GuardAsync(StoreAsync(part)), CancellationToken.None));
+                return;
             }
             waiting.Add(part.Index, part);
             if (!isWriting && waiting.ContainsKey(nextInSequence))
             {
                 isWriting = true;
-                writes.Add(Task.Run(() => StoreInSequenceAsync(cancellationToken), cancellationToken));
+                writes.Add(Task.Run(() => GuardAsync(StoreInSequenceAsync()), CancellationToken.None));
             }
         }
-        return ValueTask.CompletedTask;
     }
 
-    /// <summary>Waits until all that was filled is stored.</summary>
+    /// <summary>Waits until all that was filled is stored, or has failed.</summary>
     public async Task DrainAsync()
     {
         Task[] all;
@@ -124,31 +140,27 @@ internal sealed class PartBuffers
         await Task.WhenAll(all);
     }
 
-    /// <summary>After a failure: waits for the writes that still run, and keeps the reason.</summary>
-    public async Task AbandonAsync()
+    private async Task GuardAsync(Task write)
     {
-        Task[] all;
-        lock (gate) all = [.. writes];
         try
         {
-            await Task.WhenAll(all);
+            await write;
         }
         catch (Exception e)
         {
-            Failure ??= all.Select(t => t.Exception?.InnerException).FirstOrDefault(x => x is VirgaException)
-                ?? (e is OperationCanceledException ? null : e);
+            Fail(e);
         }
     }
 
-    private async Task StoreAsync(Part part, CancellationToken cancellationToken)
+    private async Task StoreAsync(Part part)
     {
-        var receipt = await upload.WritePartAsync(part.Index, part.Buffer.AsMemory(0, part.Bytes), cancellationToken);
-        await stored(upload, receipt, part.Bytes, cancellationToken);
+        var receipt = await upload.WritePartAsync(part.Index, part.Buffer.AsMemory(0, part.Bytes), stop.Token);
+        await stored(upload, receipt, part.Bytes, stop.Token);
         pool.Return(part.Buffer);
         room.Release();
     }
 
-    private async Task StoreInSequenceAsync(CancellationToken cancellationToken)
+    private async Task StoreInSequenceAsync()
     {
         while (true)
         {
@@ -161,7 +173,7 @@ internal sealed class PartBuffers
                     return;
                 }
             }
-            await StoreAsync(part, cancellationToken);
+            await StoreAsync(part);
             lock (gate) nextInSequence++;
         }
     }

@@ -26,16 +26,25 @@ internal abstract class Region(int pieceBytes, long blobStart, long blobEnd, lon
 }
 
 /// <summary>The blob is the plain form: ranges are copied.</summary>
-internal sealed class PlainRegion(BlobName blob, int pieceBytes, long plainStart, long plainEnd, PartBuffers parts)
-    : Region(pieceBytes, plainStart, plainEnd, blob.Length)
+internal sealed class PlainRegion : Region
 {
-    public override ByteRange PlainSpan(long offset, int length)
+    private readonly ByteRange wanted;
+    private readonly PartBuffers parts;
+
+    public PlainRegion(BlobName blob, int pieceBytes, ByteRange plain, PartBuffers parts)
+        : base(pieceBytes, plain.Offset, plain.End, blob.Length)
     {
-        var start = Math.Max(offset, plainStart);
-        return new ByteRange(start, Math.Max(0, Math.Min(offset + length, plainEnd) - start));
+        wanted = plain;
+        this.parts = parts;
     }
 
-    public override async ValueTask DeliverAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    public override ByteRange PlainSpan(long offset, int length)
+    {
+        var start = Math.Max(offset, wanted.Offset);
+        return new ByteRange(start, Math.Max(0, Math.Min(offset + length, wanted.End) - start));
+    }
+
+    public override ValueTask DeliverAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
     {
         var span = PlainSpan(offset, data.Length);
         for (var position = span.Offset; position < span.End;)
@@ -43,9 +52,10 @@ internal sealed class PlainRegion(BlobName blob, int pieceBytes, long plainStart
             var room = parts.Locate(position);
             var take = (int)Math.Min(room.Length, span.End - position);
             data.Slice((int)(position - offset), take).CopyTo(room);
-            await parts.FilledAsync(position, take, cancellationToken);
+            parts.Filled(position, take);
             position += take;
         }
+        return ValueTask.CompletedTask;
     }
 }
 
@@ -64,6 +74,7 @@ internal sealed class SealedRegion : Region
     private readonly TaskCompletionSource<AgePayload> payload = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Dictionary<long, Torn> torn = [];
     private readonly Lock gate = new();
+    private AgePayload? opened;
 
     private sealed class Torn(int length)
     {
@@ -72,19 +83,23 @@ internal sealed class SealedRegion : Region
     }
 
     public SealedRegion(
-        BlobName blob, int pieceBytes, long plainStart, long plainEnd, long plainLength, AgeFileKey key, PartBuffers parts)
-        : base(pieceBytes, plainStart == 0 ? 0 : ChunkStart(plainStart / AgePayload.ChunkBytes),
-            Math.Min(blob.Length, ChunkStart((plainEnd + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes)), blob.Length)
+        BlobName blob, int pieceBytes, ByteRange plain, long plainLength, AgeFileKey key, PartBuffers parts)
+        : base(pieceBytes, plain.Offset == 0 ? 0 : ChunkStart(plain.Offset / AgePayload.ChunkBytes),
+            Math.Min(blob.Length, ChunkStart((plain.End + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes)), blob.Length)
     {
         this.key = key;
         this.parts = parts;
         this.plainLength = plainLength;
         blobLength = blob.Length;
-        firstChunk = plainStart / AgePayload.ChunkBytes;
-        endChunk = (plainEnd + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes;
+        firstChunk = plain.Offset / AgePayload.ChunkBytes;
+        endChunk = (plain.End + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes;
     }
 
-    public void SetNonce(ReadOnlySpan<byte> nonce) => payload.TrySetResult(new AgePayload(key, nonce));
+    public void SetNonce(ReadOnlySpan<byte> nonce)
+    {
+        opened = new AgePayload(key, nonce);
+        payload.TrySetResult(opened);
+    }
 
     public override ByteRange PlainSpan(long offset, int length)
     {
@@ -105,19 +120,19 @@ internal sealed class SealedRegion : Region
             var (start, length) = (ChunkStart(chunk), ChunkLength(chunk));
             if (start >= offset && start + length <= end)
             {
-                await OpenAsync(opener, chunk, data.Slice((int)(start - offset), length), cancellationToken);
+                Open(opener, chunk, data.Span.Slice((int)(start - offset), length));
                 continue;
             }
             var from = Math.Max(start, offset);
             var piece = data[(int)(from - offset)..(int)(Math.Min(start + length, end) - offset)];
             if (Join(chunk, length, (int)(from - start), piece.Span) is { } whole)
-                await OpenAsync(opener, chunk, whole, cancellationToken);
+                Open(opener, chunk, whole);
         }
     }
 
     public override void Dispose()
     {
-        if (payload.Task.IsCompletedSuccessfully) payload.Task.Result.Dispose();
+        opened?.Dispose();
     }
 
     private static long ChunkStart(long chunk) => AgePayload.NonceBytes + chunk * AgePayload.SealedChunkBytes;
@@ -140,8 +155,7 @@ internal sealed class SealedRegion : Region
         }
     }
 
-    private async ValueTask OpenAsync(
-        AgePayload opener, long chunk, ReadOnlyMemory<byte> @sealed, CancellationToken cancellationToken)
+    private void Open(AgePayload opener, long chunk, ReadOnlySpan<byte> @sealed)
     {
         var position = chunk * AgePayload.ChunkBytes;
         var length = @sealed.Length - AgePayload.TagBytes;
@@ -150,18 +164,18 @@ internal sealed class SealedRegion : Region
         // A part is a multiple of 64 KiB wherever the account allows it; where it doesn't, the chunk goes through a buffer of its own.
         if (room.Length >= length)
         {
-            if (!opener.TryOpenChunk(chunk, isLast, @sealed.Span, room.Span[..length])) throw WrongTag(chunk);
-            await parts.FilledAsync(position, length, cancellationToken);
+            if (!opener.TryOpenChunk(chunk, isLast, @sealed, room.Span[..length])) throw WrongTag(chunk);
+            parts.Filled(position, length);
             return;
         }
         var plain = new byte[length];
-        if (!opener.TryOpenChunk(chunk, isLast, @sealed.Span, plain)) throw WrongTag(chunk);
+        if (!opener.TryOpenChunk(chunk, isLast, @sealed, plain)) throw WrongTag(chunk);
         for (var done = 0; done < length;)
         {
             room = parts.Locate(position + done);
             var take = Math.Min(room.Length, length - done);
             plain.AsSpan(done, take).CopyTo(room.Span);
-            await parts.FilledAsync(position + done, take, cancellationToken);
+            parts.Filled(position + done, take);
             done += take;
         }
     }

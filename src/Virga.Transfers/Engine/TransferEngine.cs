@@ -1,0 +1,219 @@
+using System.Collections.Concurrent;
+using Virga.Accounts;
+using Virga.Content;
+using Virga.Core;
+using Virga.Transfers.Journal;
+
+namespace Virga.Transfers.Engine;
+
+/// <summary>
+/// Brings a share into an account: verified, without staging, in bounded memory, journalled. Run it again after any crash and it goes
+/// on from what was recorded (spec/v1/journal.md).
+/// </summary>
+public sealed class TransferEngine(EngineLimits limits)
+{
+    /// <summary>
+    /// Runs until everything that can be brought over is there. Throws what ends the whole transfer (the target is full or refuses us,
+    /// nobody may give us the share, names that the target can't hold); what concerns single files is in the result.
+    /// </summary>
+    public async Task<TransferResult> RunAsync(TransferJob job, CancellationToken cancellationToken)
+    {
+        var state = await job.Journal.LoadAsync(cancellationToken);
+        CheckNames(job);
+        var skip = state.HasStarted ? [] : await CheckCollisionsAsync(job, cancellationToken);
+        foreach (var file in skip) await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
+        if (!state.HasStarted) await job.Journal.StartedAsync(cancellationToken);
+        else await EndOrphansAsync(job, state, cancellationToken);
+
+        var skipped = skip.Select(f => f.Index).ToHashSet();
+        var todo = new List<SharedFile>();
+        foreach (var file in job.Content.Files)
+        {
+            if (!state.Completed.Contains(file.Index) && !skipped.Contains(file.Index))
+            {
+                todo.Add(file);
+                continue;
+            }
+            job.Status.AddDone(file.Entry.Size);
+            job.Status.AddFile();
+        }
+        var failed = new ConcurrentQueue<(TransferNote Note, FailureKind Kind)>();
+        await FetchFilesAsync(job, state, todo, failed, cancellationToken);
+        var notKept = await FinishAsync(job, cancellationToken);
+        return new TransferResult(notKept, [.. failed]);
+    }
+
+    /// <summary>Removes what a transfer that is given up has half done: pending uploads at its paths.</summary>
+    public static async Task CleanUpAsync(TransferJob job, CancellationToken cancellationToken)
+    {
+        var state = await job.Journal.LoadAsync(cancellationToken);
+        await EndOrphansAsync(job, state with { Uploads = new Dictionary<int, RecordedUpload>() }, cancellationToken);
+        foreach (var file in state.Uploads.Keys) await job.Journal.UploadEndedAsync(file, cancellationToken);
+    }
+
+    private static void CheckNames(TransferJob job)
+    {
+        var rules = job.Target.Traits.Names;
+        var problems = new List<string>();
+        var folded = rules.IsCaseSensitive ? null : new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        if (job.Target.Traits.IsReadOnly)
+            throw new VirgaException(FailureKind.ReadOnly, "the account is read-only", "Choose another account, or link it with write access.");
+        foreach (var entry in job.Content.Manifest.Entries)
+        {
+            var path = job.Folder.Append(entry.Path);
+            if (rules.WhyNot(path) is { } why) problems.Add(why);
+            else if (folded is not null && !folded.TryAdd(path.Value, path.Value))
+                problems.Add($"'{path}' and '{folded[path.Value]}' are one name there: it does not tell upper from lower case");
+            if (entry.Kind == EntryKind.File) job.Target.Traits.PartBytesFor(Math.Max(1, entry.Size));
+        }
+        if (problems.Count == 0) return;
+        throw new VirgaException(FailureKind.BadInput,
+            $"the target can't hold {problems.Count} of the share's names, nothing was moved: {List(problems)}",
+            "Choose an account that can hold them, or ask the owner to share without them.");
+    }
+
+    private static string List(List<string> items) =>
+        string.Join("; ", items.Take(10)) + (items.Count > 10 ? $"; and {items.Count - 10} more" : "");
+
+    /// <summary>Before the first run: what stands at our paths already belongs to somebody.</summary>
+    private static async Task<List<SharedFile>> CheckCollisionsAsync(TransferJob job, CancellationToken cancellationToken)
+    {
+        if (job.Collision == CollisionPolicy.Overwrite) return [];
+        var existing = new HashSet<string>(StringComparer.Ordinal);
+        try
+        {
+            await foreach (var entry in job.Target.WalkAsync(job.Folder, null, cancellationToken))
+                if (entry.Kind != EntryKind.Folder) existing.Add(entry.Path.Value);
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.NotFound && !job.Folder.IsRoot)
+        {
+            return [];
+        }
+        if (existing.Count == 0) return [];
+        var colliding = job.Content.Files.Where(f => existing.Contains(job.Folder.Append(f.Entry.Path).Value)).ToList();
+        if (colliding.Count == 0 || job.Collision == CollisionPolicy.Skip) return colliding;
+        throw new VirgaException(FailureKind.Conflict,
+            $"{colliding.Count} of {job.Content.Files.Count} files exist at the target already, nothing was moved: " +
+            List([.. colliding.Select(f => $"'{job.Folder.Append(f.Entry.Path)}'")]),
+            "Choose another folder, or say --on-collision skip or overwrite.");
+    }
+
+    /// <summary>A crash can leave an upload that no record knows: those at our files' paths are ended.</summary>
+    private static async Task EndOrphansAsync(TransferJob job, JournalState state, CancellationToken cancellationToken)
+    {
+        if (job.Target.Find<IResumableUploads>() is not { } resumable) return;
+        var known = state.Uploads.Values.Select(u => u.Token).ToHashSet(StringComparer.Ordinal);
+        var ours = job.Content.Files.Select(f => job.Folder.Append(f.Entry.Path)).ToHashSet();
+        var orphans = new List<PendingUpload>();
+        try
+        {
+            await foreach (var pending in resumable.ListUploadsAsync(job.Folder, cancellationToken))
+                if (!known.Contains(pending.Token) && ours.Contains(pending.Path)) orphans.Add(pending);
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
+        {
+            return;
+        }
+        foreach (var orphan in orphans) await resumable.AbortUploadAsync(orphan, cancellationToken);
+    }
+
+    private async Task FetchFilesAsync(
+        TransferJob job, JournalState state, List<SharedFile> todo, ConcurrentQueue<(TransferNote Note, FailureKind Kind)> failed,
+        CancellationToken cancellationToken)
+    {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var fetches = new SemaphoreSlim(limits.RangesInFlight);
+        var rangeBytes = Math.Max(job.Content.PieceBytes, limits.RangeBytes);
+        var ranges = new BufferPool(rangeBytes);
+        var small = new SmallFiles(job, limits, fetches, (file, e) => failed.Enqueue((Note(file, e), e.Kind)));
+        // What another run began in parts goes on in parts.
+        var large = todo.Where(f => state.Uploads.ContainsKey(f.Index) || !SmallFiles.Takes(f, job.Target, limits)).ToList();
+        var isLarge = large.Select(f => f.Index).ToHashSet();
+        var batches = SmallFiles.Batches(todo.Where(f => !isLarge.Contains(f.Index)), limits);
+
+        var batchesAtOnce = Math.Max(2, limits.RangesInFlight);
+        // Writing to a disk is quick work of the CPU; writing to a service is waiting, so that many must wait at once.
+        var writesAtOnce = Math.Max(1, job.Target.Traits.MaxConcurrency / batchesAtOnce);
+        var work = new[]
+        {
+            EachAsync(batches, batchesAtOnce, batch => small.RunAsync(batch, writesAtOnce, stop.Token), stop),
+            EachAsync(large, LargeAtOnce(job, large), file => RunLargeAsync(job, state, file, fetches, ranges, failed, stop.Token), stop),
+        };
+        await Task.WhenAll(work).ContinueWith(
+            static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        cancellationToken.ThrowIfCancellationRequested();
+        foreach (var task in work)
+        {
+            if (task.Exception?.InnerExceptions.FirstOrDefault(e => e is not OperationCanceledException) is { } cause)
+                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(cause);
+        }
+        stop.Token.ThrowIfCancellationRequested();
+    }
+
+    /// <summary>Files with very long parts go one at a time, since each holds three of them in memory.</summary>
+    private int LargeAtOnce(TransferJob job, List<SharedFile> files) =>
+        files.Any(f => job.Target.Traits.PartBytesFor(f.Entry.Size) > AccountTraits.PreferredPartBytes) ? 1 : limits.LargeFilesAtOnce;
+
+    private async Task RunLargeAsync(
+        TransferJob job, JournalState state, SharedFile file, SemaphoreSlim fetches, BufferPool ranges,
+        ConcurrentQueue<(TransferNote Note, FailureKind Kind)> failed, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await new LargeFile(job, file, limits, fetches, ranges).RunAsync(state.Uploads.GetValueOrDefault(file.Index), cancellationToken);
+        }
+        catch (VirgaException e) when (e.Kind is FailureKind.Changed or FailureKind.NotFound or FailureKind.Corrupt)
+        {
+            failed.Enqueue((Note(file, e), e.Kind));
+        }
+    }
+
+    private static TransferNote Note(SharedFile file, VirgaException e) => new(file.Entry.Path.Value, e.Message);
+
+    /// <summary>Runs the work for each item, so many at once; the first failure stops all of it and is thrown.</summary>
+    private static async Task EachAsync<T>(IEnumerable<T> items, int atOnce, Func<T, Task> work, CancellationTokenSource stop)
+    {
+        try
+        {
+            var options = new ParallelOptions { MaxDegreeOfParallelism = atOnce, CancellationToken = stop.Token };
+            await Parallel.ForEachAsync(items, options, async (item, _) => await work(item));
+        }
+        catch
+        {
+            await stop.CancelAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Links and empty folders, after all files are there.</summary>
+    private static async Task<List<TransferNote>> FinishAsync(TransferJob job, CancellationToken cancellationToken)
+    {
+        var notKept = new List<TransferNote>();
+        var symlinks = job.Target.Find<ISymlinks>();
+        foreach (var entry in job.Content.Manifest.Entries)
+        {
+            var path = job.Folder.Append(entry.Path);
+            switch (entry.Kind)
+            {
+                case EntryKind.Folder when !job.Target.Traits.KeepsEmptyFolders:
+                    notKept.Add(new TransferNote(entry.Path.Value, "the account keeps no empty folders"));
+                    break;
+                case EntryKind.Folder:
+                    await job.Target.CreateFolderAsync(path, cancellationToken);
+                    break;
+                case EntryKind.Symlink when SymlinkTargets.LeadsOutside(entry.Path, entry.LinkTarget ?? ""):
+                    notKept.Add(new TransferNote(entry.Path.Value, "the link leads outside of the share"));
+                    break;
+                case EntryKind.Symlink when symlinks is null:
+                    notKept.Add(new TransferNote(entry.Path.Value, "the account keeps no symbolic links"));
+                    break;
+                case EntryKind.Symlink:
+                    await symlinks!.CreateSymlinkAsync(path, entry.LinkTarget!, cancellationToken);
+                    break;
+            }
+        }
+        if (!job.Target.Traits.KeepsModified && job.Content.Files.Any(f => f.Entry.ModifiedNs is not null))
+            notKept.Add(new TransferNote("", "the account keeps no modification times"));
+        return notKept;
+    }
+}
