@@ -26,6 +26,9 @@ public interface IAccountAdapter
 
     IReadOnlyList<AccountSetting> Settings { get; }
 
+    /// <summary>Whether an address that begins with <paramref name="scheme"/> and a colon is of this kind.</summary>
+    bool TakesScheme(string scheme) => scheme == Name;
+
     /// <summary>
     /// Reads the text form a person types, e.g. <c>disk:/srv/data</c>; BadInput that shows the expected form. Secrets are not in it.
     /// </summary>

@@ -53,7 +53,9 @@ public static class ContentFetcher
         var info = TorrentInfo.Parse(content.Info);
         var layers = PieceLayers.Parse(content.Layers, info);
         if (content.SealedManifest is { } manifest) return ShareContent.OpenPrivate(info, layers, manifest, identities);
-        var extras = content.Extras is { } bytes ? Manifest.Parse(SignedEnvelope.Parse(bytes, bytes.Length).Body) : null;
+        var extras = content.Extras is { } bytes
+            ? ShareExtras.Parse(SignedEnvelope.Parse(bytes, bytes.Length).Body, info.InfoHashV2!.Value).Manifest
+            : null;
         return ShareContent.OpenPublic(info, layers, extras);
     }
 }

@@ -2,6 +2,7 @@ using Virga.Accounts;
 using Virga.Content;
 using Virga.Core;
 using Virga.Core.Age;
+using Virga.Protocol;
 
 namespace Virga.Transfers.Engine;
 
@@ -76,14 +77,14 @@ internal sealed class SmallFiles(TransferJob job, EngineLimits limits, Semaphore
 
     private async Task FetchAndWriteAsync(List<SharedFile> batch, byte[] buffer, int writesAtOnce, CancellationToken cancellationToken)
     {
-        var ranges = new List<(Hash256 Root, ByteRange Range)>(batch.Count);
+        var ranges = new List<BlobRange>(batch.Count);
         var offsets = new int[batch.Count];
         var total = 0;
         for (var i = 0; i < batch.Count; i++)
         {
             offsets[i] = total;
             if (batch[i].Blob is not { } blob) continue;
-            ranges.Add((blob.Root, new ByteRange(0, blob.Length)));
+            ranges.Add(new BlobRange(blob.Root, new ByteRange(0, blob.Length)));
             total += (int)blob.Length;
         }
         if (ranges.Count > 0) await FetchAsync(batch, ranges, offsets, buffer.AsMemory(0, total), cancellationToken);
@@ -102,7 +103,7 @@ internal sealed class SmallFiles(TransferJob job, EngineLimits limits, Semaphore
         new() { MaxDegreeOfParallelism = degree, CancellationToken = cancellationToken };
 
     private async Task FetchAsync(
-        List<SharedFile> batch, List<(Hash256 Root, ByteRange Range)> ranges, int[] offsets, Memory<byte> destination,
+        List<SharedFile> batch, List<BlobRange> ranges, int[] offsets, Memory<byte> destination,
         CancellationToken cancellationToken)
     {
         await fetches.WaitAsync(cancellationToken);

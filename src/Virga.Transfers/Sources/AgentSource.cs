@@ -19,7 +19,7 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
         WithGrantAsync(bearer => client.ReadRangeAsync(infoHash, root, offset, destination, bearer, null, cancellationToken), cancellationToken);
 
     public Task ReadManyAsync(
-        IReadOnlyList<(Hash256 Root, ByteRange Range)> ranges, Memory<byte> destination, CancellationToken cancellationToken) =>
+        IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken) =>
         WithGrantAsync(bearer => client.ReadManyAsync(infoHash, ranges, destination, bearer, cancellationToken), cancellationToken);
 
     public Task<byte[]> GetInfoAsync(CancellationToken cancellationToken) =>

@@ -1,4 +1,5 @@
 using Virga.Core;
+using Virga.Protocol;
 
 namespace Virga.Transfers.Sources;
 
@@ -16,7 +17,7 @@ public interface ISource
 
     /// <summary>Fills the destination with several ranges, one after the other: at most 1,024, 8 MiB together.</summary>
     Task ReadManyAsync(
-        IReadOnlyList<(Hash256 Root, ByteRange Range)> ranges, Memory<byte> destination, CancellationToken cancellationToken);
+        IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken);
 }
 
 /// <summary>Finds more sources while a transfer runs: asks repositories, tries the link's endpoints again.</summary>

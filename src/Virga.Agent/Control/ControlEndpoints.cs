@@ -1,0 +1,236 @@
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using System.Threading.Channels;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Virga.Accounts;
+using Virga.Agent.Shares;
+using Virga.Agent.Transfers;
+using Virga.Content.Torrents;
+using Virga.Content.Verification;
+using Virga.Core;
+using Virga.Protocol;
+
+namespace Virga.Agent.Control;
+
+/// <summary>The local API (docs/reference/control-api.md), reached over the control socket alone.</summary>
+internal sealed class ControlEndpoints(
+    ShareService shares, TransferService transfers, AccountPool accounts, TimeProvider time, Func<AgentStatus> status, Action stop)
+{
+    private const int WatchMs = 500;
+
+    public void Map(IEndpointRouteBuilder routes)
+    {
+        Get(routes, "/control/status", http => JsonAsync(http, status(), ControlJson.Default.AgentStatus));
+        Post(routes, "/control/stop", http =>
+        {
+            http.Response.StatusCode = StatusCodes.Status202Accepted;
+            stop();
+            return Task.CompletedTask;
+        });
+        MapAccounts(routes);
+        MapShares(routes);
+        MapTransfers(routes);
+        Post(routes, "/control/verify", VerifyAsync);
+    }
+
+    private void MapAccounts(IEndpointRouteBuilder routes)
+    {
+        Get(routes, "/control/accounts", async http =>
+            await JsonAsync(http, await accounts.ListAsync(http.RequestAborted), ControlJson.Default.ListAccountInfo));
+        Post(routes, "/control/accounts", async http =>
+            await JsonAsync(http, await accounts.AddAsync(await BodyAsync(http, ControlJson.Default.AccountAddRequest), http.RequestAborted),
+                ControlJson.Default.AccountInfo));
+        Post(routes, "/control/accounts/{name}/check", async http =>
+        {
+            var result = await AccountCheck.RunAsync(() => accounts.GetAsync(Route(http, "name"), http.RequestAborted), time, http.RequestAborted);
+            await JsonAsync(http, result, ControlJson.Default.CheckResult);
+        });
+        routes.MapDelete("/control/accounts/{name}", http => GuardAsync(http, async () =>
+        {
+            var name = Route(http, "name");
+            if (shares.Uses(name) || transfers.Uses(name))
+            {
+                throw new VirgaException(FailureKind.Conflict, $"the account '{name}' is in use by a share or a running transfer",
+                    "See them with 'virga shares' and 'virga transfers'; withdraw or cancel them first.");
+            }
+            if (!await accounts.RemoveAsync(name, http.RequestAborted))
+                throw new VirgaException(FailureKind.NotFound, $"there is no account '{name}'", "See them with: virga account list");
+            http.Response.StatusCode = StatusCodes.Status204NoContent;
+        }));
+        Get(routes, "/control/accounts/{name}/entries", async http =>
+        {
+            var account = await accounts.GetAsync(Route(http, "name"), http.RequestAborted);
+            var entries = new List<EntryInfo>();
+            await foreach (var e in account.ListAsync(EntryPath.Parse(http.Request.Query["path"].ToString()), http.RequestAborted))
+                entries.Add(new EntryInfo(e.Path.Value, e.Kind.ToString().ToLowerInvariant(), e.Length, e.Modified, e.LinkTarget));
+            entries.Sort((x, y) => string.CompareOrdinal(x.Path, y.Path));
+            await JsonAsync(http, entries, ControlJson.Default.ListEntryInfo);
+        });
+    }
+
+    private void MapShares(IEndpointRouteBuilder routes)
+    {
+        Get(routes, "/control/shares", http => JsonAsync(http, shares.List(), ControlJson.Default.ListShareInfo));
+        Post(routes, "/control/shares", async http =>
+        {
+            var request = await BodyAsync(http, ControlJson.Default.ShareRequest);
+            await StreamAsync(http, ControlJson.Default.ShareEvent,
+                async report => new ShareEvent(null, await shares.CreateAsync(
+                    request, new Relay<Content.Snapshots.SnapshotProgress>(p => report(new ShareEvent(
+                        new ShareProgress(p.FilesSeen, p.FilesHashed, p.FilesUnchanged, p.BytesRead), null, null))),
+                    http.RequestAborted), null),
+                error => new ShareEvent(null, null, error));
+        });
+        routes.MapDelete("/control/shares/{hash}", http => GuardAsync(http, async () =>
+        {
+            if (!await shares.WithdrawAsync(InfoHash(http), http.RequestAborted))
+                throw new VirgaException(FailureKind.NotFound, "there is no such share", "See them with: virga shares");
+            http.Response.StatusCode = StatusCodes.Status204NoContent;
+        }));
+        Get(routes, "/control/shares/{hash}/torrent", async http =>
+        {
+            var reader = await shares.OpenAsync(InfoHash(http), http.RequestAborted);
+            http.Response.ContentType = "application/x-bittorrent";
+            await http.Response.Body.WriteAsync(Torrent.Write(reader.Index.Info, reader.Index.Layers, []), http.RequestAborted);
+        });
+    }
+
+    private void MapTransfers(IEndpointRouteBuilder routes)
+    {
+        Get(routes, "/control/transfers", http => JsonAsync(http, transfers.List(), ControlJson.Default.ListTransferInfo));
+        Post(routes, "/control/transfers", async http =>
+            await JsonAsync(http, await transfers.CreateAsync(await BodyAsync(http, ControlJson.Default.TransferRequest), http.RequestAborted),
+                ControlJson.Default.TransferInfo));
+        Get(routes, "/control/transfers/{id}", http =>
+            JsonAsync(http, transfers.Get(Route(http, "id")).Describe(), ControlJson.Default.TransferInfo));
+        Get(routes, "/control/transfers/{id}/watch", WatchAsync);
+        Post(routes, "/control/transfers/{id}/cancel", async http =>
+            await JsonAsync(http, await transfers.CancelAsync(Route(http, "id"), http.RequestAborted), ControlJson.Default.TransferInfo));
+        Post(routes, "/control/transfers/{id}/resume", async http =>
+            await JsonAsync(http, await transfers.ResumeAsync(Route(http, "id"), http.RequestAborted), ControlJson.Default.TransferInfo));
+    }
+
+    private async Task WatchAsync(HttpContext http)
+    {
+        var transfer = transfers.Get(Route(http, "id"));
+        http.Response.ContentType = "application/x-ndjson";
+        while (true)
+        {
+            var changed = transfer.Changed;
+            await LineAsync(http, transfer.Describe(), ControlJson.Default.TransferInfo);
+            if (transfer.HasEnded) return;
+            await Task.WhenAny(changed, Task.Delay(TimeSpan.FromMilliseconds(WatchMs), time, http.RequestAborted));
+            http.RequestAborted.ThrowIfCancellationRequested();
+        }
+    }
+
+    private async Task VerifyAsync(HttpContext http)
+    {
+        var request = await BodyAsync(http, ControlJson.Default.VerifyRequest);
+        var link = Hash256.TryParse(request.Link, out var hash)
+            ? transfers.LinkOf(hash) ?? (shares.Find(hash) is { } own ? shares.LinkOf(own) : null) ?? throw new VirgaException(
+                FailureKind.NotFound, $"no share or transfer {hash} is known here", "Give the whole link.")
+            : ShareLink.Parse(request.Link);
+        var account = await accounts.GetAsync(request.Account, http.RequestAborted);
+        await StreamAsync(http, ControlJson.Default.VerifyEvent,
+            async report =>
+            {
+                var content = await transfers.OpenContentAsync(link, http.RequestAborted);
+                var total = content.Files.Sum(f => f.Entry.Size);
+                var progress = new Relay<VerifyTotals>(p => report(new VerifyEvent(
+                    new VerifyProgress(p.FilesDone, content.Files.Count, p.BytesDone, total), null, null)));
+                var result = await PlainVerifier.VerifyAsync(account, EntryPath.Parse(request.Path), content, progress, http.RequestAborted);
+                return new VerifyEvent(null, new VerifyInfo(
+                    result.IsEqual, content.Files.Count, total, result.Missing, result.Different, result.Extra), null);
+            },
+            error => new VerifyEvent(null, null, error));
+    }
+
+    private static void Get(IEndpointRouteBuilder routes, string path, Func<HttpContext, Task> handler) =>
+        routes.MapGet(path, http => GuardAsync(http, () => handler(http)));
+
+    private static void Post(IEndpointRouteBuilder routes, string path, Func<HttpContext, Task> handler) =>
+        routes.MapPost(path, http => GuardAsync(http, () => handler(http)));
+
+    private static async Task GuardAsync(HttpContext http, Func<Task> handler)
+    {
+        try
+        {
+            await handler();
+        }
+        catch (Exception e) when (!http.Response.HasStarted && e is not OperationCanceledException)
+        {
+            var error = ControlErrors.From(e);
+            http.Response.StatusCode = ControlErrors.StatusOf(error);
+            await JsonAsync(http, error, ControlJson.Default.ControlError);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+        }
+    }
+
+    private static string Route(HttpContext http, string name) => (string)http.Request.RouteValues[name]!;
+
+    private static Hash256 InfoHash(HttpContext http) => Hash256.TryParse(Route(http, "hash"), out var hash)
+        ? hash
+        : throw new VirgaException(FailureKind.BadInput, $"'{Route(http, "hash")}' is no info-hash", "It has 64 hexadecimal digits.");
+
+    private static async Task<T> BodyAsync<T>(HttpContext http, JsonTypeInfo<T> type)
+    {
+        try
+        {
+            return await JsonSerializer.DeserializeAsync(http.Request.Body, type, http.RequestAborted)
+                ?? throw new VirgaException(FailureKind.BadInput, "the request has no body");
+        }
+        catch (JsonException e)
+        {
+            throw new VirgaException(FailureKind.BadInput, $"the request's body is not what was expected: {e.Message}", null, e);
+        }
+    }
+
+    private static Task JsonAsync<T>(HttpContext http, T value, JsonTypeInfo<T> type)
+    {
+        http.Response.ContentType = "application/json";
+        return JsonSerializer.SerializeAsync(http.Response.Body, value, type, http.RequestAborted);
+    }
+
+    private static async Task LineAsync<T>(HttpContext http, T value, JsonTypeInfo<T> type)
+    {
+        await JsonSerializer.SerializeAsync(http.Response.Body, value, type, http.RequestAborted);
+        await http.Response.Body.WriteAsync("\n"u8.ToArray(), http.RequestAborted);
+        await http.Response.Body.FlushAsync(http.RequestAborted);
+    }
+
+    /// <summary>Runs long work; writes the newest progress as it comes, then the result or the error.</summary>
+    private static async Task StreamAsync<T>(
+        HttpContext http, JsonTypeInfo<T> type, Func<Action<T>, Task<T>> work, Func<ControlError, T> onError)
+    {
+        http.Response.ContentType = "application/x-ndjson";
+        // A slow reader misses steps, never the end.
+        var lines = Channel.CreateBounded<T>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
+        var working = Task.Run(async () =>
+        {
+            try
+            {
+                return await work(line => lines.Writer.TryWrite(line));
+            }
+            catch (Exception e) when (e is not OperationCanceledException)
+            {
+                return onError(ControlErrors.From(e));
+            }
+            finally
+            {
+                lines.Writer.TryComplete();
+            }
+        }, http.RequestAborted);
+        await foreach (var line in lines.Reader.ReadAllAsync(http.RequestAborted)) await LineAsync(http, line, type);
+        await LineAsync(http, await working, type);
+    }
+
+    private sealed class Relay<T>(Action<T> report) : IProgress<T>
+    {
+        public void Report(T value) => report(value);
+    }
+}

@@ -1,0 +1,77 @@
+using System.Collections.Concurrent;
+using Virga.Agent.Control;
+using Virga.Core;
+using Virga.Protocol;
+
+namespace Virga.Agent.Network;
+
+/// <summary>Keeps this agent's shares announced and its chain known at its repositories. A repository that is down is tried again.</summary>
+internal sealed class Announcer(
+    PeerClients clients, IReadOnlyList<Endpoint> repositories, Func<Endpoint> ownEndpoint, Func<CancellationToken, Task<List<Hash256>>> shares,
+    TimeProvider time, Action<string> log)
+{
+    private const int HashesMax = 1000;
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(2);
+    private static readonly TimeSpan Renew = Lifetime / 3;
+    private static readonly TimeSpan RetryMin = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan RetryMax = TimeSpan.FromMinutes(5);
+
+    private readonly ConcurrentDictionary<Endpoint, RepositoryStatus> states = [];
+
+    public IReadOnlyList<RepositoryStatus> States =>
+        [.. repositories.Select(r => states.GetValueOrDefault(r) ?? new RepositoryStatus(r.Url.ToString(), null, null))];
+
+    /// <summary>Announces now, everywhere; returns what went wrong, by repository. Drives one round of <see cref="RunAsync"/>.</summary>
+    public async Task<IReadOnlyList<string>> AnnounceAsync(IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
+    {
+        var problems = await Task.WhenAll(repositories.Select(r => AnnounceAtAsync(r, hashes, cancellationToken)));
+        return [.. problems.Where(p => p is not null).Select(p => p!)];
+    }
+
+    public async Task WithdrawAsync(Hash256 infoHash, CancellationToken cancellationToken)
+    {
+        foreach (var repository in repositories)
+        {
+            try
+            {
+                await clients.Repository(repository).WithdrawAsync([infoHash], cancellationToken);
+            }
+            catch (VirgaException e)
+            {
+                // It forgets the announce by itself when it expires.
+                log($"withdrawing at {repository.Url.Authority}: {e.Message}");
+            }
+        }
+    }
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var retry = RetryMin;
+        while (true)
+        {
+            var problems = await AnnounceAsync(await shares(cancellationToken), cancellationToken);
+            retry = problems.Count == 0 ? RetryMin : TimeSpan.FromTicks(Math.Min(RetryMax.Ticks, retry.Ticks * 2));
+            await Task.Delay(problems.Count == 0 ? Renew : retry, time, cancellationToken);
+        }
+    }
+
+    private async Task<string?> AnnounceAtAsync(Endpoint repository, IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var client = clients.Repository(repository);
+            await client.PostChainAsync(clients.Self.Id, clients.OwnChain, cancellationToken);
+            foreach (var page in hashes.Order().Chunk(HashesMax))
+                await client.AnnounceAsync(page, [ownEndpoint()], Lifetime, cancellationToken);
+            states[repository] = new RepositoryStatus(repository.Url.ToString(), time.GetUtcNow(), null);
+            return null;
+        }
+        catch (VirgaException e)
+        {
+            var last = states.GetValueOrDefault(repository)?.LastContact;
+            states[repository] = new RepositoryStatus(repository.Url.ToString(), last, e.Message);
+            log($"announcing at {repository.Url.Authority}: {e.Message}");
+            return $"{repository.Url.Authority}: {e.Message}";
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.Collections.Concurrent;
+using Virga.Core;
+using Virga.Protocol;
+using Virga.Trust;
+
+namespace Virga.Agent.Network;
+
+/// <summary>Other agents' sigchains: fetched from repositories and agents, checked, kept for a while in memory.</summary>
+internal sealed class ChainDirectory(PeerClients clients, TimeProvider time)
+{
+    private const int CacheMax = 10_000;
+    private static readonly TimeSpan FreshFor = TimeSpan.FromMinutes(5);
+
+    private readonly ConcurrentDictionary<AgentId, (Sigchain Chain, DateTimeOffset At)> cache = [];
+
+    /// <summary>The newest chain that any of the places has; NotFound, with what each said, when none has it.</summary>
+    public async Task<Sigchain> GetAsync(AgentId agent, IEnumerable<Endpoint> places, CancellationToken cancellationToken)
+    {
+        if (cache.TryGetValue(agent, out var known) && time.GetUtcNow() - known.At < FreshFor) return known.Chain;
+        Sigchain? best = null;
+        var problems = new List<string>();
+        foreach (var place in places)
+        {
+            try
+            {
+                var chain = await FetchAsync(agent, place, cancellationToken);
+                if (best is null || chain.Statements.Count > best.Statements.Count) best = chain;
+            }
+            catch (VirgaException e)
+            {
+                problems.Add($"{place.Url.Authority}: {e.Message}");
+            }
+        }
+        if (best is null && known.Chain is { } old) return old;
+        if (best is null)
+        {
+            throw new VirgaException(FailureKind.NotFound, $"nobody knows agent {agent}: {string.Join("; ", problems)}",
+                "Check the id, and that this agent uses a repository that the other one uses, too.");
+        }
+        if (cache.Count >= CacheMax) cache.Clear();
+        cache[agent] = (best, time.GetUtcNow());
+        return best;
+    }
+
+    private async Task<Sigchain> FetchAsync(AgentId agent, Endpoint place, CancellationToken cancellationToken)
+    {
+        var client = clients.Repository(place);
+        var envelopes = new List<SignedEnvelope>();
+        while (true)
+        {
+            var page = await client.GetChainAsync(agent, envelopes.Count, cancellationToken);
+            envelopes.AddRange(page);
+            if (page.Count < 256) break;
+        }
+        var chain = Sigchain.Check(envelopes.Select(e => (e.Body, e.Signature)), time.GetUtcNow());
+        return chain.Id == agent
+            ? chain
+            : throw new VirgaException(FailureKind.Corrupt, $"{place.Url.Authority} answered with the chain of another agent");
+    }
+}

@@ -1,0 +1,61 @@
+using Virga.Core;
+using Virga.Protocol;
+using Virga.Transfers.Sources;
+
+namespace Virga.Agent.Network;
+
+/// <summary>Finds agents that have a share: the link's endpoints, and whoever announced it at the link's and our own repositories.</summary>
+internal sealed class SourceFinder(
+    ShareLink link, IReadOnlyList<Endpoint> ownRepositories, PeerClients clients, ChainDirectory chains, TimeProvider time, Action<string> log)
+    : ISourceFinder
+{
+    private const int SourcesMax = 64;
+
+    /// <summary>What stood in the way at the last look, for people; empty when nothing did.</summary>
+    public IReadOnlyList<string> Problems { get; private set; } = [];
+
+    public async Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken)
+    {
+        var endpoints = await FindEndpointsAsync(cancellationToken);
+        return [.. endpoints.Select(e => new AgentSource(clients.Agent(e), link.InfoHash, link.Secret, time))];
+    }
+
+    public async Task<IReadOnlyList<Endpoint>> FindEndpointsAsync(CancellationToken cancellationToken)
+    {
+        var problems = new List<string>();
+        var found = new List<Endpoint>(link.Endpoints);
+        foreach (var repository in link.Repositories.Concat(ownRepositories).Distinct())
+        {
+            try
+            {
+                foreach (var envelope in await clients.Repository(repository).LookUpAsync(link.InfoHash, cancellationToken))
+                    found.AddRange(await EndpointsOfAsync(envelope, repository, cancellationToken));
+            }
+            catch (VirgaException e)
+            {
+                problems.Add($"repository {repository.Url.Authority}: {e.Message}");
+                log($"looking up {link.InfoHash}: {problems[^1]}");
+            }
+        }
+        Problems = problems;
+        return [.. found.Distinct().Take(SourcesMax)];
+    }
+
+    /// <summary>An announce counts only when its agent's own chain says that its key signed it.</summary>
+    private async Task<IReadOnlyList<Endpoint>> EndpointsOfAsync(
+        SignedEnvelope envelope, Endpoint repository, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var announce = Announce.Parse(envelope.Body);
+            if (announce.Agent == clients.Self.Id || announce.Expires < time.GetUtcNow()) return [];
+            var chain = await chains.GetAsync(announce.Agent, [repository], cancellationToken);
+            return chain.ValidSigningKeys.Any(key => envelope.Verify(key, "announce")) ? announce.Endpoints : [];
+        }
+        catch (VirgaException e)
+        {
+            log($"an announce at {repository.Url.Authority} is left out: {e.Message}");
+            return [];
+        }
+    }
+}

@@ -1,0 +1,88 @@
+using System.Buffers.Text;
+using System.Collections.Concurrent;
+using Virga.Core;
+using Virga.Core.Age;
+using Virga.Core.Keys;
+using Virga.Protocol;
+using Virga.Trust;
+
+namespace Virga.Agent.Shares;
+
+/// <summary>Decides who may read a share, and recognises the grants that it gave (spec/v1/grants.md).</summary>
+internal sealed class GrantIssuer(PeerIdentity self, TimeProvider time, RandomBytes random)
+{
+    private const int CacheMax = 4096;
+    private const int NonceBytes = 16;
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
+
+    // Verifying a signature for each range would cost more than reading it.
+    private readonly ConcurrentDictionary<string, Grant> accepted = new(StringComparer.Ordinal);
+
+    /// <summary>The sealed answer to a grant request.</summary>
+    /// <param name="share">Null when there is no such share; the answer is then the same as for one that the asker may not know of.</param>
+    public byte[] Issue(Hash256 infoHash, State.ShareRow? share, Sigchain asker, DateTimeOffset created, ReadOnlySpan<byte> body)
+    {
+        var request = GrantRequest.Parse(body);
+        if (!asker.ValidSealKeys.Contains(request.Seal))
+            throw new VirgaException(FailureKind.Denied, "the key to seal to is none of the asker's");
+        if (share is null) throw NoSuchShare(infoHash);
+        IReadOnlyList<Hash256> chain = [asker.Id.Hash];
+        switch (share.Audience)
+        {
+            case AudienceKind.Public:
+                break;
+            case AudienceKind.Link when HasLink(share, asker.Id, created, request.Proof):
+                break;
+            case AudienceKind.Agents when new NamedAgentsPolicy(share.Readers).Admits(asker.Id, "exchange", out chain):
+                break;
+            default:
+                throw NoSuchShare(infoHash);
+        }
+        var nonce = new byte[NonceBytes];
+        random(nonce);
+        var grant = new Grant(asker.Id, share.Audience, chain, time.GetUtcNow() + Lifetime, self.Id, nonce, infoHash);
+        var envelope = SignedEnvelope.Sign(self.SigningKey, "grant", grant.Encode());
+        return SealedMessage.Seal(new GrantAnswer(envelope, self.Id).Encode(), new AgeRecipient(request.Seal), random);
+    }
+
+    /// <summary>Throws Unauthenticated unless the bearer is an unexpired grant of ours for that share.</summary>
+    public Grant Accept(Hash256 infoHash, string? authorization)
+    {
+        const string scheme = "Virga ";
+        if (authorization is null || !authorization.StartsWith(scheme, StringComparison.Ordinal))
+            throw new VirgaException(FailureKind.Unauthenticated, "this needs a grant", "Ask for one first.");
+        var bearer = authorization[scheme.Length..];
+        var grant = accepted.TryGetValue(bearer, out var known) ? known : Verify(bearer);
+        if (grant.Share != infoHash) throw new VirgaException(FailureKind.Unauthenticated, "the grant is for another share");
+        if (grant.Expires < time.GetUtcNow()) throw new VirgaException(FailureKind.Unauthenticated, "the grant has expired", "Ask for a new one.");
+        return grant;
+    }
+
+    private static VirgaException NoSuchShare(Hash256 infoHash) => new(
+        FailureKind.NotFound, $"there is no share {infoHash} here for you",
+        "It may have been withdrawn, or is meant for others: ask its owner.");
+
+    private bool HasLink(State.ShareRow share, AgentId asker, DateTimeOffset created, byte[]? proof) =>
+        share.ProofKey is { } key && proof is not null &&
+        LinkProof.Verify(new VerifyKey(key), share.InfoHash, asker, self.Id, created, proof);
+
+    private Grant Verify(string bearer)
+    {
+        Grant grant;
+        SignedEnvelope envelope;
+        try
+        {
+            envelope = SignedEnvelope.Parse(Base64Url.DecodeFromChars(bearer));
+            grant = Grant.Parse(envelope.Body);
+        }
+        catch (Exception e) when (e is FormatException or VirgaException)
+        {
+            throw new VirgaException(FailureKind.Unauthenticated, "that is no grant", null, e);
+        }
+        if (grant.Issuer != self.Id || !envelope.Verify(self.SigningKey.PublicKey, "grant"))
+            throw new VirgaException(FailureKind.Unauthenticated, "the grant is not from this agent");
+        if (accepted.Count >= CacheMax) accepted.Clear();
+        accepted[bearer] = grant;
+        return grant;
+    }
+}

@@ -1,0 +1,171 @@
+using System.Collections.Concurrent;
+using Virga.Accounts;
+using Virga.Agent.Control;
+using Virga.Agent.Network;
+using Virga.Agent.State;
+using Virga.Content.Snapshots;
+using Virga.Core;
+using Virga.Core.Age;
+using Virga.Protocol;
+using Virga.Storage;
+
+namespace Virga.Agent.Shares;
+
+/// <summary>The shares of this agent's user: makes, lists, withdraws them, and opens them for reading.</summary>
+internal sealed class ShareService(
+    AgentState state, ShareTable table, AccountPool accounts, Announcer announcer, ChainDirectory chains, PeerClients clients,
+    AgentOptions options, Func<Endpoint> ownEndpoint, Func<IReadOnlyList<Endpoint>> repositories)
+{
+    private const int SecretBytes = 32;
+    private const int ReadersMax = 16;
+
+    private readonly ConcurrentDictionary<Hash256, ShareRow> rows = [];
+    private readonly ConcurrentDictionary<Hash256, Task<ShareReader>> readers = [];
+    private readonly SemaphoreSlim making = new(1, 1);
+
+    public int Count => rows.Count;
+
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        foreach (var row in await table.ListAsync(cancellationToken)) rows[row.InfoHash] = row;
+        // An index whose share was never recorded is what a crash left (spec/v1/journal.md).
+        foreach (var file in Directory.EnumerateFiles(Path.GetDirectoryName(state.IndexPath(default))!))
+        {
+            if (!Hash256.TryParse(Path.GetFileNameWithoutExtension(file), out var hash) || !rows.ContainsKey(hash)) File.Delete(file);
+        }
+    }
+
+    public ShareRow? Find(Hash256 infoHash) => rows.GetValueOrDefault(infoHash);
+
+    public List<Hash256> InfoHashes => [.. rows.Keys];
+
+    public List<ShareInfo> List() => [.. rows.Values.OrderBy(r => r.Created).Select(r => Describe(r, null))];
+
+    public bool Uses(string account) => rows.Values.Any(r => r.Account == account);
+
+    public async Task<ShareInfo> CreateAsync(ShareRequest request, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    {
+        var audience = Audience(request);
+        var path = EntryPath.Parse(request.Path);
+        var readerIds = request.Readers.Select(AgentId.Parse).Distinct().Order(Comparer<AgentId>.Create((x, y) => x.Hash.CompareTo(y.Hash))).ToList();
+        var recipients = await RecipientsAsync(readerIds, cancellationToken);
+        var account = await accounts.GetAsync(request.Account, cancellationToken);
+        await making.WaitAsync(cancellationToken);
+        try
+        {
+            var before = rows.Values.Where(r => r.Account == request.Account && r.Path == path && r.Audience == audience).MaxBy(r => r.Created);
+            var secret = audience == AudienceKind.Link ? before?.Secret ?? NewSecret() : null;
+            if (secret is not null) recipients = [new LinkSecret(secret).Identity.Recipient];
+            var previous = before is null ? null : await ReadIndexAsync(before.InfoHash, cancellationToken);
+            var readerLeft = before is not null && before.Readers.Except(readerIds).Any();
+            var made = await new Snapshotter(options.Random).CreateAsync(
+                account, path, new SnapshotOptions(audience != AudienceKind.Public, recipients, previous, readerLeft), progress, cancellationToken);
+            if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds))
+                return Describe(await FeedAsync(before, request.Feed, cancellationToken), null);
+            var row = new ShareRow(
+                made.Index.InfoHash, request.Account, path, audience, readerIds, secret,
+                secret is null ? null : new LinkSecret(secret).ProofKey.PublicKey.Bytes, options.Time.GetUtcNow(),
+                made.Index.Manifest.Entries.Count(e => e.Kind == EntryKind.File), made.Index.Manifest.Entries.Sum(e => e.Size),
+                [.. made.Skipped.Select(s => new Control.SkippedEntry(s.Path, s.Reason))], request.Feed);
+            SealedFile.Write(state.IndexPath(row.InfoHash), state.Key, made.Index.Encode(), options.Random);
+            await table.PutAsync(row, cancellationToken);
+            rows[row.InfoHash] = row;
+            var problems = await announcer.AnnounceAsync([row.InfoHash], cancellationToken);
+            row = await FeedAsync(row, request.Feed, cancellationToken);
+            return Describe(row, problems.Count == 0 ? null : "not announced everywhere yet, it goes on trying: " + string.Join("; ", problems));
+        }
+        finally
+        {
+            making.Release();
+        }
+    }
+
+    public async Task<bool> WithdrawAsync(Hash256 infoHash, CancellationToken cancellationToken)
+    {
+        if (!await table.RemoveAsync(infoHash, cancellationToken)) return false;
+        rows.TryRemove(infoHash, out _);
+        readers.TryRemove(infoHash, out _);
+        File.Delete(state.IndexPath(infoHash));
+        await announcer.WithdrawAsync(infoHash, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Opens a share for reading; NotFound when there is none.</summary>
+    public async Task<ShareReader> OpenAsync(Hash256 infoHash, CancellationToken cancellationToken)
+    {
+        if (Find(infoHash) is not { } row)
+        {
+            throw new VirgaException(FailureKind.NotFound, $"there is no share {infoHash} here",
+                "It may have been withdrawn: ask its owner for a new link.");
+        }
+        if (readers.Count >= ReadersMax && !readers.ContainsKey(infoHash)) readers.Clear();
+        var opening = readers.GetOrAdd(infoHash, _ => LoadReaderAsync(row));
+        try
+        {
+            return await opening.WaitAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            readers.TryRemove(KeyValuePair.Create(infoHash, opening));
+            throw;
+        }
+    }
+
+    public ShareLink LinkOf(ShareRow row) => new(
+        row.InfoHash, [clients.Self.Id], repositories(), [ownEndpoint()], row.Secret is { } secret ? new LinkSecret(secret) : null);
+
+    private async Task<ShareReader> LoadReaderAsync(ShareRow row)
+    {
+        var index = await ReadIndexAsync(row.InfoHash, CancellationToken.None);
+        return new ShareReader(index, await accounts.GetAsync(row.Account, CancellationToken.None));
+    }
+
+    private Task<OwnerIndex> ReadIndexAsync(Hash256 infoHash, CancellationToken cancellationToken) =>
+        Task.Run(() => OwnerIndex.Parse(SealedFile.Read(state.IndexPath(infoHash), state.Key)), cancellationToken);
+
+    private static AudienceKind Audience(ShareRequest request) => request.Audience switch
+    {
+        "public" => AudienceKind.Public,
+        "link" => AudienceKind.Link,
+        "agents" when request.Readers.Count > 0 => AudienceKind.Agents,
+        "agents" => throw new VirgaException(FailureKind.BadInput, "a share for named agents names none", "Say --with AGENT, once for each."),
+        var other => throw new VirgaException(FailureKind.BadInput, $"'{other}' is no audience", "It is public, link or agents."),
+    };
+
+    /// <summary>Named readers, and the owner, so that another agent of the same keys can open the share, too.</summary>
+    private async Task<List<AgeRecipient>> RecipientsAsync(List<AgentId> readers, CancellationToken cancellationToken)
+    {
+        var recipients = new List<AgeRecipient>();
+        foreach (var reader in readers)
+        {
+            var chain = reader == clients.Self.Id ? null : await chains.GetAsync(reader, repositories(), cancellationToken);
+            recipients.Add(chain is null ? clients.Self.SealIdentity.Recipient : new AgeRecipient(chain.SealKey));
+        }
+        return recipients;
+    }
+
+    private byte[] NewSecret()
+    {
+        var secret = new byte[SecretBytes];
+        options.Random(secret);
+        return secret;
+    }
+
+    /// <summary>Nothing has changed: the same entries with the same roots and keys; only the manifest was sealed anew.</summary>
+    private static bool IsSame(OwnerIndex now, OwnerIndex before) => now.Manifest.Encode().AsSpan().SequenceEqual(before.Manifest.Encode());
+
+    private async Task<ShareRow> FeedAsync(ShareRow row, string? feed, CancellationToken cancellationToken)
+    {
+        if (feed is null) return row;
+        var version = await table.NextFeedVersionAsync(feed, cancellationToken);
+        foreach (var repository in repositories()) await clients.Repository(repository).PutFeedAsync(feed, row.InfoHash, version, cancellationToken);
+        row = row with { Feed = feed };
+        await table.PutAsync(row, cancellationToken);
+        rows[row.InfoHash] = row;
+        return row;
+    }
+
+    private ShareInfo Describe(ShareRow row, string? problem) => new(
+        row.InfoHash.ToString(), LinkOf(row).ToText(), row.Account, row.Path.Value, row.Audience.ToString().ToLowerInvariant(),
+        [.. row.Readers.Select(r => r.ToString())], row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem);
+}

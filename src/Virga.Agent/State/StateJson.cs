@@ -1,0 +1,12 @@
+using System.Text.Json.Serialization;
+using Virga.Agent.Control;
+
+namespace Virga.Agent.State;
+
+/// <summary>How a transfer ended, as it is stored.</summary>
+internal sealed record TransferOutcome(List<SkippedEntry> NotKept, ControlError? Error);
+
+[JsonSerializable(typeof(Dictionary<string, string>))]
+[JsonSerializable(typeof(List<SkippedEntry>))]
+[JsonSerializable(typeof(TransferOutcome))]
+internal sealed partial class StateJson : JsonSerializerContext;

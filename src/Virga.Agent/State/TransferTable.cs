@@ -1,0 +1,127 @@
+using System.Text.Json;
+using Virga.Accounts;
+using Virga.Agent.Control;
+using Virga.Core;
+using Virga.Transfers.Engine;
+using Virga.Transfers.Journal;
+
+namespace Virga.Agent.State;
+
+/// <summary>What is stored of one transfer.</summary>
+/// <param name="Link">The link's text, with its secret.</param>
+/// <param name="Fetched">Bytes fetched in all runs that ended in order; a run that was killed isn't counted.</param>
+internal sealed record TransferRow(
+    string Id, Hash256 InfoHash, string Link, string Account, EntryPath Path, CollisionPolicy Collision, TransferState State,
+    DateTimeOffset Created, DateTimeOffset? Ended, long Fetched, int FilesTotal, long BytesTotal, TransferOutcome? Outcome)
+{
+    public override string ToString() => Id;
+}
+
+internal sealed class TransferTable(AgentState state)
+{
+    public ValueTask AddAsync(TransferRow row, CancellationToken cancellationToken)
+    {
+        var link = state.Seal(System.Text.Encoding.UTF8.GetBytes(row.Link), Place(row.Id));
+        return state.Database.WriteAsync(
+            db =>
+            {
+                db.Execute(
+                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision, (int)row.State, row.Created);
+            },
+            cancellationToken);
+    }
+
+    public ValueTask UpdateAsync(TransferRow row, CancellationToken cancellationToken)
+    {
+        var outcome = row.Outcome is null ? null : JsonSerializer.Serialize(row.Outcome, StateJson.Default.TransferOutcome);
+        return state.Database.WriteAsync(
+            db =>
+            {
+                db.Execute(
+                    "UPDATE transfers SET state = ?, ended = ?, fetched = ?, files_total = ?, bytes_total = ?, outcome = ? WHERE id = ?",
+                    (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal, outcome, row.Id);
+            },
+            cancellationToken);
+    }
+
+    public async ValueTask<List<TransferRow>> ListAsync(CancellationToken cancellationToken)
+    {
+        var rows = await state.Database.ReadAsync(
+            db => db.Query(
+                "SELECT id, info_hash, link, account, path, collision, state, created, ended, fetched, files_total, bytes_total, outcome FROM transfers ORDER BY created, id",
+                row => (Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
+                    Collision: (CollisionPolicy)row.Long(5), State: (TransferState)row.Long(6), Created: row.Time(7),
+                    Ended: row.IsNull(8) ? (DateTimeOffset?)null : row.Time(8), Fetched: row.Long(9), Files: (int)row.Long(10),
+                    Bytes: row.Long(11), Outcome: row.IsNull(12) ? null : row.Text(12))),
+            cancellationToken);
+        return
+        [
+            .. rows.Select(r => new TransferRow(
+                r.Id, r.Hash, System.Text.Encoding.UTF8.GetString(state.Unseal(r.Link, Place(r.Id))), r.Account, EntryPath.Parse(r.Path),
+                r.Collision, r.State, r.Created, r.Ended, r.Fetched, r.Files, r.Bytes,
+                r.Outcome is null ? null : JsonSerializer.Deserialize(r.Outcome, StateJson.Default.TransferOutcome))),
+        ];
+    }
+
+    private static string Place(string id) => $"link of transfer {id}";
+}
+
+/// <summary>The journal of one transfer in the agent's database (spec/v1/journal.md).</summary>
+internal sealed class SqliteJournal(AgentState state, string transfer) : ITransferJournal
+{
+    public ValueTask<JournalState> LoadAsync(CancellationToken cancellationToken) =>
+        state.Database.ReadAsync(
+            db =>
+            {
+                var started = db.Scalar("SELECT started FROM transfers WHERE id = ?", transfer) != 0;
+                var files = db.Query("SELECT file FROM transfer_files WHERE transfer = ?", row => (int)row.Long(0), transfer);
+                var parts = db.Query("SELECT file, part, tag FROM transfer_parts WHERE transfer = ?",
+                    row => (File: (int)row.Long(0), Receipt: new PartReceipt(row.Long(1), row.Text(2))), transfer).ToLookup(p => p.File, p => p.Receipt);
+                var uploads = db.Query("SELECT file, token, part_bytes FROM transfer_uploads WHERE transfer = ?",
+                    row => (File: (int)row.Long(0), Token: row.Text(1), PartBytes: row.Long(2)), transfer);
+                return new JournalState(
+                    started, files.ToHashSet(), uploads.ToDictionary(u => u.File, u => new RecordedUpload(u.Token, u.PartBytes, [.. parts[u.File]])));
+            },
+            cancellationToken);
+
+    public ValueTask StartedAsync(CancellationToken cancellationToken) =>
+        WriteAsync(db => db.Execute("UPDATE transfers SET started = 1 WHERE id = ?", transfer), cancellationToken);
+
+    public ValueTask UploadBegunAsync(int file, string token, long partBytes, CancellationToken cancellationToken) =>
+        WriteAsync(
+            db =>
+            {
+                db.Execute("DELETE FROM transfer_parts WHERE transfer = ? AND file = ?", transfer, file);
+                db.Execute("INSERT OR REPLACE INTO transfer_uploads (transfer, file, token, part_bytes) VALUES (?, ?, ?, ?)",
+                    transfer, file, token, partBytes);
+            },
+            cancellationToken);
+
+    public ValueTask PartStoredAsync(int file, PartReceipt receipt, CancellationToken cancellationToken) =>
+        WriteAsync(
+            db => db.Execute("INSERT OR REPLACE INTO transfer_parts (transfer, file, part, tag) VALUES (?, ?, ?, ?)",
+                transfer, file, receipt.Index, receipt.Tag),
+            cancellationToken);
+
+    public ValueTask UploadEndedAsync(int file, CancellationToken cancellationToken) =>
+        WriteAsync(db => Forget(db, file), cancellationToken);
+
+    public ValueTask FileCompletedAsync(int file, CancellationToken cancellationToken) =>
+        WriteAsync(
+            db =>
+            {
+                db.Execute("INSERT OR IGNORE INTO transfer_files (transfer, file) VALUES (?, ?)", transfer, file);
+                Forget(db, file);
+            },
+            cancellationToken);
+
+    private void Forget(Storage.SqlSession db, int file)
+    {
+        db.Execute("DELETE FROM transfer_uploads WHERE transfer = ? AND file = ?", transfer, file);
+        db.Execute("DELETE FROM transfer_parts WHERE transfer = ? AND file = ?", transfer, file);
+    }
+
+    private ValueTask WriteAsync(Action<Storage.SqlSession> write, CancellationToken cancellationToken) =>
+        state.Database.WriteAsync(write, cancellationToken);
+}

@@ -1,0 +1,99 @@
+using Virga.Agent.Control;
+using Virga.Agent.State;
+using Virga.Core;
+using Virga.Transfers.Engine;
+using Virga.Transfers.Sources;
+
+namespace Virga.Agent.Transfers;
+
+/// <summary>A transfer as this agent runs it: its row, its live counters, and how to stop it.</summary>
+internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
+{
+    private static readonly TimeSpan RateWindow = TimeSpan.FromSeconds(5);
+
+    private readonly Lock gate = new();
+    private readonly Queue<(DateTimeOffset At, long Bytes)> samples = new();
+    private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long fetchedBefore = row.Fetched;
+
+    public TransferRow Row { get; private set; } = row;
+
+    public TransferStatus Status { get; private set; } = new();
+
+    public SourceSet? Sources { get; set; }
+
+    public string Step { get; set; } = "waiting for its turn";
+
+    public CancellationTokenSource? Stop { get; set; }
+
+    public Task Running { get; set; } = Task.CompletedTask;
+
+    /// <summary>The user ended it, as against the agent stopping.</summary>
+    public bool IsCancelled { get; set; }
+
+    public bool HasEnded => Row.State is TransferState.Completed or TransferState.Failed or TransferState.Cancelled;
+
+    /// <summary>Completes at the next change of state.</summary>
+    public Task Changed
+    {
+        get
+        {
+            lock (gate) return changed.Task;
+        }
+    }
+
+    public void Set(TransferRow newRow)
+    {
+        lock (gate)
+        {
+            Row = newRow with { Fetched = fetchedBefore + Status.BytesFetched };
+            changed.TrySetResult();
+            changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    public void BeginRun()
+    {
+        lock (gate)
+        {
+            fetchedBefore += Status.BytesFetched;
+            Status = new TransferStatus();
+            samples.Clear();
+        }
+    }
+
+    public TransferInfo Describe()
+    {
+        lock (gate)
+        {
+            var row = Row;
+            var running = row.State == TransferState.Running;
+            var completed = row.State == TransferState.Completed;
+            var status = row.State switch
+            {
+                TransferState.Running => Sources?.Waiting ?? Step,
+                TransferState.Waiting => Step,
+                TransferState.Completed => "complete",
+                TransferState.Cancelled => "cancelled",
+                _ => row.Outcome?.Error?.Message ?? "failed",
+            };
+            return new TransferInfo(
+                row.Id, row.InfoHash.ToString(), row.Account, row.Path.Value, row.State, status, row.FilesTotal,
+                completed ? row.FilesTotal : Status.FilesDone, row.BytesTotal, completed ? row.BytesTotal : Status.BytesDone,
+                running ? fetchedBefore + Status.BytesFetched : row.Fetched, running ? Rate() : 0, row.Created, row.Ended,
+                [.. (Sources?.Report() ?? []).Select(s => new SourceInfo(s.Name, s.Bytes, s.Dropped))],
+                row.Outcome?.NotKept ?? [], row.Outcome?.Error);
+        }
+    }
+
+    /// <summary>Bytes a second over the last seconds in which somebody looked.</summary>
+    private double Rate()
+    {
+        var now = time.GetUtcNow();
+        samples.Enqueue((now, Status.BytesDone));
+        while (samples.Count > 2 && now - samples.Peek().At > RateWindow) samples.Dequeue();
+        var (at, bytes) = samples.Peek();
+        var seconds = (now - at).TotalSeconds;
+        return seconds > 0 ? (Status.BytesDone - bytes) / seconds : 0;
+    }
+}

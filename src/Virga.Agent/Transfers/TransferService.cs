@@ -1,0 +1,278 @@
+using System.Collections.Concurrent;
+using Virga.Accounts;
+using Virga.Agent.Control;
+using Virga.Agent.Network;
+using Virga.Agent.State;
+using Virga.Content;
+using Virga.Core;
+using Virga.Core.Age;
+using Virga.Core.Bencoding;
+using Virga.Protocol;
+using Virga.Storage;
+using Virga.Transfers.Engine;
+using Virga.Transfers.Sources;
+
+namespace Virga.Agent.Transfers;
+
+/// <summary>Runs this agent's transfers: begins them, goes on with them after a restart, stops and describes them.</summary>
+internal sealed class TransferService(
+    AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, ChainDirectory chains, AgentOptions options,
+    Func<IReadOnlyList<Endpoint>> repositories, Action<string> log) : IAsyncDisposable
+{
+    private const int RunningMax = 3;
+    private const int IdBytes = 6;
+
+    private readonly ConcurrentDictionary<string, RunningTransfer> transfers = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim slots = new(RunningMax);
+    private readonly CancellationTokenSource stopping = new();
+
+    public int RunningCount => transfers.Values.Count(t => !t.HasEnded);
+
+    public bool Uses(string account) => transfers.Values.Any(t => !t.HasEnded && t.Row.Account == account);
+
+    /// <summary>Goes on with what was running when the agent was stopped or killed.</summary>
+    public async Task LoadAsync(CancellationToken cancellationToken)
+    {
+        foreach (var row in await table.ListAsync(cancellationToken))
+        {
+            var transfer = new RunningTransfer(row, options.Time);
+            transfers[row.Id] = transfer;
+            if (!transfer.HasEnded) Start(transfer);
+        }
+    }
+
+    public List<TransferInfo> List() => [.. transfers.Values.OrderByDescending(t => t.Row.Created).ThenBy(t => t.Row.Id).Select(t => t.Describe())];
+
+    public RunningTransfer Get(string id) => transfers.GetValueOrDefault(id) ?? throw new VirgaException(
+        FailureKind.NotFound, $"there is no transfer '{id}'", "See them with: virga transfers");
+
+    public async Task<TransferInfo> CreateAsync(TransferRequest request, CancellationToken cancellationToken)
+    {
+        var link = ShareLink.Parse(request.Link);
+        var path = EntryPath.Parse(request.Path);
+        if (!Enum.TryParse<CollisionPolicy>(request.Collision, ignoreCase: true, out var collision) || !Enum.IsDefined(collision))
+            throw new VirgaException(FailureKind.BadInput, $"'{request.Collision}' is no way to treat a collision", "It is fail, skip or overwrite.");
+        await accounts.GetAsync(request.Account, cancellationToken);
+        var id = new byte[IdBytes];
+        options.Random(id);
+        var row = new TransferRow(
+            Convert.ToHexStringLower(id), link.InfoHash, link.ToText(), request.Account, path, collision, TransferState.Waiting,
+            options.Time.GetUtcNow(), null, 0, 0, 0, null);
+        await table.AddAsync(row, cancellationToken);
+        var transfer = transfers[row.Id] = new RunningTransfer(row, options.Time);
+        Start(transfer);
+        return transfer.Describe();
+    }
+
+    public async Task<TransferInfo> CancelAsync(string id, CancellationToken cancellationToken)
+    {
+        var transfer = Get(id);
+        transfer.IsCancelled = true;
+        if (transfer.Stop is { } stop) await stop.CancelAsync();
+        await transfer.Running.WaitAsync(cancellationToken);
+        if (transfer.Row.State != TransferState.Completed)
+        {
+            await RemoveHalfDoneAsync(transfer, cancellationToken);
+            await SetAsync(transfer, transfer.Row with { State = TransferState.Cancelled, Ended = options.Time.GetUtcNow() });
+        }
+        return transfer.Describe();
+    }
+
+    public async Task<TransferInfo> ResumeAsync(string id, CancellationToken cancellationToken)
+    {
+        var transfer = Get(id);
+        if (!transfer.HasEnded || transfer.Row.State == TransferState.Completed) return transfer.Describe();
+        transfer.IsCancelled = false;
+        await SetAsync(transfer, transfer.Row with { State = TransferState.Waiting, Ended = null, Outcome = null });
+        cancellationToken.ThrowIfCancellationRequested();
+        Start(transfer);
+        return transfer.Describe();
+    }
+
+    /// <summary>A share's content by its link, or from a transfer that fetched it before.</summary>
+    public async Task<ShareContent> OpenContentAsync(ShareLink link, CancellationToken cancellationToken)
+    {
+        var known = transfers.Values.FirstOrDefault(t => t.Row.InfoHash == link.InfoHash && File.Exists(state.ContentPath(t.Row.Id)));
+        return known is not null
+            ? ContentFetcher.Open(ReadContent(known.Row.Id), Identities(ShareLink.Parse(known.Row.Link)))
+            : ContentFetcher.Open(await FetchContentAsync(link, Finder(link), cancellationToken), Identities(link));
+    }
+
+    /// <summary>The link of a transfer or share that is known here by its info-hash.</summary>
+    public ShareLink? LinkOf(Hash256 infoHash) =>
+        transfers.Values.FirstOrDefault(t => t.Row.InfoHash == infoHash) is { } transfer ? ShareLink.Parse(transfer.Row.Link) : null;
+
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync();
+        await Task.WhenAll(transfers.Values.Select(t => t.Running));
+        stopping.Dispose();
+        slots.Dispose();
+    }
+
+    private void Start(RunningTransfer transfer)
+    {
+        transfer.Stop = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token);
+        var token = transfer.Stop.Token;
+        transfer.Running = Task.Run(() => RunAsync(transfer, token), CancellationToken.None);
+    }
+
+    private async Task RunAsync(RunningTransfer transfer, CancellationToken cancellationToken)
+    {
+        var holdsSlot = false;
+        try
+        {
+            await slots.WaitAsync(cancellationToken);
+            holdsSlot = true;
+            transfer.BeginRun();
+            await SetAsync(transfer, transfer.Row with { State = TransferState.Running });
+            var result = await TransferAsync(transfer, cancellationToken);
+            await FinishAsync(transfer, result);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // Stopped by the agent's end: it goes on at the next start. Stopped by the user: CancelAsync says so.
+            await SetAsync(transfer, transfer.Row);
+        }
+        catch (Exception e)
+        {
+            if (e is not VirgaException) log($"transfer {transfer.Row.Id}: {e}");
+            var error = ControlErrors.From(e);
+            log($"transfer {transfer.Row.Id} failed: {error.Message}");
+            await SetAsync(transfer, transfer.Row with
+            {
+                State = TransferState.Failed, Ended = options.Time.GetUtcNow(), Outcome = new TransferOutcome([], error),
+            });
+        }
+        finally
+        {
+            if (holdsSlot) slots.Release();
+        }
+    }
+
+    private async Task<TransferResult> TransferAsync(RunningTransfer transfer, CancellationToken cancellationToken)
+    {
+        var row = transfer.Row;
+        var link = ShareLink.Parse(row.Link);
+        transfer.Step = "opening the account";
+        var target = await accounts.GetAsync(row.Account, cancellationToken);
+        var finder = Finder(link);
+        transfer.Step = "fetching the list of files";
+        if (!File.Exists(state.ContentPath(row.Id)))
+        {
+            var fetched = await FetchContentAsync(link, finder, cancellationToken, step => transfer.Step = step);
+            // Opened before it is recorded: a share that is not for us must not leave anything.
+            _ = ContentFetcher.Open(fetched, Identities(link));
+            SealedFile.Write(state.ContentPath(row.Id), state.Key, Encode(fetched), options.Random);
+        }
+        var content = await Task.Run(() => ContentFetcher.Open(ReadContent(row.Id), Identities(link)), cancellationToken);
+        await SetAsync(transfer, transfer.Row with { FilesTotal = content.Files.Count, BytesTotal = content.Files.Sum(f => f.Entry.Size) });
+        transfer.Sources = new SourceSet(finder, options.Time, log);
+        transfer.Step = "running";
+        var journal = new SqliteJournal(state, row.Id);
+        var job = new TransferJob(content, transfer.Sources, target, row.Path, row.Collision, journal, transfer.Status);
+        return await new TransferEngine(EngineLimits.Default).RunAsync(job, cancellationToken);
+    }
+
+    private async Task FinishAsync(RunningTransfer transfer, TransferResult result)
+    {
+        var notKept = result.NotKept.Select(n => new Control.SkippedEntry(n.Path, n.Reason)).ToList();
+        ControlError? error = null;
+        if (result.Failed.Count > 0)
+        {
+            var (note, kind) = result.Failed[0];
+            error = new ControlError(
+                kind.ToString(),
+                $"{result.Failed.Count} of {transfer.Row.FilesTotal} files could not be brought over. First: '{note.Path}': {note.Reason}",
+                kind == FailureKind.Changed
+                    ? "They were changed after they were shared: ask the owner to share again, then get the new link; what is there already is not fetched twice."
+                    : $"Try again: virga resume {transfer.Row.Id}");
+        }
+        await SetAsync(transfer, transfer.Row with
+        {
+            State = error is null ? TransferState.Completed : TransferState.Failed, Ended = options.Time.GetUtcNow(),
+            Outcome = new TransferOutcome(notKept, error),
+        });
+    }
+
+    /// <summary>Asks one agent after the other, and waits for one to come up, as long as it takes.</summary>
+    private async Task<FetchedContent> FetchContentAsync(
+        ShareLink link, SourceFinder finder, CancellationToken cancellationToken, Action<string>? step = null)
+    {
+        var pause = TimeSpan.FromSeconds(1);
+        while (true)
+        {
+            VirgaException? refusal = null;
+            var problems = new List<string>();
+            foreach (var source in (await finder.FindAsync(cancellationToken)).Cast<AgentSource>())
+            {
+                using (source)
+                {
+                    try
+                    {
+                        return await ContentFetcher.FetchAsync(source, link.InfoHash, CheckExtrasAsync, cancellationToken);
+                    }
+                    catch (VirgaException e)
+                    {
+                        problems.Add($"{source.Name}: {e.Message}");
+                        if (!e.IsTransient) refusal = e;
+                    }
+                }
+            }
+            if (refusal is not null) throw refusal;
+            if (step is null && problems.Count > 0) throw new VirgaException(FailureKind.Unavailable, string.Join("; ", problems));
+            problems.AddRange(finder.Problems);
+            step?.Invoke(problems.Count == 0
+                ? "nobody announces this share; looking again"
+                : "nobody who has it answers, trying again: " + string.Join("; ", problems));
+            await Task.Delay(pause, options.Time, cancellationToken);
+            pause = TimeSpan.FromSeconds(Math.Min(30, pause.TotalSeconds * 1.5));
+        }
+
+        async Task<bool> CheckExtrasAsync(SignedEnvelope extras, CancellationToken token)
+        {
+            var chain = await chains.GetAsync(ShareExtras.Parse(extras.Body, link.InfoHash).Agent, [.. link.Repositories, .. link.Endpoints], token);
+            return chain.ValidSigningKeys.Any(key => extras.Verify(key, ShareExtras.SignatureType));
+        }
+    }
+
+    private SourceFinder Finder(ShareLink link) => new(link, repositories(), clients, chains, options.Time, log);
+
+    private List<AgeIdentity> Identities(ShareLink link) =>
+        link.Secret is { } secret ? [secret.Identity, clients.Self.SealIdentity] : [clients.Self.SealIdentity];
+
+    private async Task RemoveHalfDoneAsync(RunningTransfer transfer, CancellationToken cancellationToken)
+    {
+        if (!File.Exists(state.ContentPath(transfer.Row.Id))) return;
+        var row = transfer.Row;
+        var target = await accounts.GetAsync(row.Account, cancellationToken);
+        var content = ContentFetcher.Open(ReadContent(row.Id), Identities(ShareLink.Parse(row.Link)));
+        var sources = new SourceSet(Finder(ShareLink.Parse(row.Link)), options.Time);
+        var job = new TransferJob(content, sources, target, row.Path, row.Collision, new SqliteJournal(state, row.Id), new TransferStatus());
+        await TransferEngine.CleanUpAsync(job, cancellationToken);
+    }
+
+    private async Task SetAsync(RunningTransfer transfer, TransferRow row)
+    {
+        transfer.Set(row);
+        await table.UpdateAsync(transfer.Row, CancellationToken.None);
+    }
+
+    private FetchedContent ReadContent(string id)
+    {
+        var limits = new BencodeLimits(int.MaxValue, 2, 16);
+        var d = BencodeValue.ParseDictionary(SealedFile.Read(state.ContentPath(id), state.Key), limits, "recorded content");
+        return new FetchedContent(d.Bytes("info"), d.Bytes("layers"), d.OptionalBytes("manifest"), d.OptionalBytes(ShareExtras.SignatureType));
+    }
+
+    private static byte[] Encode(FetchedContent content)
+    {
+        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
+        var writer = new BencodeWriter(buffer).StartDictionary();
+        if (content.Extras is { } extras) writer.Key("extras").Bytes(extras);
+        writer.Key("info").Bytes(content.Info).Key("layers").Bytes(content.Layers);
+        if (content.SealedManifest is { } manifest) writer.Key("manifest").Bytes(manifest);
+        writer.End();
+        return buffer.WrittenSpan.ToArray();
+    }
+}
