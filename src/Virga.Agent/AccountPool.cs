@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Virga.Accounts;
+using Virga.Accounts.Decorators;
 using Virga.Agent.Control;
 using Virga.Agent.State;
 using Virga.Core;
@@ -72,7 +73,7 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
                 ? "Add one first: virga account add NAME disk:/srv/data"
                 : "Known are: " + string.Join(", ", known.Select(a => a.Name)));
         var inner = await AdapterOf(config).OpenAsync(config, CancellationToken.None);
-        return AccountStack.Wrap(inner, name, options.Time, options.Random);
+        return inner.WithCare(options.Time, options.Random);
     }
 
     private IAccountAdapter AdapterOf(AccountConfig config) =>

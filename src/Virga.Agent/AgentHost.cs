@@ -1,6 +1,14 @@
+using Microsoft.Extensions.Logging;
 using Virga.Accounts;
+using Virga.Agent.Control;
+using Virga.Agent.Network;
+using Virga.Agent.Shares;
+using Virga.Agent.State;
+using Virga.Agent.Transfers;
 using Virga.Core;
+using Virga.Hosting;
 using Virga.Protocol;
+using Virga.Storage;
 
 namespace Virga.Agent;
 
@@ -24,22 +32,141 @@ public sealed record AgentOptions
 
     public required RandomBytes Random { get; init; }
 
+    public ILoggerProvider? Logger { get; init; }
+
+    public PeerLimits Limits { get; init; } = new();
+
     public string Version { get; init; } = "";
 }
 
 /// <summary>A running agent: composes accounts, shares and transfers behind one HTTP service.</summary>
 public sealed class AgentHost : IAsyncDisposable
 {
-    public AgentId Id => throw new NotImplementedException();
+    public const string ControlSocketName = "control.sock";
 
-    public Endpoint Endpoint => throw new NotImplementedException();
+    private readonly AgentOptions options;
+    private readonly CancellationTokenSource stopping = new();
+    private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Stack<object> owned = new();
+    private readonly long startedAt;
+    private PeerServer? server;
+    private PeerKeys? keys;
+    private Announcer? announcer;
+    private AccountPool? accounts;
+    private AccountTable? accountTable;
+    private ShareService? shares;
+    private TransferService? transfers;
+    private Task announcing = Task.CompletedTask;
 
-    /// <summary>Opens the data folder, starts listening, resumes transfers, announces.</summary>
-    public static Task<AgentHost> StartAsync(AgentOptions options, CancellationToken cancellationToken) => throw new NotImplementedException();
+    private AgentHost(AgentOptions options)
+    {
+        this.options = options;
+        startedAt = options.Time.GetTimestamp();
+    }
+
+    public AgentId Id => keys!.Id;
+
+    public Endpoint Endpoint => server!.Endpoint;
 
     /// <summary>Completes when somebody asked the agent to stop over the control socket.</summary>
-    public Task StopRequested => throw new NotImplementedException();
+    public Task StopRequested => stopRequested.Task;
+
+    /// <summary>Opens the data folder, starts listening, resumes transfers, announces.</summary>
+    /// <exception cref="VirgaException">InUse (folder or port), Corrupt (state), Denied, Full; each says what to do.</exception>
+    public static async Task<AgentHost> StartAsync(AgentOptions options, CancellationToken cancellationToken)
+    {
+        var host = new AgentHost(options);
+        try
+        {
+            await host.OpenAsync(cancellationToken);
+            return host;
+        }
+        catch
+        {
+            await host.DisposeAsync();
+            throw;
+        }
+    }
 
     /// <summary>Stops gracefully: no new requests, running answers are finished within a bound, transfers are left resumable.</summary>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync();
+        if (transfers is not null) await transfers.DisposeAsync();
+        try
+        {
+            await announcing;
+        }
+        catch (OperationCanceledException)
+        {
+        }
+        while (owned.TryPop(out var item))
+        {
+            if (item is IAsyncDisposable asynchronous) await asynchronous.DisposeAsync();
+            else ((IDisposable)item).Dispose();
+        }
+        stopping.Dispose();
+    }
+
+    private T Own<T>(T item) where T : class
+    {
+        owned.Push(item);
+        return item;
+    }
+
+    private async Task OpenAsync(CancellationToken cancellationToken)
+    {
+        var log = Logger();
+        var folder = Own(DataFolder.Open(options.DataFolder));
+        keys = Own(PeerKeys.LoadOrCreate(folder.Path, options.Time, options.Random));
+        var state = Own(AgentState.Open(folder, keys.DataKey, options.Random));
+        var chainStore = new ChainStore(state.Database, keys, options.Time);
+        if (Telemetry.StartExport() is { } telemetry) Own(telemetry);
+        var http = Own(new PeerHttp(options.Time, options.Random));
+        var clients = new PeerClients(http, keys.Identity, () => keys.Envelopes);
+        var directory = new ChainDirectory(clients, options.Time);
+        accountTable = new AccountTable(state, options.Time);
+        accounts = Own(new AccountPool(accountTable, options.Adapters, options));
+        announcer = new Announcer(
+            clients, options.Repositories, () => Endpoint, _ => Task.FromResult(shares!.InfoHashes), options.Time, log);
+        shares = new ShareService(
+            state, new ShareTable(state), accounts, announcer, directory, clients, options, () => Endpoint, () => options.Repositories);
+        await shares.LoadAsync(cancellationToken);
+        transfers = new TransferService(
+            state, new TransferTable(state), accounts, clients, directory, options, () => options.Repositories, log);
+        var shareEndpoints = new ShareEndpoints(shares, new GrantIssuer(keys.Identity, options.Time, options.Random), keys.Identity, log);
+        var control = new ControlEndpoints(shares, transfers, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
+        server = Own(await PeerServer.StartAsync(
+            new PeerServerOptions
+            {
+                Kind = PeerInfo.AgentKind, DataFolder = folder.Path, Keys = keys, Chains = chainStore, Time = options.Time,
+                Random = options.Random, Listen = options.Listen, PublicUrl = options.PublicUrl,
+                ControlSocket = folder.PathOf(ControlSocketName), Limits = options.Limits, Logger = options.Logger,
+            },
+            routes =>
+            {
+                shareEndpoints.Map(routes);
+                control.Map(routes);
+            },
+            cancellationToken));
+        await keys.StateEndpointsAsync([Endpoint], cancellationToken);
+        await transfers.LoadAsync(cancellationToken);
+        announcing = Task.Run(() => announcer.RunAsync(stopping.Token), CancellationToken.None);
+    }
+
+    private async Task<AgentStatus> StatusAsync(CancellationToken cancellationToken)
+    {
+        var accountCount = (await accountTable!.ListAsync(cancellationToken)).Count;
+        return new AgentStatus(
+            Id.ToString(), options.Version, Endpoint.Url.ToString(), Endpoint.Certificate?.ToString() ?? "", announcer!.States,
+            keys!.Identity.SealIdentity.Recipient.ToString(), options.DataFolder,
+            options.Time.GetElapsedTime(startedAt).TotalSeconds, accountCount, shares!.Count, transfers!.RunningCount);
+    }
+
+    private Action<string> Logger()
+    {
+        if (options.Logger is not { } provider) return static _ => { };
+        var logger = provider.CreateLogger("Virga.Agent");
+        return message => logger.LogInformation("{Message}", message);
+    }
 }

@@ -1,29 +1,29 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using System.Threading.Channels;
-using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Routing;
 using Virga.Accounts;
 using Virga.Agent.Shares;
 using Virga.Agent.Transfers;
 using Virga.Content.Torrents;
 using Virga.Content.Verification;
 using Virga.Core;
+using Virga.Hosting;
 using Virga.Protocol;
 
 namespace Virga.Agent.Control;
 
 /// <summary>The local API (docs/reference/control-api.md), reached over the control socket alone.</summary>
 internal sealed class ControlEndpoints(
-    ShareService shares, TransferService transfers, AccountPool accounts, TimeProvider time, Func<AgentStatus> status, Action stop)
+    ShareService shares, TransferService transfers, AccountPool accounts, TimeProvider time, Func<CancellationToken, Task<AgentStatus>> status, Action stop)
 {
     private const int WatchMs = 500;
 
-    public void Map(IEndpointRouteBuilder routes)
+    public void Map(PeerRoutes routes)
     {
-        Get(routes, "/control/status", http => JsonAsync(http, status(), ControlJson.Default.AgentStatus));
-        Post(routes, "/control/stop", http =>
+        routes.Control("GET", "/control/status", async http =>
+            await JsonAsync(http, await status(http.RequestAborted), ControlJson.Default.AgentStatus));
+        routes.Control("POST", "/control/stop", http =>
         {
             http.Response.StatusCode = StatusCodes.Status202Accepted;
             stop();
@@ -32,22 +32,22 @@ internal sealed class ControlEndpoints(
         MapAccounts(routes);
         MapShares(routes);
         MapTransfers(routes);
-        Post(routes, "/control/verify", VerifyAsync);
+        routes.Control("POST", "/control/verify", VerifyAsync);
     }
 
-    private void MapAccounts(IEndpointRouteBuilder routes)
+    private void MapAccounts(PeerRoutes routes)
     {
-        Get(routes, "/control/accounts", async http =>
+        routes.Control("GET", "/control/accounts", async http =>
             await JsonAsync(http, await accounts.ListAsync(http.RequestAborted), ControlJson.Default.ListAccountInfo));
-        Post(routes, "/control/accounts", async http =>
+        routes.Control("POST", "/control/accounts", async http =>
             await JsonAsync(http, await accounts.AddAsync(await BodyAsync(http, ControlJson.Default.AccountAddRequest), http.RequestAborted),
                 ControlJson.Default.AccountInfo));
-        Post(routes, "/control/accounts/{name}/check", async http =>
+        routes.Control("POST", "/control/accounts/{name}/check", async http =>
         {
             var result = await AccountCheck.RunAsync(() => accounts.GetAsync(Route(http, "name"), http.RequestAborted), time, http.RequestAborted);
             await JsonAsync(http, result, ControlJson.Default.CheckResult);
         });
-        routes.MapDelete("/control/accounts/{name}", http => GuardAsync(http, async () =>
+        routes.Control("DELETE", "/control/accounts/{name}", async http =>
         {
             var name = Route(http, "name");
             if (shares.Uses(name) || transfers.Uses(name))
@@ -58,8 +58,8 @@ internal sealed class ControlEndpoints(
             if (!await accounts.RemoveAsync(name, http.RequestAborted))
                 throw new VirgaException(FailureKind.NotFound, $"there is no account '{name}'", "See them with: virga account list");
             http.Response.StatusCode = StatusCodes.Status204NoContent;
-        }));
-        Get(routes, "/control/accounts/{name}/entries", async http =>
+        });
+        routes.Control("GET", "/control/accounts/{name}/entries", async http =>
         {
             var account = await accounts.GetAsync(Route(http, "name"), http.RequestAborted);
             var entries = new List<EntryInfo>();
@@ -70,10 +70,10 @@ internal sealed class ControlEndpoints(
         });
     }
 
-    private void MapShares(IEndpointRouteBuilder routes)
+    private void MapShares(PeerRoutes routes)
     {
-        Get(routes, "/control/shares", http => JsonAsync(http, shares.List(), ControlJson.Default.ListShareInfo));
-        Post(routes, "/control/shares", async http =>
+        routes.Control("GET", "/control/shares", http => JsonAsync(http, shares.List(), ControlJson.Default.ListShareInfo));
+        routes.Control("POST", "/control/shares", async http =>
         {
             var request = await BodyAsync(http, ControlJson.Default.ShareRequest);
             await StreamAsync(http, ControlJson.Default.ShareEvent,
@@ -83,13 +83,13 @@ internal sealed class ControlEndpoints(
                     http.RequestAborted), null),
                 error => new ShareEvent(null, null, error));
         });
-        routes.MapDelete("/control/shares/{hash}", http => GuardAsync(http, async () =>
+        routes.Control("DELETE", "/control/shares/{hash}", async http =>
         {
             if (!await shares.WithdrawAsync(InfoHash(http), http.RequestAborted))
                 throw new VirgaException(FailureKind.NotFound, "there is no such share", "See them with: virga shares");
             http.Response.StatusCode = StatusCodes.Status204NoContent;
-        }));
-        Get(routes, "/control/shares/{hash}/torrent", async http =>
+        });
+        routes.Control("GET", "/control/shares/{hash}/torrent", async http =>
         {
             var reader = await shares.OpenAsync(InfoHash(http), http.RequestAborted);
             http.Response.ContentType = "application/x-bittorrent";
@@ -97,18 +97,18 @@ internal sealed class ControlEndpoints(
         });
     }
 
-    private void MapTransfers(IEndpointRouteBuilder routes)
+    private void MapTransfers(PeerRoutes routes)
     {
-        Get(routes, "/control/transfers", http => JsonAsync(http, transfers.List(), ControlJson.Default.ListTransferInfo));
-        Post(routes, "/control/transfers", async http =>
+        routes.Control("GET", "/control/transfers", http => JsonAsync(http, transfers.List(), ControlJson.Default.ListTransferInfo));
+        routes.Control("POST", "/control/transfers", async http =>
             await JsonAsync(http, await transfers.CreateAsync(await BodyAsync(http, ControlJson.Default.TransferRequest), http.RequestAborted),
                 ControlJson.Default.TransferInfo));
-        Get(routes, "/control/transfers/{id}", http =>
+        routes.Control("GET", "/control/transfers/{id}", http =>
             JsonAsync(http, transfers.Get(Route(http, "id")).Describe(), ControlJson.Default.TransferInfo));
-        Get(routes, "/control/transfers/{id}/watch", WatchAsync);
-        Post(routes, "/control/transfers/{id}/cancel", async http =>
+        routes.Control("GET", "/control/transfers/{id}/watch", WatchAsync);
+        routes.Control("POST", "/control/transfers/{id}/cancel", async http =>
             await JsonAsync(http, await transfers.CancelAsync(Route(http, "id"), http.RequestAborted), ControlJson.Default.TransferInfo));
-        Post(routes, "/control/transfers/{id}/resume", async http =>
+        routes.Control("POST", "/control/transfers/{id}/resume", async http =>
             await JsonAsync(http, await transfers.ResumeAsync(Route(http, "id"), http.RequestAborted), ControlJson.Default.TransferInfo));
     }
 
@@ -148,34 +148,9 @@ internal sealed class ControlEndpoints(
             error => new VerifyEvent(null, null, error));
     }
 
-    private static void Get(IEndpointRouteBuilder routes, string path, Func<HttpContext, Task> handler) =>
-        routes.MapGet(path, http => GuardAsync(http, () => handler(http)));
+    private static string Route(HttpContext http, string name) => http.RouteText(name);
 
-    private static void Post(IEndpointRouteBuilder routes, string path, Func<HttpContext, Task> handler) =>
-        routes.MapPost(path, http => GuardAsync(http, () => handler(http)));
-
-    private static async Task GuardAsync(HttpContext http, Func<Task> handler)
-    {
-        try
-        {
-            await handler();
-        }
-        catch (Exception e) when (!http.Response.HasStarted && e is not OperationCanceledException)
-        {
-            var error = ControlErrors.From(e);
-            http.Response.StatusCode = ControlErrors.StatusOf(error);
-            await JsonAsync(http, error, ControlJson.Default.ControlError);
-        }
-        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
-        {
-        }
-    }
-
-    private static string Route(HttpContext http, string name) => (string)http.Request.RouteValues[name]!;
-
-    private static Hash256 InfoHash(HttpContext http) => Hash256.TryParse(Route(http, "hash"), out var hash)
-        ? hash
-        : throw new VirgaException(FailureKind.BadInput, $"'{Route(http, "hash")}' is no info-hash", "It has 64 hexadecimal digits.");
+    private static Hash256 InfoHash(HttpContext http) => http.RouteHash("hash");
 
     private static async Task<T> BodyAsync<T>(HttpContext http, JsonTypeInfo<T> type)
     {

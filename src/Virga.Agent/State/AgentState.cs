@@ -37,6 +37,7 @@ internal sealed class AgentState : IAsyncDisposable
             transfer TEXT NOT NULL, file INTEGER NOT NULL, part INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (transfer, file, part)
         ) STRICT, WITHOUT ROWID;
         """,
+        Hosting.ChainStore.SchemaSql,
     ]);
 
     private readonly DataFolder folder;

@@ -1,0 +1,127 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Http;
+using Virga.Content;
+using Virga.Content.Snapshots;
+using Virga.Core;
+using Virga.Hosting;
+using Virga.Protocol;
+
+namespace Virga.Agent.Shares;
+
+/// <summary>What other agents read shares by (spec/v1/messages.md, "Agent").</summary>
+internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, PeerIdentity self, Action<string> log)
+{
+    private const string Bytes = "application/octet-stream";
+
+    public void Map(PeerRoutes routes)
+    {
+        const string share = "/v1/shares/{hash}/";
+        routes.Signed("POST", share + "grant", request =>
+        {
+            var infoHash = InfoHash(request.Context);
+            var answer = grants.Issue(infoHash, shares.Find(infoHash), request.Chain, request.Created, request.Body.Span);
+            return WriteAsync(request.Context, answer);
+        });
+        routes.Public("GET", share + "info", async http => await WriteAsync(http, (await OpenAsync(http)).Index.Info.Raw), RequestClass.Read);
+        routes.Public("GET", share + "layers", async http => await WriteAsync(http, (await OpenAsync(http)).Index.Layers.Encode()), RequestClass.Read);
+        routes.Public("GET", share + "extras", async http =>
+        {
+            var index = (await OpenAsync(http)).Index;
+            if (index.IsPrivate) throw new VirgaException(FailureKind.NotFound, "a private share has no extras");
+            var body = ShareExtras.Encode(self.Id, index.InfoHash, index.Manifest);
+            await WriteAsync(http, SignedEnvelope.Sign(self.SigningKey, ShareExtras.SignatureType, body).Encode());
+        }, RequestClass.Read);
+        routes.Public("GET", share + "blobs/{root}", ReadRangeAsync, RequestClass.Read);
+        routes.Public("POST", share + "read", ReadManyAsync, RequestClass.Read);
+    }
+
+    private async Task ReadRangeAsync(HttpContext http)
+    {
+        var reader = await OpenAsync(http);
+        var root = http.RouteHash("root");
+        var length = reader.LengthOf(root);
+        var range = ParseRange(http.Request.Headers.Range.ToString());
+        if (range.End > length) throw new VirgaException(FailureKind.BadInput, $"the range {range} is outside of the blob's {length} bytes");
+        http.Response.StatusCode = StatusCodes.Status206PartialContent;
+        http.Response.ContentType = Bytes;
+        http.Response.ContentLength = range.Length;
+        http.Response.Headers.ContentRange = $"bytes {range.Offset}-{range.End - 1}/{length}";
+        await CopyAsync(http, reader, [new BlobRange(root, range)]);
+    }
+
+    private async Task ReadManyAsync(HttpContext http)
+    {
+        var reader = await OpenAsync(http);
+        var ranges = ReadRequest.Parse((await http.ReadBodyAsync(ProtocolLimits.MessageBytes, http.RequestAborted)).Span);
+        foreach (var (root, range) in ranges)
+        {
+            var length = reader.LengthOf(root);
+            if (range.End > length) throw new VirgaException(FailureKind.BadInput, $"the range {range} is outside of the blob's {length} bytes");
+        }
+        http.Response.ContentType = Bytes;
+        http.Response.ContentLength = ranges.Sum(r => r.Range.Length);
+        await CopyAsync(http, reader, ranges);
+    }
+
+    /// <summary>
+    /// Once bytes are on their way a failure can only be told by cutting the answer: what was announced in Content-Length never comes.
+    /// </summary>
+    private async Task CopyAsync(HttpContext http, ShareReader reader, IReadOnlyList<BlobRange> ranges)
+    {
+        var output = http.Response.BodyWriter;
+        try
+        {
+            foreach (var (root, range) in ranges) await reader.CopyRangeAsync(root, range, output, http.RequestAborted);
+            await output.FlushAsync(http.RequestAborted);
+        }
+        catch (VirgaException e) when (http.Response.HasStarted || output.UnflushedBytes > 0)
+        {
+            log($"an answer for share {reader.Index.InfoHash} was cut: {e.Message}");
+            http.Abort();
+        }
+        catch (VirgaException e)
+        {
+            if (e.Kind == FailureKind.Changed) log($"share {reader.Index.InfoHash}: {e.Message}");
+            http.Response.Headers.ContentRange = default;
+            http.Response.ContentLength = null;
+            // Which of the owner's entries it was is not for others to know.
+            throw new VirgaException(
+                e.Kind, e.Kind == FailureKind.Changed ? "the entry was changed after it was shared" : "the entry can't be read now",
+                e.Kind == FailureKind.Changed ? "Ask the owner to share it again." : null) { RetryAfter = e.RetryAfter };
+        }
+    }
+
+    private async ValueTask<ShareReader> OpenAsync(HttpContext http)
+    {
+        var infoHash = InfoHash(http);
+        grants.Accept(infoHash, http.Request.Headers.Authorization.ToString());
+        return await shares.OpenAsync(infoHash, http.RequestAborted);
+    }
+
+    private static async Task WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)
+    {
+        http.Response.ContentType = Bytes;
+        http.Response.ContentLength = body.Length;
+        await http.Response.Body.WriteAsync(body, http.RequestAborted);
+    }
+
+    private static Hash256 InfoHash(HttpContext http) => http.RouteHash("hash");
+
+    /// <summary>One range with both ends, at most 8 MiB (spec/v1/messages.md): <c>bytes=a-b</c>.</summary>
+    private static ByteRange ParseRange(string header)
+    {
+        const string unit = "bytes=";
+        var text = header.AsSpan();
+        if (text.StartsWith(unit, StringComparison.Ordinal))
+        {
+            text = text[unit.Length..];
+            var dash = text.IndexOf('-');
+            if (dash > 0
+                && long.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var first)
+                && long.TryParse(text[(dash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var last)
+                && last >= first && last - first < ProtocolLimits.RangeBytes)
+                return new ByteRange(first, last - first + 1);
+        }
+        throw new VirgaException(FailureKind.BadInput, "a blob is read by one range of at most 8 MiB", "Send 'Range: bytes=first-last'.");
+    }
+}

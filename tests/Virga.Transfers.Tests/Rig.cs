@@ -1,0 +1,195 @@
+using System.Collections.Concurrent;
+using System.IO.Pipelines;
+using Virga.Accounts;
+using Virga.Content;
+using Virga.Content.Snapshots;
+using Virga.Content.Torrents;
+using Virga.Core;
+using Virga.Core.Age;
+using Virga.Protocol;
+using Virga.Testing;
+using Virga.Transfers.Engine;
+using Virga.Transfers.Journal;
+using Virga.Transfers.Sources;
+
+namespace Virga.Transfers.Tests;
+
+/// <summary>A share made from an account in memory, sources that serve it, and a target; everything seeded.</summary>
+internal sealed class Rig
+{
+    private readonly Random random;
+
+    public Rig(int seed = 1)
+    {
+        random = new Random(seed);
+        Identity = new AgeIdentity(RandomArray(32));
+    }
+
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    public AgeIdentity Identity { get; }
+
+    public InMemoryAccount Owner { get; } = new();
+
+    public Dictionary<string, byte[]> Files { get; } = new(StringComparer.Ordinal);
+
+    public MemoryJournal Journal { get; } = new();
+
+    public OwnerIndex? Index { get; private set; }
+
+    public void Fill(Span<byte> destination)
+    {
+        lock (random) random.NextBytes(destination);
+    }
+
+    public byte[] RandomArray(int length)
+    {
+        var bytes = new byte[length];
+        Fill(bytes);
+        return bytes;
+    }
+
+    public async Task AddAsync(string path, int length)
+    {
+        Files[path] = RandomArray(length);
+        await Owner.PutAsync(EntryPath.Parse(path), Files[path]);
+    }
+
+    public async Task<ShareContent> ShareAsync(bool isPrivate = true)
+    {
+        var made = await new Snapshotter(Fill).CreateAsync(
+            Owner, EntryPath.Root, new SnapshotOptions(isPrivate, isPrivate ? [Identity.Recipient] : []), null, CancellationToken.None);
+        Index = made.Index;
+        return isPrivate
+            ? ShareContent.OpenPrivate(made.Index.Info, made.Index.Layers, made.Index.SealedManifest!.Value, [Identity])
+            : ShareContent.OpenPublic(made.Index.Info, made.Index.Layers, made.Index.Manifest);
+    }
+
+    public ReaderSource Source(string name = "a") => new(name, new ShareReader(Index!, Owner));
+
+    public TransferJob Job(ShareContent content, IAccount target, ISource[] sources, CollisionPolicy collision = CollisionPolicy.Fail, string folder = "in") =>
+        new(content, new SourceSet(new FixedFinder(sources), Time), target, EntryPath.Parse(folder), collision, Journal, new TransferStatus());
+
+    public async Task AssertArrivedAsync(IAccount target, string folder = "in")
+    {
+        foreach (var (path, bytes) in Files)
+        {
+            var place = EntryPath.Parse(folder).Append(EntryPath.Parse(path));
+            var entry = await target.StatAsync(place, CancellationToken.None);
+            Assert.True(entry is not null, $"{path} is missing");
+            Assert.Equal(bytes.Length, entry.Length);
+            if (bytes.Length == 0) continue;
+            await using var reader = await target.ReadAsync(place, new ByteRange(0, bytes.Length), null, CancellationToken.None);
+            var got = new byte[bytes.Length];
+            await reader.Content.ReadExactlyAsync(got);
+            Assert.True(got.AsSpan().SequenceEqual(bytes), $"{path} differs");
+        }
+    }
+}
+
+/// <summary>Sources that never change.</summary>
+internal sealed class FixedFinder(ISource[] sources) : ISourceFinder
+{
+    public Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<ISource>>(sources);
+}
+
+/// <summary>Serves a share's blobs through its ShareReader, as an agent does, and can be told to misbehave.</summary>
+internal sealed class ReaderSource(string name, ShareReader reader) : ISource
+{
+    private int reads;
+
+    public string Name { get; } = name;
+
+    public int Reads => reads;
+
+    public long Bytes;
+
+    /// <summary>Called before each read with its number, from 1; may throw or wait.</summary>
+    public Func<int, CancellationToken, Task>? Before { get; set; }
+
+    /// <summary>Called with what was read, before the receiver sees it.</summary>
+    public Action<int, Memory<byte>>? Tamper { get; set; }
+
+    public async Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        var number = Interlocked.Increment(ref reads);
+        if (Before is not null) await Before(number, cancellationToken);
+        await FillAsync(root, offset, destination, cancellationToken);
+        Interlocked.Add(ref Bytes, destination.Length);
+        Tamper?.Invoke(number, destination);
+    }
+
+    public async Task ReadManyAsync(IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        var number = Interlocked.Increment(ref reads);
+        if (Before is not null) await Before(number, cancellationToken);
+        var done = 0;
+        foreach (var (root, range) in ranges)
+        {
+            await FillAsync(root, range.Offset, destination.Slice(done, (int)range.Length), cancellationToken);
+            done += (int)range.Length;
+        }
+        Interlocked.Add(ref Bytes, destination.Length);
+        Tamper?.Invoke(number, destination);
+    }
+
+    private async Task FillAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
+        await reader.CopyRangeAsync(root, new ByteRange(offset, destination.Length), pipe.Writer, cancellationToken);
+        await pipe.Writer.CompleteAsync();
+        await pipe.Reader.AsStream().ReadExactlyAsync(destination, cancellationToken);
+    }
+}
+
+/// <summary>A journal in memory that outlives engine runs, as the agent's database does.</summary>
+internal sealed class MemoryJournal : ITransferJournal
+{
+    private readonly ConcurrentDictionary<int, RecordedUpload> uploads = [];
+    private readonly ConcurrentDictionary<int, bool> completed = [];
+    private bool started;
+
+    public int Completed => completed.Count;
+
+    /// <summary>Called before each record is made; throwing is a crash between doing and recording.</summary>
+    public Action<string>? Before { get; set; }
+
+    public ValueTask<JournalState> LoadAsync(CancellationToken cancellationToken) => new(new JournalState(
+        started, completed.Keys.ToHashSet(), uploads.ToDictionary(u => u.Key, u => u.Value)));
+
+    public ValueTask StartedAsync(CancellationToken cancellationToken)
+    {
+        Before?.Invoke("started");
+        started = true;
+        return default;
+    }
+
+    public ValueTask UploadBegunAsync(int file, string token, long partBytes, CancellationToken cancellationToken)
+    {
+        Before?.Invoke("begun");
+        uploads[file] = new RecordedUpload(token, partBytes, []);
+        return default;
+    }
+
+    public ValueTask PartStoredAsync(int file, PartReceipt receipt, CancellationToken cancellationToken)
+    {
+        Before?.Invoke("part");
+        uploads.AddOrUpdate(file, _ => throw new InvalidOperationException("a part of no upload"),
+            (_, u) => u with { Parts = [.. u.Parts, receipt] });
+        return default;
+    }
+
+    public ValueTask UploadEndedAsync(int file, CancellationToken cancellationToken)
+    {
+        uploads.TryRemove(file, out _);
+        return default;
+    }
+
+    public ValueTask FileCompletedAsync(int file, CancellationToken cancellationToken)
+    {
+        Before?.Invoke("completed");
+        Assert.True(completed.TryAdd(file, true), $"file {file} completed twice");
+        uploads.TryRemove(file, out _);
+        return default;
+    }
+}

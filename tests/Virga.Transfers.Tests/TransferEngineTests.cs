@@ -1,0 +1,248 @@
+using Virga.Accounts;
+using Virga.Core;
+using Virga.Testing;
+using Virga.Transfers.Engine;
+
+namespace Virga.Transfers.Tests;
+
+public sealed class TransferEngineTests
+{
+    private static readonly EngineLimits Small = new(
+        RangesInFlight: 3, RangeBytes: 256 << 10, PartMemoryBytes: 1 << 20, SmallFileBytes: 64 << 10, BatchBytes: 128 << 10, BatchFiles: 7);
+
+    // Sizes on and around every border: chunk, leaf, piece, range, part; in small parts so that there are many.
+    public static readonly int[] Sizes =
+        [0, 1, 16383, 16384, 65519, 65520, 65536, 65537, 131072, 200_000, 262_144, 300_001, 1 << 20, (1 << 20) + 1, 3_333_333];
+
+    private static InMemoryAccount Target(PartOrder order, long partBytes, bool resumes = true) => new(new AccountTraits
+    {
+        Adapter = "memory", PartOrder = order, PartBytesMin = partBytes, PartBytesMax = partBytes, SingleWriteBytesMax = 100_000,
+        UploadResume = resumes ? UploadResume.Parts : UploadResume.None, KeepsModified = true, KeepsEmptyFolders = true,
+    });
+
+    private static async Task<Rig> FilledAsync(int seed)
+    {
+        var rig = new Rig(seed);
+        foreach (var size in Sizes) await rig.AddAsync($"folder/{size} bytes", size);
+        for (var i = 0; i < 30; i++) await rig.AddAsync($"many/{i:d3}", 1000 + i);
+        return rig;
+    }
+
+    [Theory]
+    [InlineData(true, PartOrder.Any, 65536)]
+    [InlineData(true, PartOrder.Sequence, 65536)]
+    [InlineData(true, PartOrder.Any, 327_680)]
+    [InlineData(true, PartOrder.Sequence, 100_000)]
+    [InlineData(false, PartOrder.Any, 65536)]
+    [InlineData(false, PartOrder.Sequence, 100_000)]
+    public async Task Every_size_arrives_whole(bool isPrivate, PartOrder order, long partBytes)
+    {
+        var rig = await FilledAsync(7);
+        var content = await rig.ShareAsync(isPrivate);
+        var target = Target(order, partBytes);
+        var job = rig.Job(content, target, [rig.Source()]);
+        var result = await new TransferEngine(Small).RunAsync(job, CancellationToken.None);
+        Assert.Empty(result.Failed);
+        await rig.AssertArrivedAsync(target);
+        Assert.Equal(rig.Files.Count, job.Status.FilesDone);
+        Assert.Equal(rig.Files.Values.Sum(f => (long)f.Length), job.Status.BytesDone);
+        Assert.Equal(0, target.PendingUploads);
+    }
+
+    [Fact]
+    public async Task A_source_that_lies_is_dropped_by_name_and_nothing_wrong_is_stored()
+    {
+        var rig = await FilledAsync(8);
+        var content = await rig.ShareAsync();
+        var liar = rig.Source("liar");
+        liar.Tamper = (n, data) => data.Span[data.Length / 2] ^= (byte)(n % 3 == 1 ? 1 : 0);
+        var target = Target(PartOrder.Any, 65536);
+        var job = rig.Job(content, target, [liar, rig.Source("honest")]);
+        var result = await new TransferEngine(Small).RunAsync(job, CancellationToken.None);
+        Assert.Empty(result.Failed);
+        await rig.AssertArrivedAsync(target);
+        var report = Assert.Single(job.Sources.Report(), s => s.Dropped is not null);
+        Assert.Equal("liar", report.Name);
+        Assert.Contains("wrong piece", report.Dropped, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_source_that_fails_now_and_then_delivers_all_in_the_end()
+    {
+        var time = new AutoAdvancingTime();
+        var rig = new Rig(9) { Time = time };
+        foreach (var size in Sizes) await rig.AddAsync($"{size}", size);
+        var content = await rig.ShareAsync();
+        var source = rig.Source();
+        source.Before = (n, _) => n % 3 == 0
+            ? throw new VirgaException(FailureKind.Unavailable, "connection reset")
+            : Task.CompletedTask;
+        var target = Target(PartOrder.Sequence, 65536);
+        var result = await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+        Assert.Empty(result.Failed);
+        await rig.AssertArrivedAsync(target);
+    }
+
+    [Theory]
+    [InlineData(PartOrder.Any)]
+    [InlineData(PartOrder.Sequence)]
+    public async Task A_crash_at_any_record_resumes_without_fetching_what_is_stored(PartOrder order)
+    {
+        for (var crashAt = 1; crashAt < 60; crashAt += 3)
+        {
+            var rig = new Rig(crashAt);
+            await rig.AddAsync("large", 2_000_000);
+            await rig.AddAsync("small", 10_000);
+            var content = await rig.ShareAsync();
+            var target = Target(order, 65536);
+            var records = 0;
+            rig.Journal.Before = _ =>
+            {
+                if (Interlocked.Increment(ref records) == crashAt) throw new VirgaException(FailureKind.Unavailable, "killed");
+            };
+            var source = rig.Source();
+            var crashed = false;
+            try
+            {
+                await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+            }
+            catch (VirgaException e) when (e.Message == "killed")
+            {
+                crashed = true;
+            }
+            rig.Journal.Before = null;
+            if (crashed) await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+            await rig.AssertArrivedAsync(target);
+            Assert.Equal(0, target.PendingUploads);
+            // What was in flight: the ranges under way, the parts being filled, one piece for the nonce and one at each border.
+            var whole = content.Files.Sum(f => f.Blob!.Value.Length);
+            Assert.True(source.Bytes <= whole + (3 << 18) + (1 << 20) + (4 * content.PieceBytes), $"crash at {crashAt}: {source.Bytes} of {whole}");
+        }
+    }
+
+    [Fact]
+    public async Task A_target_without_resume_begins_the_file_anew()
+    {
+        var rig = new Rig(11);
+        await rig.AddAsync("large", 1_000_000);
+        var content = await rig.ShareAsync();
+        var target = Target(PartOrder.Sequence, 65536, resumes: false);
+        var source = rig.Source();
+        source.Before = (n, _) => n == 3 ? throw new VirgaException(FailureKind.Denied, "cut off") : Task.CompletedTask;
+        await Assert.ThrowsAsync<VirgaException>(
+            () => new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None));
+        await new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source("again")]), CancellationToken.None);
+        await rig.AssertArrivedAsync(target);
+        Assert.Equal(0, target.PendingUploads);
+    }
+
+    [Fact]
+    public async Task An_entry_that_changed_fails_alone_and_by_name()
+    {
+        var rig = await FilledAsync(12);
+        var content = await rig.ShareAsync();
+        await rig.Owner.PutAsync(EntryPath.Parse("many/003"), rig.RandomArray(1003));
+        await rig.Owner.PutAsync(EntryPath.Parse("folder/3333333 bytes"), rig.RandomArray(3_333_333));
+        var target = Target(PartOrder.Any, 65536);
+        var result = await new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source()]), CancellationToken.None);
+        Assert.Equal(["folder/3333333 bytes", "many/003"], result.Failed.Select(f => f.Note.Path).Order(StringComparer.Ordinal));
+        Assert.All(result.Failed, f => Assert.Equal(FailureKind.Changed, f.Kind));
+        Assert.Equal(rig.Files.Count - 2, rig.Journal.Completed);
+    }
+
+    [Fact]
+    public async Task A_target_that_fills_up_ends_the_transfer_and_goes_on_when_there_is_room()
+    {
+        var rig = await FilledAsync(13);
+        var content = await rig.ShareAsync();
+        var target = Target(PartOrder.Any, 65536);
+        target.CapacityBytes = 2_000_000;
+        var source = rig.Source();
+        var full = await Assert.ThrowsAsync<VirgaException>(
+            () => new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None));
+        Assert.Equal(FailureKind.Full, full.Kind);
+        target.CapacityBytes = long.MaxValue;
+        var result = await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+        Assert.Empty(result.Failed);
+        await rig.AssertArrivedAsync(target);
+    }
+
+    [Fact]
+    public async Task Collisions_fail_before_anything_moves_or_are_skipped_or_overwritten_as_said()
+    {
+        var rig = new Rig(14);
+        await rig.AddAsync("a", 5000);
+        await rig.AddAsync("b", 5000);
+        var content = await rig.ShareAsync();
+        var target = Target(PartOrder.Any, 65536);
+        var other = rig.RandomArray(17);
+        await target.PutAsync(EntryPath.Parse("in/b"), other);
+
+        var e = await Assert.ThrowsAsync<VirgaException>(
+            () => new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source()]), CancellationToken.None));
+        Assert.Equal(FailureKind.Conflict, e.Kind);
+        Assert.Contains("in/b", e.Message, StringComparison.Ordinal);
+        Assert.Null(await target.StatAsync(EntryPath.Parse("in/a"), CancellationToken.None));
+
+        await new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source()], CollisionPolicy.Skip), CancellationToken.None);
+        Assert.Equal(17, (await target.StatAsync(EntryPath.Parse("in/b"), CancellationToken.None))!.Length);
+
+        var again = new Rig(14);
+        await again.AddAsync("a", 5000);
+        await again.AddAsync("b", 5000);
+        content = await again.ShareAsync();
+        await new TransferEngine(Small).RunAsync(
+            again.Job(content, target, [again.Source()], CollisionPolicy.Overwrite), CancellationToken.None);
+        await again.AssertArrivedAsync(target);
+    }
+
+    [Fact]
+    public async Task Names_that_the_target_cant_hold_are_all_named_before_anything_moves()
+    {
+        var rig = new Rig(15);
+        await rig.AddAsync("good", 100);
+        await rig.AddAsync("bad:name", 100);
+        await rig.AddAsync("Case", 100);
+        await rig.AddAsync("case", 100);
+        var content = await rig.ShareAsync();
+        var target = new InMemoryAccount(new AccountTraits { Adapter = "memory", Names = new NameRules(Forbidden: ":", IsCaseSensitive: false) });
+        var e = await Assert.ThrowsAsync<VirgaException>(
+            () => new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source()]), CancellationToken.None));
+        Assert.Equal(FailureKind.BadInput, e.Kind);
+        Assert.Contains("bad:name", e.Message, StringComparison.Ordinal);
+        Assert.Contains("in/Case", e.Message, StringComparison.Ordinal);
+        Assert.Null(await target.StatAsync(EntryPath.Parse("in/good"), CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Cancelling_stops_and_leaves_it_resumable()
+    {
+        var rig = await FilledAsync(16);
+        var content = await rig.ShareAsync();
+        var target = Target(PartOrder.Any, 65536);
+        using var stop = new CancellationTokenSource();
+        var source = rig.Source();
+        source.Before = (n, _) => n == 6 ? stop.CancelAsync() : Task.CompletedTask;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), stop.Token));
+        source.Before = null;
+        await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+        await rig.AssertArrivedAsync(target);
+    }
+
+    [Fact]
+    public async Task Cleaning_up_leaves_no_pending_upload()
+    {
+        var rig = new Rig(17);
+        await rig.AddAsync("large", 1_000_000);
+        var content = await rig.ShareAsync();
+        var target = Target(PartOrder.Any, 65536);
+        var source = rig.Source();
+        source.Before = (n, _) => n == 3 ? throw new VirgaException(FailureKind.Denied, "cut off") : Task.CompletedTask;
+        var job = rig.Job(content, target, [source]);
+        await Assert.ThrowsAsync<VirgaException>(() => new TransferEngine(Small).RunAsync(job, CancellationToken.None));
+        Assert.Equal(1, target.PendingUploads);
+        await TransferEngine.CleanUpAsync(job, CancellationToken.None);
+        Assert.Equal(0, target.PendingUploads);
+    }
+}
