@@ -28,7 +28,7 @@ public static class ContentFetcher
             throw new VirgaException(FailureKind.Corrupt, $"{source.Name} answered with another torrent than the link names");
         var layers = await source.GetLayersAsync(cancellationToken);
         var pieceLayers = PieceLayers.Parse(layers, parsed);
-        if (!ShareContent.IsPrivateInfo(parsed))
+        if (await source.GetAudienceAsync(cancellationToken) == AudienceKind.Public)
         {
             var extras = await source.GetExtrasAsync(cancellationToken);
             var good = extras is not null && await checkExtras(extras, cancellationToken);

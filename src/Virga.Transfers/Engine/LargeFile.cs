@@ -81,10 +81,10 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
     private async Task FetchRegionAsync(PartBuffers parts, long firstPart, long partCount, CancellationToken cancellationToken)
     {
         var running = new List<Task>();
-        using var region = CreateRegion(parts, firstPart, partCount);
+        using var payload = file.FileKey is { } key ? new AgePayload(key, file.Nonce!.Value.Span) : null;
+        var region = CreateRegion(parts, payload, firstPart, partCount);
         try
         {
-            if (region is SealedRegion { FetchStart: > 0 } resumed) resumed.SetNonce(await FetchNonceAsync(parts.Stopped));
             for (var offset = region.FetchStart; offset < region.FetchEnd;)
             {
                 var length = (int)Math.Min(RangeEnd(offset) - offset, region.FetchEnd - offset);
@@ -111,30 +111,14 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         return (offset / rangeBytes + 1) * rangeBytes;
     }
 
-    private Region CreateRegion(PartBuffers parts, long firstPart, long partCount)
+    private Region CreateRegion(PartBuffers parts, AgePayload? payload, long firstPart, long partCount)
     {
         var plainStart = firstPart * parts.PartBytes;
         var plainEnd = Math.Min(file.Entry.Size, (firstPart + partCount) * parts.PartBytes);
         var plain = new ByteRange(plainStart, plainEnd - plainStart);
-        return file.FileKey is { } key
-            ? new SealedRegion(blob, PieceBytes, plain, file.Entry.Size, key, parts)
-            : new PlainRegion(blob, PieceBytes, plain, parts);
-    }
-
-    /// <summary>A resumed file's nonce stands in its first piece, which costs one piece more than the missing parts.</summary>
-    private async Task<byte[]> FetchNonceAsync(CancellationToken cancellationToken)
-    {
-        var buffer = ranges.Rent();
-        try
-        {
-            var piece = buffer.AsMemory(0, (int)Math.Min(PieceBytes, blob.Length));
-            await ReadVerifiedAsync(0, piece, cancellationToken);
-            return piece[..AgePayload.NonceBytes].ToArray();
-        }
-        finally
-        {
-            ranges.Return(buffer);
-        }
+        return payload is null
+            ? new PlainRegion(blob, PieceBytes, plain, parts)
+            : new SealedRegion(blob, PieceBytes, plain, file.Entry.Size, payload, parts);
     }
 
     /// <summary>Never throws: a failure ends the whole file through <see cref="PartBuffers.Fail"/>.</summary>
@@ -153,7 +137,7 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
             {
                 fetches.Release();
             }
-            await region.DeliverAsync(offset, buffer.AsMemory(0, length), parts.Stopped);
+            region.Deliver(offset, buffer.AsSpan(0, length));
         }
         catch (Exception e)
         {

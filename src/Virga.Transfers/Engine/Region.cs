@@ -7,7 +7,7 @@ namespace Virga.Transfers.Engine;
 /// A run of missing parts of one file and the bytes of the blob that cover it. Takes verified ranges in any order, from several tasks
 /// at once, and puts their plain bytes into the part buffers.
 /// </summary>
-internal abstract class Region(int pieceBytes, long blobStart, long blobEnd, long blobLength) : IDisposable
+internal abstract class Region(int pieceBytes, long blobStart, long blobEnd, long blobLength)
 {
     /// <summary>First byte of the blob to fetch: the start of a piece.</summary>
     public long FetchStart { get; } = blobStart / pieceBytes * pieceBytes;
@@ -18,11 +18,7 @@ internal abstract class Region(int pieceBytes, long blobStart, long blobEnd, lon
     /// <summary>The plain bytes that may come out of a range of the blob; they decide which parts it needs.</summary>
     public abstract ByteRange PlainSpan(long offset, int length);
 
-    public abstract ValueTask DeliverAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken);
-
-    public virtual void Dispose()
-    {
-    }
+    public abstract void Deliver(long offset, ReadOnlySpan<byte> data);
 }
 
 /// <summary>The blob is the plain form: ranges are copied.</summary>
@@ -44,18 +40,17 @@ internal sealed class PlainRegion : Region
         return new ByteRange(start, Math.Max(0, Math.Min(offset + length, wanted.End) - start));
     }
 
-    public override ValueTask DeliverAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    public override void Deliver(long offset, ReadOnlySpan<byte> data)
     {
         var span = PlainSpan(offset, data.Length);
         for (var position = span.Offset; position < span.End;)
         {
             var room = parts.Locate(position);
             var take = (int)Math.Min(room.Length, span.End - position);
-            data.Slice((int)(position - offset), take).CopyTo(room);
+            data.Slice((int)(position - offset), take).CopyTo(room.Span);
             parts.Filled(position, take);
             position += take;
         }
-        return ValueTask.CompletedTask;
     }
 }
 
@@ -65,17 +60,14 @@ internal sealed class PlainRegion : Region
 /// </summary>
 internal sealed class SealedRegion : Region
 {
-    private readonly AgeFileKey key;
     private readonly PartBuffers parts;
     private readonly long plainLength;
     private readonly long firstChunk;
     private readonly long endChunk;
     private readonly long blobLength;
-    private readonly TaskCompletionSource<AgePayload> payload = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly AgePayload payload;
     private readonly Dictionary<long, Torn> torn = [];
     private readonly Lock gate = new();
-    private AgePayload? opened;
-
     private sealed class Torn(int length)
     {
         public readonly byte[] Bytes = GC.AllocateUninitializedArray<byte>(length);
@@ -83,22 +75,16 @@ internal sealed class SealedRegion : Region
     }
 
     public SealedRegion(
-        BlobName blob, int pieceBytes, ByteRange plain, long plainLength, AgeFileKey key, PartBuffers parts)
+        BlobName blob, int pieceBytes, ByteRange plain, long plainLength, AgePayload payload, PartBuffers parts)
         : base(pieceBytes, plain.Offset == 0 ? 0 : ChunkStart(plain.Offset / AgePayload.ChunkBytes),
             Math.Min(blob.Length, ChunkStart((plain.End + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes)), blob.Length)
     {
-        this.key = key;
+        this.payload = payload;
         this.parts = parts;
         this.plainLength = plainLength;
         blobLength = blob.Length;
         firstChunk = plain.Offset / AgePayload.ChunkBytes;
         endChunk = (plain.End + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes;
-    }
-
-    public void SetNonce(ReadOnlySpan<byte> nonce)
-    {
-        opened = new AgePayload(key, nonce);
-        payload.TrySetResult(opened);
     }
 
     public override ByteRange PlainSpan(long offset, int length)
@@ -109,10 +95,8 @@ internal sealed class SealedRegion : Region
         return new ByteRange(start, Math.Max(0, Math.Min(plainLength, end * AgePayload.ChunkBytes) - start));
     }
 
-    public override async ValueTask DeliverAsync(long offset, ReadOnlyMemory<byte> data, CancellationToken cancellationToken)
+    public override void Deliver(long offset, ReadOnlySpan<byte> data)
     {
-        if (offset == 0) SetNonce(data.Span[..AgePayload.NonceBytes]);
-        var opener = payload.Task.IsCompletedSuccessfully ? await payload.Task : await payload.Task.WaitAsync(cancellationToken);
         var end = offset + data.Length;
         var last = Math.Min(endChunk - 1, ChunkAt(end - 1));
         for (var chunk = Math.Max(firstChunk, ChunkAt(offset)); chunk <= last; chunk++)
@@ -120,19 +104,14 @@ internal sealed class SealedRegion : Region
             var (start, length) = (ChunkStart(chunk), ChunkLength(chunk));
             if (start >= offset && start + length <= end)
             {
-                Open(opener, chunk, data.Span.Slice((int)(start - offset), length));
+                Open(chunk, data.Slice((int)(start - offset), length));
                 continue;
             }
             var from = Math.Max(start, offset);
             var piece = data[(int)(from - offset)..(int)(Math.Min(start + length, end) - offset)];
-            if (Join(chunk, length, (int)(from - start), piece.Span) is { } whole)
-                Open(opener, chunk, whole);
+            if (Join(chunk, length, (int)(from - start), piece) is { } whole)
+                Open(chunk, whole);
         }
-    }
-
-    public override void Dispose()
-    {
-        opened?.Dispose();
     }
 
     private static long ChunkStart(long chunk) => AgePayload.NonceBytes + chunk * AgePayload.SealedChunkBytes;
@@ -155,7 +134,7 @@ internal sealed class SealedRegion : Region
         }
     }
 
-    private void Open(AgePayload opener, long chunk, ReadOnlySpan<byte> @sealed)
+    private void Open(long chunk, ReadOnlySpan<byte> @sealed)
     {
         var position = chunk * AgePayload.ChunkBytes;
         var length = @sealed.Length - AgePayload.TagBytes;
@@ -164,12 +143,12 @@ internal sealed class SealedRegion : Region
         // A part is a multiple of 64 KiB wherever the account allows it; where it doesn't, the chunk goes through a buffer of its own.
         if (room.Length >= length)
         {
-            if (!opener.TryOpenChunk(chunk, isLast, @sealed, room.Span[..length])) throw WrongTag(chunk);
+            if (!payload.TryOpenChunk(chunk, isLast, @sealed, room.Span[..length])) throw WrongTag(chunk);
             parts.Filled(position, length);
             return;
         }
         var plain = new byte[length];
-        if (!opener.TryOpenChunk(chunk, isLast, @sealed, plain)) throw WrongTag(chunk);
+        if (!payload.TryOpenChunk(chunk, isLast, @sealed, plain)) throw WrongTag(chunk);
         for (var done = 0; done < length;)
         {
             room = parts.Locate(position + done);

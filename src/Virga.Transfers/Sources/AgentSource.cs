@@ -11,7 +11,10 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
     private readonly SemaphoreSlim asking = new(1, 1);
     private volatile Held? held;
 
-    private sealed record Held(string Bearer, DateTimeOffset Expires);
+    private sealed record Held(string Bearer, Grant Grant)
+    {
+        public override string ToString() => Grant.Share.ToString();
+    }
 
     public string Name { get; } = client.Endpoint.Url.GetLeftPart(UriPartial.Authority);
 
@@ -21,6 +24,10 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
     public Task ReadManyAsync(
         IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken) =>
         WithGrantAsync(bearer => client.ReadManyAsync(infoHash, ranges, destination, bearer, cancellationToken), cancellationToken);
+
+    /// <summary>What the agent says that the share's audience is; a lie makes what follows unreadable, no more.</summary>
+    public Task<AudienceKind> GetAudienceAsync(CancellationToken cancellationToken) =>
+        WithGrantAsync(_ => Task.FromResult(held!.Grant.Audience), cancellationToken);
 
     public Task<byte[]> GetInfoAsync(CancellationToken cancellationToken) =>
         WithGrantAsync(bearer => client.GetInfoAsync(infoHash, bearer, cancellationToken), cancellationToken);
@@ -35,7 +42,7 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
 
     private async Task<T> WithGrantAsync<T>(Func<string, Task<T>> call, CancellationToken cancellationToken)
     {
-        var grant = held is { } have && time.GetUtcNow() < have.Expires - RenewBefore
+        var grant = held is { } have && time.GetUtcNow() < have.Grant.Expires - RenewBefore
             ? have
             : await AskAsync(null, cancellationToken);
         try
@@ -61,9 +68,9 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
         await asking.WaitAsync(cancellationToken);
         try
         {
-            if (held is { } have && have != refused && time.GetUtcNow() < have.Expires - RenewBefore) return have;
+            if (held is { } have && have != refused && time.GetUtcNow() < have.Grant.Expires - RenewBefore) return have;
             var (bearer, grant) = await client.GetGrantAsync(infoHash, secret, cancellationToken);
-            return held = new Held(bearer, grant.Expires);
+            return held = new Held(bearer, grant);
         }
         finally
         {
