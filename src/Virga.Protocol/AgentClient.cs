@@ -110,7 +110,7 @@ public sealed class AgentClient
 
     /// <summary>Fills the destination with several ranges, one after the other (the batch read).</summary>
     public async Task ReadManyAsync(
-        Hash256 infoHash, IReadOnlyList<(Hash256 Root, ByteRange Range)> ranges, Memory<byte> destination, string bearer,
+        Hash256 infoHash, IReadOnlyList<BlobRange> ranges, Memory<byte> destination, string bearer,
         CancellationToken cancellationToken)
     {
         RequireLength(destination.Length);
@@ -118,7 +118,7 @@ public sealed class AgentClient
             throw new ArgumentException($"at most {ProtocolLimits.RangesPerRead} ranges are read at once", nameof(ranges));
         if (ranges.Sum(item => item.Range.Length) != destination.Length)
             throw new ArgumentException("the destination's length is not that of the ranges together", nameof(destination));
-        var body = ReadRequest.Encode([.. ranges.Select(item => new BlobRange(item.Root, item.Range))]);
+        var body = ReadRequest.Encode(ranges);
         using var request = calls.Request(HttpMethod.Post, $"/v1/shares/{infoHash}/read", body, bearer);
         using var response = await calls.Http.SendAsync(calls.Endpoint, request, cancellationToken);
         await calls.RequireAsync(response, 200);

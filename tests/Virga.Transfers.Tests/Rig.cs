@@ -7,7 +7,7 @@ using Virga.Content.Torrents;
 using Virga.Core;
 using Virga.Core.Age;
 using Virga.Protocol;
-using Virga.Testing;
+using Virga.Testing.Accounts;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Journal;
 using Virga.Transfers.Sources;
@@ -57,7 +57,7 @@ internal sealed class Rig
 
     public async Task<ShareContent> ShareAsync(bool isPrivate = true)
     {
-        var made = await new Snapshotter(Fill).CreateAsync(
+        var made = await new Snapshotter(Fill, Time).CreateAsync(
             Owner, EntryPath.Root, new SnapshotOptions(isPrivate, isPrivate ? [Identity.Recipient] : []), null, CancellationToken.None);
         Index = made.Index;
         return isPrivate
@@ -191,5 +191,35 @@ internal sealed class MemoryJournal : ITransferJournal
         Assert.True(completed.TryAdd(file, true), $"file {file} completed twice");
         uploads.TryRemove(file, out _);
         return default;
+    }
+}
+
+internal static class Accounts
+{
+    /// <summary>Writes a file of any length.</summary>
+    public static async Task PutAsync(this IAccount account, EntryPath path, byte[] content)
+    {
+        if (content.Length <= account.Traits.SingleWriteBytesMax)
+        {
+            await account.WriteAsync(path, content, WriteOptions.Default, CancellationToken.None);
+            return;
+        }
+        var partBytes = account.Traits.PartBytesFor(content.Length);
+        await using var upload = await account.BeginUploadAsync(path, content.Length, partBytes, WriteOptions.Default, CancellationToken.None);
+        var receipts = new List<PartReceipt>();
+        for (long at = 0; at < content.Length; at += partBytes)
+        {
+            var part = content.AsMemory((int)at, (int)Math.Min(partBytes, content.Length - at));
+            receipts.Add(await upload.WritePartAsync(receipts.Count, part, CancellationToken.None));
+        }
+        await upload.CompleteAsync(receipts, CancellationToken.None);
+    }
+
+    public static async Task<int> PendingAsync(this IAccount account)
+    {
+        var count = 0;
+        if (account.Find<IResumableUploads>() is not { } uploads) return 0;
+        await foreach (var _ in uploads.ListUploadsAsync(EntryPath.Root, CancellationToken.None)) count++;
+        return count;
     }
 }
