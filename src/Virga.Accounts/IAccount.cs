@@ -72,6 +72,12 @@ public interface IUpload : IAsyncDisposable
     string? Token { get; }
 
     /// <summary>
+    /// Parts that a resumed upload of order Sequence holds already: those can't be written again, whether or not a receipt of them
+    /// was kept. Empty in order Any, and in a new upload.
+    /// </summary>
+    IReadOnlyList<PartReceipt> Stored => [];
+
+    /// <summary>
     /// Stores one part. Writing a part again replaces it (order Any). When the task ends without error the part is stored as
     /// durably as the account can. The content belongs to the caller again when the task ends.
     /// </summary>

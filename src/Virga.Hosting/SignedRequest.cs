@@ -10,8 +10,9 @@ namespace Virga.Hosting;
 
 /// <summary>A request whose signature holds.</summary>
 /// <param name="Chain">The asker's chain, as far as we know it.</param>
+/// <param name="Created">When the asker signed it, by the asker's clock.</param>
 /// <param name="Body">Whole; its digest was signed.</param>
-public sealed record SignedRequest(HttpContext Context, AgentId Asker, Sigchain Chain, ReadOnlyMemory<byte> Body)
+public sealed record SignedRequest(HttpContext Context, AgentId Asker, Sigchain Chain, DateTimeOffset Created, ReadOnlyMemory<byte> Body)
 {
     /// <summary>
     /// Refuses a record in the body that somebody else than the asker speaks in, or that isn't rightly signed.
@@ -62,7 +63,7 @@ internal sealed class SignedRequestReader(PeerServerOptions options)
         }
 
         Refusals.RequireRate(byAgent.TryAcquire(pending.Asker), "this agent");
-        return new SignedRequest(context, pending.Asker, chain, body);
+        return new SignedRequest(context, pending.Asker, chain, pending.Created, body);
     }
 
     private static (string Path, string Query) TargetOf(HttpContext context)

@@ -121,6 +121,8 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
     {
         public string? Token => inner.Token;
 
+        public IReadOnlyList<PartReceipt> Stored => inner.Stored;
+
         public ValueTask<PartReceipt> WritePartAsync(long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
             owner.CallAsync(
                 new AccountCall(AccountOperation.WritePart, path, content.Length),

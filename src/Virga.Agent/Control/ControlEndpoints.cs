@@ -6,7 +6,6 @@ using Virga.Accounts;
 using Virga.Agent.Shares;
 using Virga.Agent.Transfers;
 using Virga.Content.Torrents;
-using Virga.Content.Verification;
 using Virga.Core;
 using Virga.Hosting;
 using Virga.Protocol;
@@ -32,7 +31,6 @@ internal sealed class ControlEndpoints(
         MapAccounts(routes);
         MapShares(routes);
         MapTransfers(routes);
-        routes.Control("POST", "/control/verify", VerifyAsync);
     }
 
     private void MapAccounts(PeerRoutes routes)
@@ -124,28 +122,6 @@ internal sealed class ControlEndpoints(
             await Task.WhenAny(changed, Task.Delay(TimeSpan.FromMilliseconds(WatchMs), time, http.RequestAborted));
             http.RequestAborted.ThrowIfCancellationRequested();
         }
-    }
-
-    private async Task VerifyAsync(HttpContext http)
-    {
-        var request = await BodyAsync(http, ControlJson.Default.VerifyRequest);
-        var link = Hash256.TryParse(request.Link, out var hash)
-            ? transfers.LinkOf(hash) ?? (shares.Find(hash) is { } own ? shares.LinkOf(own) : null) ?? throw new VirgaException(
-                FailureKind.NotFound, $"no share or transfer {hash} is known here", "Give the whole link.")
-            : ShareLink.Parse(request.Link);
-        var account = await accounts.GetAsync(request.Account, http.RequestAborted);
-        await StreamAsync(http, ControlJson.Default.VerifyEvent,
-            async report =>
-            {
-                var content = await transfers.OpenContentAsync(link, http.RequestAborted);
-                var total = content.Files.Sum(f => f.Entry.Size);
-                var progress = new Relay<VerifyTotals>(p => report(new VerifyEvent(
-                    new VerifyProgress(p.FilesDone, content.Files.Count, p.BytesDone, total), null, null)));
-                var result = await PlainVerifier.VerifyAsync(account, EntryPath.Parse(request.Path), content, progress, http.RequestAborted);
-                return new VerifyEvent(null, new VerifyInfo(
-                    result.IsEqual, content.Files.Count, total, result.Missing, result.Different, result.Extra), null);
-            },
-            error => new VerifyEvent(null, null, error));
     }
 
     private static string Route(HttpContext http, string name) => http.RouteText(name);

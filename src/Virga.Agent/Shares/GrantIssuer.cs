@@ -33,7 +33,7 @@ internal sealed class GrantIssuer(PeerIdentity self, TimeProvider time, RandomBy
                 break;
             case AudienceKind.Link when HasLink(share, asker.Id, created, request.Proof):
                 break;
-            case AudienceKind.Agents when new NamedAgentsPolicy(share.Readers).Admits(asker.Id, "exchange", out chain):
+            case AudienceKind.Agents when new NamedAgents(share.Readers).Admits(asker.Id, "exchange", out chain):
                 break;
             default:
                 throw NoSuchShare(infoHash);

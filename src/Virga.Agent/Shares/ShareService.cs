@@ -58,7 +58,7 @@ internal sealed class ShareService(
             if (secret is not null) recipients = [new LinkSecret(secret).Identity.Recipient];
             var previous = before is null ? null : await ReadIndexAsync(before.InfoHash, cancellationToken);
             var readerLeft = before is not null && before.Readers.Except(readerIds).Any();
-            var made = await new Snapshotter(options.Random).CreateAsync(
+            var made = await new Snapshotter(options.Random, options.Time).CreateAsync(
                 account, path, new SnapshotOptions(audience != AudienceKind.Public, recipients, previous, readerLeft), progress, cancellationToken);
             if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds))
                 return Describe(await FeedAsync(before, request.Feed, cancellationToken), null);

@@ -309,6 +309,10 @@ public sealed class InMemoryAccount : IAbilitySource
 
         public string? Token => account.Traits.UploadResume == UploadResume.Parts ? token : null;
 
+        public IReadOnlyList<PartReceipt> Stored => account.Traits.PartOrder == PartOrder.Sequence
+            ? [.. upload.Parts.Keys.Order().Select(index => new PartReceipt(index, $"tag-{token}-{index}"))]
+            : [];
+
         public ValueTask<PartReceipt> WritePartAsync(long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
             account.Do(
                 () =>

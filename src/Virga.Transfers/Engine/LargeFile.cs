@@ -53,8 +53,9 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
             {
                 var upload = await resumable.ResumeUploadAsync(
                     path, file.Entry.Size, recorded.PartBytes, options, recorded.Token, cancellationToken);
-                receipts.AddRange(recorded.Parts);
-                foreach (var part in recorded.Parts) job.Status.AddDone(PartLength(part.Index, recorded.PartBytes));
+                // In sequence, what the account holds is what counts: a part may have been stored just before it could be recorded.
+                receipts.AddRange(job.Target.Traits.PartOrder == PartOrder.Sequence ? upload.Stored : recorded.Parts);
+                foreach (var part in receipts) job.Status.AddDone(PartLength(part.Index, recorded.PartBytes));
                 return (upload, recorded.PartBytes);
             }
             catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
