@@ -16,26 +16,26 @@ internal sealed class AgentState : IAsyncDisposable
         """
         CREATE TABLE accounts (
             name TEXT PRIMARY KEY, adapter TEXT NOT NULL, settings TEXT NOT NULL, secrets BLOB NOT NULL, created INTEGER NOT NULL
-        ) STRICT;
+        );
         CREATE TABLE shares (
             info_hash BLOB PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts(name), path TEXT NOT NULL, audience INTEGER NOT NULL,
             readers TEXT NOT NULL, secret BLOB, proof_key BLOB, created INTEGER NOT NULL, files INTEGER NOT NULL, bytes INTEGER NOT NULL,
             skipped TEXT NOT NULL, feed TEXT
-        ) STRICT;
-        CREATE TABLE feeds (name TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;
+        );
+        CREATE TABLE feeds (name TEXT PRIMARY KEY, version INTEGER NOT NULL);
         CREATE TABLE transfers (
             id TEXT PRIMARY KEY, info_hash BLOB NOT NULL, link BLOB NOT NULL, account TEXT NOT NULL, path TEXT NOT NULL,
             collision INTEGER NOT NULL, state INTEGER NOT NULL, created INTEGER NOT NULL, ended INTEGER, fetched INTEGER NOT NULL DEFAULT 0,
             started INTEGER NOT NULL DEFAULT 0, files_total INTEGER NOT NULL DEFAULT 0, bytes_total INTEGER NOT NULL DEFAULT 0,
             outcome TEXT
-        ) STRICT;
-        CREATE TABLE transfer_files (transfer TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (transfer, file)) STRICT, WITHOUT ROWID;
+        );
+        CREATE TABLE transfer_files (transfer TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (transfer, file)) WITHOUT ROWID;
         CREATE TABLE transfer_uploads (
             transfer TEXT NOT NULL, file INTEGER NOT NULL, token TEXT NOT NULL, part_bytes INTEGER NOT NULL, PRIMARY KEY (transfer, file)
-        ) STRICT, WITHOUT ROWID;
+        ) WITHOUT ROWID;
         CREATE TABLE transfer_parts (
             transfer TEXT NOT NULL, file INTEGER NOT NULL, part INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (transfer, file, part)
-        ) STRICT, WITHOUT ROWID;
+        ) WITHOUT ROWID;
         """,
         Hosting.ChainStore.SchemaSql,
     ]);

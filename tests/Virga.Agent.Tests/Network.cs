@@ -1,0 +1,114 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Virga.Accounts.Adapters.Disk;
+using Virga.Agent.Control;
+using Virga.Repository;
+
+namespace Virga.Agent.Tests;
+
+/// <summary>A repository and any number of agents in this process, with real HTTP over loopback and real folders.</summary>
+internal sealed class Network : IAsyncDisposable
+{
+    private readonly List<IAsyncDisposable> running = [];
+
+    public DirectoryInfo Root { get; } = Directory.CreateTempSubdirectory("virga-");
+
+    public RepositoryHost? Repository { get; private set; }
+
+    public static async Task<Network> StartAsync()
+    {
+        var network = new Network();
+        network.Repository = await RepositoryHost.StartAsync(new RepositoryOptions
+        {
+            DataFolder = network.PathOf("repository"), Time = TimeProvider.System, Random = RandomNumberGenerator.Fill,
+        }, CancellationToken.None);
+        network.running.Add(network.Repository);
+        return network;
+    }
+
+    public string PathOf(string name) => Path.Combine(Root.FullName, name);
+
+    public string Folder(string name) => Directory.CreateDirectory(PathOf(name)).FullName;
+
+    public async Task<TestAgent> AgentAsync(string name)
+    {
+        var host = await AgentHost.StartAsync(new AgentOptions
+        {
+            DataFolder = PathOf("agent-" + name), Repositories = [Repository!.Endpoint], Adapters = [new DiskAdapter(RandomNumberGenerator.Fill)],
+            Time = TimeProvider.System, Random = RandomNumberGenerator.Fill, Version = "test",
+        }, CancellationToken.None);
+        running.Add(host);
+        return new TestAgent(host, Path.Combine(PathOf("agent-" + name), AgentHost.ControlSocketName));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var item in Enumerable.Reverse(running)) await item.DisposeAsync();
+        Root.Delete(recursive: true);
+    }
+}
+
+/// <summary>An agent and its local API.</summary>
+internal sealed class TestAgent(AgentHost host, string socket)
+{
+    private readonly HttpClient http = new(new SocketsHttpHandler
+    {
+        ConnectCallback = async (_, token) =>
+        {
+            var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), token);
+            return new NetworkStream(connection, ownsSocket: true);
+        },
+    }) { BaseAddress = new Uri("http://control") };
+
+    public AgentHost Host { get; } = host;
+
+    public string Id => Host.Id.ToString();
+
+    public Task<AccountInfo> AddAccountAsync(string name, string folder) => PostAsync(
+        "/control/accounts", new AccountAddRequest(name, "disk:" + folder, new Dictionary<string, string>(), new Dictionary<string, string>()),
+        ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo);
+
+    public async Task<ShareInfo> ShareAsync(string account, string path, string audience, params string[] readers)
+    {
+        var lines = await LinesAsync("/control/shares", new ShareRequest(account, path, audience, readers), ControlJson.Default.ShareRequest,
+            ControlJson.Default.ShareEvent);
+        return lines[^1].Result ?? throw new InvalidOperationException(lines[^1].Error?.Message);
+    }
+
+    public async Task<TransferInfo> GetAsync(string link, string account, string path)
+    {
+        var begun = await PostAsync("/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,
+            ControlJson.Default.TransferInfo);
+        return await WatchAsync(begun.Id);
+    }
+
+    public async Task<TransferInfo> WatchAsync(string id)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        var text = await http.GetStringAsync($"/control/transfers/{id}/watch", limit.Token);
+        return JsonSerializer.Deserialize(text.TrimEnd().Split('\n')[^1], ControlJson.Default.TransferInfo)!;
+    }
+
+    public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? body = null) =>
+        http.SendAsync(new HttpRequestMessage(method, path) { Content = body });
+
+    public async Task<TOut> PostAsync<TIn, TOut>(string path, TIn body, JsonTypeInfo<TIn> input, JsonTypeInfo<TOut> output)
+    {
+        using var answer = await SendAsync(HttpMethod.Post, path, new StringContent(JsonSerializer.Serialize(body, input)));
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, $"{path}: {answer.StatusCode} {text}");
+        return JsonSerializer.Deserialize(text, output)!;
+    }
+
+    private async Task<List<TLine>> LinesAsync<TIn, TLine>(string path, TIn body, JsonTypeInfo<TIn> input, JsonTypeInfo<TLine> line)
+    {
+        using var answer = await SendAsync(HttpMethod.Post, path, new StringContent(JsonSerializer.Serialize(body, input)));
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, $"{path}: {answer.StatusCode} {text}");
+        return [.. text.TrimEnd().Split('\n').Select(l => JsonSerializer.Deserialize(l, line)!)];
+    }
+}
