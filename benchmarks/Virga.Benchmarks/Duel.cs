@@ -4,10 +4,10 @@ using System.Runtime.InteropServices;
 namespace Virga.Benchmarks;
 
 /// <summary>
-/// Two ways to do the same computing, timed in turns on one thread. Whatever slows this machine down for a while slows both
-/// sides of a round, so the median of the rounds' ratios is steady where single rates are not. On Linux the clock is the
-/// thread's own CPU time, so other processes on the same cores count for little. For work that waits (disk, network,
-/// other processes) take a Stopwatch.
+/// Two ways to do the same computing, timed in turns on one thread. Whatever slows this machine down for a while
+/// slows both sides of a round, so the median of the rounds' ratios is steady where single rates are not. On Linux
+/// the clock is the thread's own CPU time, so other processes on the same cores count for little. For work that waits
+/// (disk, network, other processes) take a Stopwatch.
 /// </summary>
 internal static unsafe partial class Duel
 {
@@ -50,7 +50,9 @@ internal static unsafe partial class Duel
         return (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
     }
 
-    /// <summary>How often the work fits into one turn. The time before counts as warm-up: the JIT is at work.</summary>
+    /// <summary>
+    /// How often the work fits into one turn. The time before counts as warm-up: the JIT is at work.
+    /// </summary>
     private static int Calibrate(Action work)
     {
         var start = Stopwatch.GetTimestamp();

@@ -13,7 +13,9 @@ public interface IBenchmark
     string Summary { get; }
 
     /// <summary>Measures, yielding each line as soon as it is known. Logs, if any, go to stderr.</summary>
-    /// <param name="arguments">What stood behind the name; unknown ones are refused with <see cref="UsageException"/>.</param>
+    /// <param name="arguments">
+    /// What stood behind the name; unknown ones are refused with <see cref="UsageException"/>.
+    /// </param>
     IAsyncEnumerable<BenchLine> RunAsync(IReadOnlyList<string> arguments, CancellationToken token);
 }
 

@@ -23,8 +23,8 @@ public sealed class KernelsBenchmark : IBenchmark
     }
 
     /// <summary>
-    /// The leaves of 16 MiB, a MiB at a time: more than the second-level cache holds. OpenSSL does the same work the way
-    /// one does without a kernel: one leaf after the other.
+    /// The leaves of 16 MiB, a MiB at a time: more than the second-level cache holds. OpenSSL does the same work the
+    /// way one does without a kernel: one leaf after the other.
     /// </summary>
     private BenchLine LeafHashing(CancellationToken token)
     {
@@ -43,7 +43,8 @@ public sealed class KernelsBenchmark : IBenchmark
         var (rate, ratio) = Duel.Run(
             () =>
             {
-                for (var piece = 0; piece < Pieces; piece++) LeafHasher.HashLeaves(data.AsSpan(piece * MiB, MiB), hashes);
+                for (var piece = 0; piece < Pieces; piece++)
+                    LeafHasher.HashLeaves(data.AsSpan(piece * MiB, MiB), hashes);
             },
             () =>
             {
@@ -55,7 +56,9 @@ public sealed class KernelsBenchmark : IBenchmark
         return new BenchLine(Name, "leaf-hashing", rate, "MiB/s", "openssl-sha256", ratio);
     }
 
-    /// <summary>The 16 chunks of a MiB. The BCL's side opens 64 KiB with one key and no associated data: the bare cipher.</summary>
+    /// <summary>
+    /// The 16 chunks of a MiB. The BCL's side opens 64 KiB with one key and no associated data: the bare cipher.
+    /// </summary>
     private BenchLine AgeDecrypt(CancellationToken token)
     {
         const int Chunks = MiB / AgePayload.ChunkBytes;

@@ -3,8 +3,8 @@ using System.Buffers;
 namespace Virga.Core.Merkle;
 
 /// <summary>
-/// Hashes a blob that arrives in order, in one pass. Keeps at most 256 KiB of it, 32 bytes for each 256 KiB of the current
-/// piece and 32 bytes for each piece. Not safe for several threads at once.
+/// Hashes a blob that arrives in order, in one pass. Keeps at most 256 KiB of it, 32 bytes for each 256 KiB of the
+/// current piece and 32 bytes for each piece. Not safe for several threads at once.
 /// </summary>
 /// <param name="pieceBytes">A power of two from 16 KiB to 1 GiB.</param>
 public sealed class BlobHasher(int pieceBytes)
@@ -51,7 +51,9 @@ public sealed class BlobHasher(int pieceBytes)
         Keep(data[whole..]);
     }
 
-    /// <summary>The name and the piece layer (empty for a blob of at most one piece). Only once, after 1 byte or more.</summary>
+    /// <summary>
+    /// The name and the piece layer (empty for a blob of at most one piece). Only once, after 1 byte or more.
+    /// </summary>
     public (BlobName Name, byte[] PieceLayer) Finish()
     {
         ObjectDisposedException.ThrowIf(isFinished, this);
@@ -69,7 +71,11 @@ public sealed class BlobHasher(int pieceBytes)
         if (rest.Length == Length && Length <= PieceBytes) return MerkleTree.Root(rest);
         if (buffered > 0) Add(rest);
         if (Length <= PieceBytes)
-            return pieces.Count == 1 ? pieces[0] : MerkleTree.LayerRoot(groups.Bytes, GroupLevel, MerkleTree.Height(Length));
+        {
+            return pieces.Count == 1
+                ? pieces[0]
+                : MerkleTree.LayerRoot(groups.Bytes, GroupLevel, MerkleTree.Height(Length));
+        }
         if (groups.Count > 0) ClosePiece();
         return MerkleTree.RootFromPieceLayer(pieces.Bytes, PieceBytes);
     }
@@ -135,7 +141,8 @@ public sealed class BlobHasher(int pieceBytes)
         {
             var start = Count * Hash256.ByteCount;
             var end = checked(start + (count * Hash256.ByteCount));
-            if (bytes is null || bytes.Length < end) Array.Resize(ref bytes, (int)Math.Min(Math.Max(end, 2L * start), Array.MaxLength));
+            if (bytes is null || bytes.Length < end)
+                Array.Resize(ref bytes, (int)Math.Min(Math.Max(end, 2L * start), Array.MaxLength));
             Count += count;
             return bytes.AsSpan(start, end - start);
         }

@@ -4,9 +4,12 @@ namespace Virga.Core.Merkle;
 
 /// <summary>
 /// How SHA-256 of many messages of one length is computed: with 16 lanes while at least <paramref name="WideFrom"/>
-/// messages are left, then with 8 while at least <paramref name="NarrowFrom"/> are left, then one at a time by OpenSSL.
+/// messages are left, then with 8 while at least <paramref name="NarrowFrom"/> are left, then one at a time by
+/// OpenSSL.
 /// </summary>
-/// <param name="NarrowIsAvx512">The 8 lanes use the rotations and ternary logic of AVX-512 rather than plain AVX2.</param>
+/// <param name="NarrowIsAvx512">
+/// The 8 lanes use the rotations and ternary logic of AVX-512 rather than plain AVX2.
+/// </param>
 internal readonly record struct HashPlan(int WideFrom, int NarrowFrom, bool NarrowIsAvx512)
 {
     private const int Never = int.MaxValue;
@@ -69,8 +72,8 @@ internal readonly record struct HashPlan(int WideFrom, int NarrowFrom, bool Narr
     }
 
     /// <summary>
-    /// Measured: a group of 16 lanes takes as long as 5 to 6 leaves with SHA instructions, and 8 lanes hardly less. Plain
-    /// AVX2 is at best as fast as SHA instructions, and three times as fast as OpenSSL without them.
+    /// Measured: a group of 16 lanes takes as long as 5 to 6 leaves with SHA instructions, and 8 lanes hardly less.
+    /// Plain AVX2 is at best as fast as SHA instructions, and three times as fast as OpenSSL without them.
     /// </summary>
     internal static HashPlan ForLeaves(bool hasAvx512, bool hasAvx2, bool hasSha) => (hasAvx512, hasAvx2, hasSha) switch
     {

@@ -3,13 +3,13 @@ using System.Numerics;
 namespace Virga.Core.Merkle;
 
 /// <summary>
-/// Shows that a run of hashes of one layer belongs to a blob: the run, then one uncle hash for each level between the run's
-/// own root and the blob's, lowest first. That is what a BEP 52 "hashes" message carries when all layers up to the root
-/// are asked for (its "proof layers" is then height - base layer - 1).
+/// Shows that a run of hashes of one layer belongs to a blob: the run, then one uncle hash for each level between the
+/// run's own root and the blob's, lowest first. That is what a BEP 52 "hashes" message carries when all layers up to
+/// the root are asked for (its "proof layers" is then height - base layer - 1).
 /// </summary>
 /// <remarks>
-/// What a proof shows depends on the blob's length, since leaves and inner nodes are not told apart by their hash; so it
-/// is checked against a <see cref="BlobName"/>, never against a bare root.
+/// What a proof shows depends on the blob's length, since leaves and inner nodes are not told apart by their hash; so
+/// it is checked against a <see cref="BlobName"/>, never against a bare root.
 /// </remarks>
 public sealed class MerkleProof
 {
@@ -38,19 +38,23 @@ public sealed class MerkleProof
     public ReadOnlySpan<byte> Uncles => Hashes.Span[(Count * Hash256.ByteCount)..];
 
     /// <summary>Proof from a whole layer of a blob.</summary>
-    /// <param name="layer">All hashes of the base layer up to the end of the blob, 32 bytes each, without padding.</param>
+    /// <param name="layer">
+    /// All hashes of the base layer up to the end of the blob, 32 bytes each, without padding.
+    /// </param>
     /// <param name="length">Bytes of the blob.</param>
     /// <param name="index">A multiple of <paramref name="count"/>, inside the layer.</param>
     /// <param name="count">A power of two, not above the padded width of the layer.</param>
     public static MerkleProof Build(ReadOnlySpan<byte> layer, int baseLayer, long length, long index, int count)
     {
-        if (MerkleTree.CountHashes(layer) != LayerCount(length, baseLayer))
-            throw new ArgumentException($"layer {baseLayer} of {length} bytes has {LayerCount(length, baseLayer)} hashes", nameof(layer));
+        var there = LayerCount(length, baseLayer);
+        if (MerkleTree.CountHashes(layer) != there)
+            throw new ArgumentException($"layer {baseLayer} of {length} bytes has {there} hashes", nameof(layer));
         if (Flaw(length, baseLayer, index, count) is { } flaw) throw new ArgumentException(flaw, nameof(index));
 
         var hashes = new byte[checked((count + UncleCount(length, baseLayer, count)) * Hash256.ByteCount)];
         CopyRun(layer, baseLayer, index, count, hashes);
-        AddUncles(layer, baseLayer, MerkleTree.Height(length), index / count, BitOperations.Log2((uint)count), hashes.AsSpan(count * Hash256.ByteCount));
+        var uncles = hashes.AsSpan(count * Hash256.ByteCount);
+        AddUncles(layer, baseLayer, MerkleTree.Height(length), index / count, BitOperations.Log2((uint)count), uncles);
         return new MerkleProof(baseLayer, index, count, hashes);
     }
 
@@ -67,8 +71,9 @@ public sealed class MerkleProof
         if (length <= pieceBytes) return Build(leaves, 0, length, leaf, count);
 
         var pieceLevel = MerkleTree.PieceLevel(pieceBytes);
-        if (MerkleTree.CountHashes(pieceLayer) != MerkleTree.PieceCount(length, pieceBytes))
-            throw new ArgumentException($"the piece layer has {MerkleTree.PieceCount(length, pieceBytes)} hashes", nameof(pieceLayer));
+        var pieces = MerkleTree.PieceCount(length, pieceBytes);
+        if (MerkleTree.CountHashes(pieceLayer) != pieces)
+            throw new ArgumentException($"the piece layer has {pieces} hashes", nameof(pieceLayer));
         if (Flaw(length, 0, leaf, count) is { } flaw) throw new ArgumentException(flaw, nameof(leaf));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, 1 << pieceLevel);
         var pieceIndex = leaf >> pieceLevel;
@@ -81,21 +86,29 @@ public sealed class MerkleProof
         var uncles = hashes.AsSpan(count * Hash256.ByteCount);
         var runLevels = BitOperations.Log2((uint)count);
         AddUncles(leaves, 0, pieceLevel, leafInPiece / count, runLevels, uncles);
-        AddUncles(pieceLayer, pieceLevel, MerkleTree.Height(length), pieceIndex, 0, uncles[((pieceLevel - runLevels) * Hash256.ByteCount)..]);
+        uncles = uncles[((pieceLevel - runLevels) * Hash256.ByteCount)..];
+        AddUncles(pieceLayer, pieceLevel, MerkleTree.Height(length), pieceIndex, 0, uncles);
         return new MerkleProof(0, leaf, count, hashes);
     }
 
-    /// <summary>A proof from outside: what was asked for and what came. Whether it holds is for <see cref="Verify"/> to say.</summary>
+    /// <summary>
+    /// A proof from outside: what was asked for and what came. Whether it holds is for <see cref="Verify"/> to say.
+    /// </summary>
     /// <param name="length">Bytes of the blob.</param>
     /// <param name="hashes">The run and the uncles.</param>
-    /// <exception cref="VirgaException">BadInput: such a run does not exist, or the number of hashes is not the one it takes.</exception>
+    /// <exception cref="VirgaException">
+    /// BadInput: such a run does not exist, or the number of hashes is not the one it takes.
+    /// </exception>
     public static MerkleProof FromHashes(int baseLayer, long index, int count, long length, ReadOnlySpan<byte> hashes)
     {
         var flaw = length < 1 ? "empty content has no tree" : Flaw(length, baseLayer, index, count);
         if (flaw is null && hashes.Length != ((long)count + UncleCount(length, baseLayer, count)) * Hash256.ByteCount)
             flaw = $"{count + UncleCount(length, baseLayer, count)} hashes are needed, {hashes.Length} bytes came";
         if (flaw is not null)
-            throw new VirgaException(FailureKind.BadInput, $"proof of hashes: {flaw}", "Ask another source for the proof.");
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"proof of hashes: {flaw}", "Ask another source for the proof.");
+        }
         return new MerkleProof(baseLayer, index, count, hashes.ToArray());
     }
 
@@ -130,7 +143,8 @@ public sealed class MerkleProof
     private static string? Flaw(long length, int baseLayer, long index, int count)
     {
         var height = MerkleTree.Height(length);
-        if (baseLayer < 0 || baseLayer > height) return $"layer {baseLayer} of a tree of {height} layers above the leaves";
+        if (baseLayer < 0 || baseLayer > height)
+            return $"layer {baseLayer} of a tree of {height} layers above the leaves";
         if (!BitOperations.IsPow2(count) || BitOperations.Log2((uint)count) > height - baseLayer)
             return $"{count} is no power of two that fits into layer {baseLayer}";
         if (index < 0 || index % count != 0) return $"place {index} is no multiple of {count}";
@@ -146,10 +160,14 @@ public sealed class MerkleProof
     }
 
     /// <summary>
-    /// One uncle for each level from the run's root up to the root of the tree that <paramref name="layer"/> is the base of.
+    /// One uncle for each level from the run's root up to the root of the tree that <paramref name="layer"/> is the
+    /// base of.
     /// </summary>
-    /// <param name="place">Place of the run's root in its own layer, <paramref name="runLevels"/> above <paramref name="level"/>.</param>
-    private static void AddUncles(ReadOnlySpan<byte> layer, int level, int top, long place, int runLevels, Span<byte> uncles)
+    /// <param name="place">
+    /// Place of the run's root in its own layer, <paramref name="runLevels"/> above <paramref name="level"/>.
+    /// </param>
+    private static void AddUncles(
+        ReadOnlySpan<byte> layer, int level, int top, long place, int runLevels, Span<byte> uncles)
     {
         var all = MerkleTree.CountHashes(layer);
         for (var levels = runLevels; level + levels < top; levels++, place /= 2)

@@ -6,7 +6,9 @@ namespace Virga.Core.Merkle;
 /// <summary>The BEP 52 tree: 16 KiB leaves, SHA-256, padded to a power of two with all-zero leaf hashes.</summary>
 public static class MerkleTree
 {
-    /// <summary>Leaves hashed in one go on the stack: enough to keep the lanes of the kernel full three layers up.</summary>
+    /// <summary>
+    /// Leaves hashed in one go on the stack: enough to keep the lanes of the kernel full three layers up.
+    /// </summary>
     private const int GroupLeaves = 256;
     private const int GroupLevels = 8;
     private const int GroupBytes = GroupLeaves * LeafHasher.LeafBytes;
@@ -20,7 +22,9 @@ public static class MerkleTree
     public static long LeafCount(long length) =>
         (length / LeafHasher.LeafBytes) + (length % LeafHasher.LeafBytes == 0 ? 0 : 1);
 
-    /// <summary>Number of hashes in the piece layer of a blob; 0 when the blob is no longer than one piece (BEP 52).</summary>
+    /// <summary>
+    /// Number of hashes in the piece layer of a blob; 0 when the blob is no longer than one piece (BEP 52).
+    /// </summary>
     public static int PieceCount(long length, int pieceBytes)
     {
         CheckPieceBytes(pieceBytes);
@@ -54,9 +58,9 @@ public static class MerkleTree
     public static Hash256 ZeroSubtree(int level) => new(ZeroSubtreeBytes(level));
 
     /// <summary>
-    /// Root of one piece from its bytes. A piece that is a blob's last is padded with zero leaves to <paramref name="pieceBytes"/>;
-    /// a blob no longer than one piece is padded only to the next power of two (pass <paramref name="isWholeBlob"/>).
-    /// Allocates nothing.
+    /// Root of one piece from its bytes. A piece that is a blob's last is padded with zero leaves to
+    /// <paramref name="pieceBytes"/>; a blob no longer than one piece is padded only to the next power of two
+    /// (pass <paramref name="isWholeBlob"/>). Allocates nothing.
     /// </summary>
     /// <param name="piece">1 to <paramref name="pieceBytes"/> bytes.</param>
     public static Hash256 PieceHash(ReadOnlySpan<byte> piece, int pieceBytes, bool isWholeBlob)
@@ -113,7 +117,9 @@ public static class MerkleTree
         return SubtreeRoot(blob, Height(blob.Length));
     }
 
-    /// <summary>Root of the subtree whose layer at <paramref name="level"/> starts with the given hashes; the rest is padding.</summary>
+    /// <summary>
+    /// Root of the subtree whose layer at <paramref name="level"/> starts with the given hashes; the rest is padding.
+    /// </summary>
     /// <param name="top">Level of the root; the layer may be shorter than 2^(top - level) but not longer.</param>
     internal static Hash256 LayerRoot(ReadOnlySpan<byte> layer, int level, int top)
     {
@@ -140,14 +146,17 @@ public static class MerkleTree
     internal static int CountHashes(ReadOnlySpan<byte> layer)
     {
         if (layer.Length % Hash256.ByteCount != 0)
-            throw new ArgumentException($"a layer has 32 bytes a hash; {layer.Length} bytes is no multiple", nameof(layer));
+            throw new ArgumentException($"a layer has 32 bytes a hash; {layer.Length} is no multiple", nameof(layer));
         return layer.Length / Hash256.ByteCount;
     }
 
     internal static void CheckPieceBytes(int pieceBytes)
     {
         if (!IsPieceLength(pieceBytes))
-            throw new ArgumentOutOfRangeException(nameof(pieceBytes), pieceBytes, "a power of two from 16 KiB to 1 GiB");
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(pieceBytes), pieceBytes, "a piece length is a power of two from 16 KiB to 1 GiB");
+        }
     }
 
     [SkipLocalsInit]
@@ -190,7 +199,9 @@ public static class MerkleTree
         return new Hash256(hashes[..Hash256.ByteCount]);
     }
 
-    /// <summary>Hashes layer after layer, in place. <paramref name="hashes"/> has room for an even number of hashes.</summary>
+    /// <summary>
+    /// Hashes layer after layer, in place. <paramref name="hashes"/> has room for an even number of hashes.
+    /// </summary>
     /// <returns>How many hashes layer <paramref name="top"/> has.</returns>
     private static int ReduceLayers(Span<byte> hashes, int count, int level, int top)
     {

@@ -28,11 +28,12 @@ internal static class Sha256Constants
     ];
 
     /// <summary>Byte shuffle from big-endian words to the CPU's.</summary>
-    public static Vector128<byte> SwapBytes => Vector128.Create((byte)3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
+    public static Vector128<byte> SwapBytes =>
+        Vector128.Create((byte)3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
 
     /// <summary>
-    /// The message schedule, with K added, of the padding block (5.1.1) of messages of the given length. It is the same
-    /// for all of them, so it is computed once.
+    /// The message schedule, with K added, of the padding block (5.1.1) of messages of the given length. It is the
+    /// same for all of them, so it is computed once.
     /// </summary>
     /// <param name="messageBytes">A multiple of 64.</param>
     /// <returns>64 words.</returns>
@@ -43,8 +44,9 @@ internal static class Sha256Constants
         w[15] = checked((uint)messageBytes * 8);
         for (var i = 16; i < w.Length; i++)
         {
-            var mix0 = BitOperations.RotateRight(w[i - 15], 7) ^ BitOperations.RotateRight(w[i - 15], 18) ^ (w[i - 15] >> 3);
-            var mix1 = BitOperations.RotateRight(w[i - 2], 17) ^ BitOperations.RotateRight(w[i - 2], 19) ^ (w[i - 2] >> 10);
+            var (late, early) = (w[i - 2], w[i - 15]);
+            var mix0 = BitOperations.RotateRight(early, 7) ^ BitOperations.RotateRight(early, 18) ^ (early >> 3);
+            var mix1 = BitOperations.RotateRight(late, 17) ^ BitOperations.RotateRight(late, 19) ^ (late >> 10);
             w[i] = w[i - 16] + mix0 + w[i - 7] + mix1;
         }
         for (var i = 0; i < w.Length; i++) w[i] += Rounds[i];

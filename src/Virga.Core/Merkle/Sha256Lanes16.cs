@@ -10,14 +10,17 @@ namespace Virga.Core.Merkle;
 /// </summary>
 /// <remarks>
 /// Written for the JIT: 16 rounds unrolled inside a loop of three (more overflows what it tracks, and is ten times
-/// slower), the state in locals that are never passed by reference, sums in the order that keeps the chain from one e to
-/// the next short.
+/// slower), the state in locals that are never passed by reference, sums in the order that keeps the chain from one e
+/// to the next short.
 /// </remarks>
 internal static unsafe class Sha256Lanes16
 {
     public const int Lanes = 16;
 
-    /// <summary>Lines of a message are fetched so far ahead: 16 streams at once are more than the CPU's own prefetcher follows.</summary>
+    /// <summary>
+    /// Lines of a message are fetched so far ahead: 16 streams at once are more than the CPU's own prefetcher
+    /// follows.
+    /// </summary>
     private const int PrefetchBytes = 4 * Sha256Constants.BlockBytes;
 
     public static bool IsSupported => Avx512F.IsSupported && Avx512BW.IsSupported;
@@ -51,7 +54,8 @@ internal static unsafe class Sha256Lanes16
         // The same transposition brings the words of each digest together; rows 8 to 15 only fill it up.
         for (var i = 0; i < Lanes; i++) rows[i] = (byte*)(state + (i % 8));
         Transpose(rows, 0, w);
-        for (var lane = 0; lane < lanes; lane++) w[lane].GetLower().Store((uint*)(digests + (lane * Hash256.ByteCount)));
+        for (var lane = 0; lane < lanes; lane++)
+            w[lane].GetLower().Store((uint*)(digests + (lane * Hash256.ByteCount)));
     }
 
     /// <summary>Reads 64 bytes of each row and swaps bytes, so that w[i] holds word i of all rows.</summary>
@@ -91,7 +95,9 @@ internal static unsafe class Sha256Lanes16
     private static Vector512<uint> Load(byte* from) =>
         Avx512BW.Shuffle(Vector512.Load(from), Vector512.Create(Sha256Constants.SwapBytes)).AsUInt32();
 
-    /// <summary>One block of every message. The schedule stays in memory: JIT and CPU both handle that better.</summary>
+    /// <summary>
+    /// One block of every message. The schedule stays in memory: JIT and CPU both handle that better.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Compress(Vector512<uint>* state, Vector512<uint>* w, uint* k)
     {
@@ -223,7 +229,9 @@ internal static unsafe class Sha256Lanes16
         state[7] += h;
     }
 
-    /// <summary>One block that is the same in every lane; its schedule, with the round constants added, is given.</summary>
+    /// <summary>
+    /// One block that is the same in every lane; its schedule, with the round constants added, is given.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CompressSame(Vector512<uint>* state, uint* k)
     {
@@ -303,7 +311,8 @@ internal static unsafe class Sha256Lanes16
     private static Vector512<uint> Mix1(Vector512<uint> v) => Xor(Rotate(v, 17), Rotate(v, 19), v >>> 10);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector512<uint> Rotate(Vector512<uint> v, [ConstantExpected] byte bits) => Avx512F.RotateRight(v, bits);
+    private static Vector512<uint> Rotate(Vector512<uint> v, [ConstantExpected] byte bits) =>
+        Avx512F.RotateRight(v, bits);
 
     /// <summary>The control byte of the ternary logic instruction is the truth table of the three inputs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -6,10 +6,12 @@ using System.Runtime.Intrinsics.X86;
 namespace Virga.Core.Merkle;
 
 /// <summary>
-/// SHA-256 (FIPS 180-4) of 8 messages of the same length at once, one in each 32-bit lane of a 256-bit vector. Laid out
-/// like <see cref="Sha256Lanes16"/>, whose remarks hold here.
+/// SHA-256 (FIPS 180-4) of 8 messages of the same length at once, one in each 32-bit lane of a 256-bit vector. Laid
+/// out like <see cref="Sha256Lanes16"/>, whose remarks hold here.
 /// </summary>
-/// <typeparam name="TLogic">Which instructions rotate and combine: a struct, so that the JIT compiles each on its own.</typeparam>
+/// <typeparam name="TLogic">
+/// Which instructions rotate and combine: a struct, so that the JIT compiles each on its own.
+/// </typeparam>
 internal static unsafe class Sha256Lanes8<TLogic>
     where TLogic : struct, ILaneLogic
 {
@@ -77,7 +79,9 @@ internal static unsafe class Sha256Lanes8<TLogic>
     private static Vector256<uint> Load(byte* from) =>
         Avx2.Shuffle(Vector256.Load(from), Vector256.Create(Sha256Constants.SwapBytes)).AsUInt32();
 
-    /// <summary>One block of every message. The schedule stays in memory: JIT and CPU both handle that better.</summary>
+    /// <summary>
+    /// One block of every message. The schedule stays in memory: JIT and CPU both handle that better.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Compress(Vector256<uint>* state, Vector256<uint>* w, uint* k)
     {
@@ -209,7 +213,9 @@ internal static unsafe class Sha256Lanes8<TLogic>
         state[7] += h;
     }
 
-    /// <summary>One block that is the same in every lane; its schedule, with the round constants added, is given.</summary>
+    /// <summary>
+    /// One block that is the same in every lane; its schedule, with the round constants added, is given.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CompressSame(Vector256<uint>* state, uint* k)
     {
@@ -277,7 +283,9 @@ internal static unsafe class Sha256Lanes8<TLogic>
     }
 }
 
-/// <summary>The bitwise functions of SHA-256 (FIPS 180-4, 4.1.2) on 8 lanes: Sum is the capital sigma, Mix the small one.</summary>
+/// <summary>
+/// The bitwise functions of SHA-256 (FIPS 180-4, 4.1.2) on 8 lanes: Sum is the capital sigma, Mix the small one.
+/// </summary>
 internal interface ILaneLogic
 {
     static abstract Vector256<uint> Sum0(Vector256<uint> v);
@@ -314,7 +322,8 @@ internal readonly struct Avx2Logic : ILaneLogic
     public static Vector256<uint> Ch(Vector256<uint> e, Vector256<uint> f, Vector256<uint> g) => ((f ^ g) & e) ^ g;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<uint> Maj(Vector256<uint> a, Vector256<uint> b, Vector256<uint> c) => ((a | c) & b) | (a & c);
+    public static Vector256<uint> Maj(Vector256<uint> a, Vector256<uint> b, Vector256<uint> c) =>
+        ((a | c) & b) | (a & c);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<uint> Rotate(Vector256<uint> v, int bits) => (v >>> bits) | (v << (32 - bits));

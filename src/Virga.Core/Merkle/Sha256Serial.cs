@@ -5,16 +5,17 @@ using Virga.Core.Keys;
 namespace Virga.Core.Merkle;
 
 /// <summary>
-/// SHA-256 of one message by OpenSSL. Its low-level functions spare the look-up of the algorithm that every one-shot call
-/// of the base class library makes: a fortieth of the time of a leaf, half of that of an inner node. They are deprecated,
-/// so a libcrypto may lack them; then the one-shot call does it.
+/// SHA-256 of one message by OpenSSL. Its low-level functions spare the look-up of the algorithm that every one-shot
+/// call of the base class library makes: a fortieth of the time of a leaf, half of that of an inner node. They are
+/// deprecated, so a libcrypto may lack them; then the one-shot call does it.
 /// </summary>
 internal static unsafe class Sha256Serial
 {
     /// <summary>SHA256_CTX has 112 bytes.</summary>
     private const int ContextWords = 16;
 
-    private static readonly delegate* unmanaged<ulong*, int> Init = (delegate* unmanaged<ulong*, int>)Export("SHA256_Init");
+    private static readonly delegate* unmanaged<ulong*, int> Init =
+        (delegate* unmanaged<ulong*, int>)Export("SHA256_Init");
     private static readonly delegate* unmanaged<ulong*, byte*, nuint, int> Update =
         (delegate* unmanaged<ulong*, byte*, nuint, int>)Export("SHA256_Update");
     private static readonly delegate* unmanaged<byte*, ulong*, int> Final =

@@ -77,7 +77,8 @@ public class BlobHasherTests
     {
         Assert.Equal(blob.Length, hasher.Length);
         var (name, layer) = hasher.Finish();
-        Assert.True(new BlobName(new Hash256(NaiveTree.Root(blob)), blob.Length) == name, $"{which}: {blob.Length} bytes");
+        var expected = new BlobName(new Hash256(NaiveTree.Root(blob)), blob.Length);
+        Assert.True(expected == name, $"{which}: {blob.Length} bytes");
         Assert.Equal(NaiveTree.PieceLayer(blob, hasher.PieceBytes), layer);
     }
 }

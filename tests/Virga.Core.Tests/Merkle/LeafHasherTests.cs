@@ -37,7 +37,8 @@ public class LeafHasherTests
                 var nodes = MerkleTreeTests.Blob(count * LeafHasher.PairBytes, count);
                 var expected = nodes.Chunk(LeafHasher.PairBytes).SelectMany(SHA256.HashData).ToArray();
                 plan.Hash(nodes, LeafHasher.PairBytes, LeafHasher.PairPadding, nodes);
-                Assert.True(expected.AsSpan().SequenceEqual(nodes.AsSpan(0, expected.Length)), $"{plan}, {count} pairs");
+                var isSame = expected.AsSpan().SequenceEqual(nodes.AsSpan(0, expected.Length));
+                Assert.True(isSame, $"{plan}, {count} pairs");
             }
         }
     }

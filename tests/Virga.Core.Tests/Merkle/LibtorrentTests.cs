@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using Virga.Core.Merkle;
 
 namespace Virga.Core.Tests.Merkle;
@@ -33,8 +32,9 @@ public class LibtorrentTests
         var shapes = new List<(int Length, int PieceBytes)>();
         foreach (var pieceBytes in (int[])[Leaf, 2 * Leaf, 8 * Leaf, 64 * Leaf])
         {
-            foreach (var length in (int[])[1, 4096, Leaf - 1, Leaf, Leaf + 1, (3 * Leaf) + 7, pieceBytes - 1, pieceBytes, pieceBytes + 1,
-                2 * pieceBytes, (3 * pieceBytes) + 5, (7 * pieceBytes) - Leaf, (33 * Leaf) - 1, 300 * Leaf])
+            foreach (var length in (int[])[1, 4096, Leaf - 1, Leaf, Leaf + 1, (3 * Leaf) + 7,
+                pieceBytes - 1, pieceBytes, pieceBytes + 1, 2 * pieceBytes, (3 * pieceBytes) + 5,
+                (7 * pieceBytes) - Leaf, (33 * Leaf) - 1, 300 * Leaf])
                 shapes.Add((length, pieceBytes));
         }
 
@@ -61,7 +61,7 @@ public class LibtorrentTests
         }
 
         string FileOf((int Length, int PieceBytes) shape) =>
-            Path.Combine(folder.FullName, string.Create(CultureInfo.InvariantCulture, $"{shape.Length}-{shape.PieceBytes}"));
+            Path.Combine(folder.FullName, $"{shape.Length}-{shape.PieceBytes}");
     }
 
     private static async Task<string[]> AskLibtorrentAsync(string questions)
@@ -86,7 +86,8 @@ public class LibtorrentTests
             // It ended before it read: what it wrote to stderr, below, says why.
         }
         await python.WaitForExitAsync();
-        Assert.True(python.ExitCode == 0, $"libtorrent's Python module failed (./test installs python3-libtorrent):\n{await errors}");
+        var why = await errors;
+        Assert.True(python.ExitCode == 0, $"libtorrent for Python failed (./test installs python3-libtorrent):\n{why}");
         return (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 }

@@ -13,8 +13,8 @@ public class MerkleTreeTests
         foreach (var pieceBytes in (int[])[Leaf, 2 * Leaf, 4 * Leaf, 16 * Leaf, 64 * Leaf])
         {
             var lengths = new SortedSet<int> { 1, 55, 56, 63, 64, 65, 1000 };
-            foreach (var whole in (int[])[Leaf, 2 * Leaf, 3 * Leaf, 15 * Leaf, 16 * Leaf, 17 * Leaf, 31 * Leaf, 33 * Leaf, pieceBytes,
-                2 * pieceBytes, 3 * pieceBytes, 5 * pieceBytes])
+            foreach (var whole in (int[])[Leaf, 2 * Leaf, 3 * Leaf, 15 * Leaf, 16 * Leaf, 17 * Leaf, 31 * Leaf,
+                33 * Leaf, pieceBytes, 2 * pieceBytes, 3 * pieceBytes, 5 * pieceBytes])
                 lengths.UnionWith([whole - 1, whole, whole + 1]);
             foreach (var length in lengths) shapes.Add(length, pieceBytes);
         }
@@ -50,7 +50,8 @@ public class MerkleTreeTests
         for (var i = 0; i < layer.Length / 32; i++)
         {
             var piece = blob.AsSpan(i * pieceBytes, Math.Min(pieceBytes, length - (i * pieceBytes)));
-            Assert.Equal(new Hash256(layer.AsSpan(32 * i, 32)), MerkleTree.PieceHash(piece, pieceBytes, isWholeBlob: false));
+            var expected = new Hash256(layer.AsSpan(32 * i, 32));
+            Assert.Equal(expected, MerkleTree.PieceHash(piece, pieceBytes, isWholeBlob: false));
         }
         var together = new byte[layer.Length];
         MerkleTree.PieceHashes(blob, pieceBytes, together);

@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 namespace Virga.Core.Tests.Merkle;
 
 /// <summary>
-/// BEP 52 word by word, slow and recursive, sharing nothing with the code under test: pad the leaves' hashes to a power of
-/// two with zero hashes, then hash pairs up to the root.
+/// BEP 52 word by word, slow and recursive, sharing nothing with the code under test: pad the leaves' hashes to a
+/// power of two with zero hashes, then hash pairs up to the root.
 /// </summary>
 internal static class NaiveTree
 {
@@ -24,12 +24,16 @@ internal static class NaiveTree
             ? []
             : [.. Leaves(blob).Chunk(pieceBytes / Leaf).SelectMany(piece => PaddedRoot([.. piece], pieceBytes / Leaf))];
 
-    /// <summary>The hash of the node that stands <paramref name="level"/> levels above the leaves at the given place.</summary>
+    /// <summary>
+    /// The hash of the node that stands <paramref name="level"/> levels above the leaves at the given place.
+    /// </summary>
     public static byte[] Node(byte[] blob, int level, long index)
     {
-        if (level > 0) return SHA256.HashData([.. Node(blob, level - 1, 2 * index), .. Node(blob, level - 1, (2 * index) + 1)]);
+        if (level > 0)
+            return SHA256.HashData([.. Node(blob, level - 1, 2 * index), .. Node(blob, level - 1, (2 * index) + 1)]);
         var start = Math.Min(index * Leaf, blob.Length);
-        return start < blob.Length ? SHA256.HashData(blob.AsSpan((int)start, (int)Math.Min(Leaf, blob.Length - start))) : new byte[32];
+        var bytes = (int)Math.Min(Leaf, blob.Length - start);
+        return bytes > 0 ? SHA256.HashData(blob.AsSpan((int)start, bytes)) : new byte[32];
     }
 
     private static byte[] PaddedRoot(List<byte[]> hashes, int count)
