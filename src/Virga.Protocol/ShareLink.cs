@@ -6,6 +6,21 @@ using Virga.Core.Keys;
 
 namespace Virga.Protocol;
 
+/// <summary>What is wrong with a text that is not a good link.</summary>
+public enum LinkFault
+{
+    /// <summary>It has nothing of a link.</summary>
+    NoLink,
+    /// <summary>A link of a version that is not known here.</summary>
+    Version,
+    /// <summary>Its end is missing.</summary>
+    Truncated,
+    /// <summary>Its check characters don't fit the rest.</summary>
+    Mistyped,
+    /// <summary>Whole, but it breaks a rule.</summary>
+    Malformed,
+}
+
 /// <summary>A <c>virga:</c> URI (spec/v1/links.md). <see cref="ToText"/> gives the link with its secret: show it only to its owner.</summary>
 public sealed record ShareLink(
     Hash256 InfoHash,
@@ -20,14 +35,17 @@ public sealed record ShareLink(
     private const int CheckBytes = 5;
     private const int CheckChars = 8;
     private const string Base32 = "abcdefghijklmnopqrstuvwxyz234567";
-    private const string TruncatedAdvice = "Copy the whole link again: it may have been broken over two lines, and a command line needs quotes around it.";
+    private const string FaultKey = "virga.link";
 
     /// <summary>BadInput that tells a truncated link from a mistyped one from something that is no link at all.</summary>
     public static ShareLink Parse(string text)
     {
         text = text.Trim();
         if (text.Length > ProtocolLimits.LinkChars)
-            throw Bad($"the link has {text.Length} characters; no link has more than {ProtocolLimits.LinkChars}", "Copy the link alone, without the text around it.");
+        {
+            throw Bad(LinkFault.NoLink, $"the link has {text.Length} characters; no link has more than {ProtocolLimits.LinkChars}",
+                "Copy the link alone, without the text around it.");
+        }
         RequireStart(text);
         RequireCheck(text);
 
@@ -66,16 +84,19 @@ public sealed record ShareLink(
     /// <summary>Without the secret, for logs.</summary>
     public override string ToString() => $"{Start}{InfoHash}";
 
+    /// <summary>What was wrong with the link that <see cref="Parse"/> refused; null for failures of anything else.</summary>
+    public static LinkFault? FaultOf(VirgaException failure) => failure.Data[FaultKey] as LinkFault?;
+
     private static void RequireStart(string text)
     {
         if (text.StartsWith(Start, StringComparison.Ordinal)) return;
         if (Start.StartsWith(text, StringComparison.Ordinal) && text.Length > 0) throw Truncated();
         if (text.StartsWith("virga:", StringComparison.Ordinal))
         {
-            throw new VirgaException(FailureKind.Unsupported, "the link is of a version that this program does not know",
+            throw Bad(LinkFault.Version, "the link is of a version that this program does not know",
                 "Update this program, or check that the link starts with 'virga:1:'.");
         }
-        throw Bad("this is not a Virga link", "A link starts with 'virga:1:'; 'virga share' prints one.");
+        throw Bad(LinkFault.NoLink, "this is not a Virga link", "A link starts with 'virga:1:'; 'virga share' prints one.");
     }
 
     private static void RequireCheck(string text)
@@ -85,7 +106,7 @@ public sealed record ShareLink(
         if (dot < 0 || text.Length - dot - 1 < CheckChars) throw Truncated();
         if (CheckOf(text[..dot]) != text[(dot + 1)..])
         {
-            throw Bad("the link was mistyped or altered: its check characters don't fit the rest",
+            throw Bad(LinkFault.Mistyped, "the link was mistyped or altered: its check characters don't fit the rest",
                 "Copy the link again from where it came; don't type it by hand.");
         }
     }
@@ -129,7 +150,7 @@ public sealed record ShareLink(
     private static string Escape(Endpoint endpoint) => endpoint.ToText()
         .Replace("[", "%5B", StringComparison.Ordinal).Replace("]", "%5D", StringComparison.Ordinal);
 
-    private static string CheckOf(string text)
+    internal static string CheckOf(string text)
     {
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(text));
         ulong bits = 0;
@@ -140,15 +161,21 @@ public sealed record ShareLink(
         });
     }
 
-    private static VirgaException Truncated() => Bad("the link was cut short: its end is missing", TruncatedAdvice);
+    private static VirgaException Truncated() => Bad(LinkFault.Truncated, "the link was cut short: its end is missing",
+        "Copy the whole link again: it may have been broken over two lines, and a command line needs quotes around it.");
 
-    private static VirgaException NoEndpoint() =>
-        Bad("the link names no repository and no endpoint, so nobody can be asked for the share", "Ask whoever shared it for a new link.");
+    private static VirgaException NoEndpoint() => Bad(LinkFault.Malformed,
+        "the link names no repository and no endpoint, so nobody can be asked for the share", "Ask whoever shared it for a new link.");
 
-    private static VirgaException Malformed(string why) =>
-        Bad($"the link is whole but malformed: {why}", "Ask whoever shared it for a new link, made by a current version.");
+    private static VirgaException Malformed(string why) => Bad(LinkFault.Malformed, $"the link is whole but malformed: {why}",
+        "Ask whoever shared it for a new link, made by a current version.");
 
-    private static VirgaException Bad(string message, string advice) => new(FailureKind.BadInput, message, advice);
+    private static VirgaException Bad(LinkFault fault, string message, string advice)
+    {
+        var failure = new VirgaException(fault == LinkFault.Version ? FailureKind.Unsupported : FailureKind.BadInput, message, advice);
+        failure.Data[FaultKey] = fault;
+        return failure;
+    }
 }
 
 /// <summary>The 32 bytes in a link's fragment and what is derived from them. Never sent.</summary>
