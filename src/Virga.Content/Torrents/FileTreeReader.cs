@@ -9,6 +9,7 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
 {
     private readonly List<TorrentFile> files = [];
     private readonly List<string> names = [];
+    private bool isNameless;
 
     public bool IsSingleFile { get; private set; }
 
@@ -20,6 +21,7 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
         var isLeaf = false;
         for (; reader.Read() && reader.Token != BencodeToken.End; nodes++) isLeaf = ReadNode(ref reader);
         IsSingleFile = nodes == 1 && isLeaf && !hasList;
+        if (IsSingleFile && isNameless) throw TorrentInfo.Bad("its one file has no name");
         return files;
     }
 
@@ -40,7 +42,8 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
             {
                 isFile = true;
                 reader.Read();
-                ReadFile(ref reader, name is null);
+                isNameless = name is null;
+                ReadFile(ref reader);
             }
             else
             {
@@ -51,7 +54,7 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
         return isFile;
     }
 
-    private void ReadFile(ref BencodeReader reader, bool isNameless)
+    private void ReadFile(ref BencodeReader reader)
     {
         if (reader.Token != BencodeToken.DictionaryStart) throw TorrentInfo.Bad("a file of the file tree is no dictionary");
         var fields = FileFields.Cut(ref reader);

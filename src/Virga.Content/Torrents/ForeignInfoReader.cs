@@ -21,6 +21,7 @@ internal static class ForeignInfoReader
         var version = fields.MetaVersion.Integer ?? -1;
         if (version > 2) throw new VirgaException(FailureKind.Unsupported, $"torrent: it is of meta version {version}", "Get a newer Virga.");
         var isV2 = version == 2;
+        if (version > 0) CheckSorted(raw.Span);
         if (isV2 && !fields.FileTree.IsDictionary) throw TorrentInfo.Bad("'file tree' is missing");
         if (!isV2 && fields.FileTree.IsDictionary) throw TorrentInfo.Bad("it has a 'file tree' and no 'meta version'");
         var isV1 = !isV2 || fields.Files.IsList || fields.Length.IsPresent;
@@ -53,6 +54,15 @@ internal static class ForeignInfoReader
             IsSingleFile = isSingle,
             IsTrackerOnly = fields.Private.Integer is not (null or 0),
         };
+    }
+
+    /// <summary>Only torrents from before v2 may have their keys out of order.</summary>
+    private static void CheckSorted(ReadOnlySpan<byte> raw)
+    {
+        var reader = new BencodeReader(raw, ContentLimits.Info);
+        while (reader.Read())
+        {
+        }
     }
 
     private static int PieceBytes(InfoFields fields, bool isV2)
@@ -157,10 +167,12 @@ internal static class ForeignInfoReader
             treeOffset += file.Length;
             listOffset += list[at++].Length;
         }
-        for (; at < list.Count; at++)
-        {
-            if (!list[at].IsPadding && list[at].Length > 0) throw TorrentInfo.Bad("its v1 part has more files than its v2 part");
-        }
+        var isTailPadded = treeOffset % pieceBytes != 0;
+        var padding = tree.Count(file => file.Length % pieceBytes != 0);
+        var counts = tree.Count + padding - list.Count;
+        // Older programs left out the padding behind the last file.
+        if (counts != 0 && !(counts == 1 && isTailPadded)) throw TorrentInfo.Bad("its v1 part has not the files of its v2 part");
+        if (list.Skip(at).Any(static file => !file.IsPadding && file.Length > 0)) throw TorrentInfo.Bad("its v1 part has more files than its v2 part");
     }
 
     private static void CheckPieces(InfoFields fields, List<TorrentFile> files, int pieceBytes, bool isV2)

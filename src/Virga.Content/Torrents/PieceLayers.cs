@@ -18,7 +18,7 @@ public sealed class PieceLayers
     /// <param name="bencoded">A dictionary from root to layer. The layers are slices of it: it must not be changed any more.</param>
     public static PieceLayers Parse(ReadOnlyMemory<byte> bencoded, TorrentInfo info)
     {
-        var layers = Read(bencoded);
+        var layers = Read(bencoded, ContentLimits.Layers);
         var needed = new HashSet<Hash256>();
         var seen = new HashSet<BlobName>();
         foreach (var file in info.Files)
@@ -76,14 +76,15 @@ public sealed class PieceLayers
     /// </summary>
     internal static PieceLayers ParseForeign(ReadOnlyMemory<byte> bencoded, TorrentInfo info)
     {
-        var layers = Read(bencoded, isForeign: true);
+        var layers = Read(bencoded, ContentLimits.ForeignInfo);
         var kept = new Dictionary<Hash256, ReadOnlyMemory<byte>>();
+        var seen = new HashSet<BlobName>();
         foreach (var file in info.Files)
         {
-            if (file.Root is not { } root || file.Length <= info.PieceBytes || kept.ContainsKey(root)) continue;
+            if (file.Root is not { } root || file.Length <= info.PieceBytes || !seen.Add(new BlobName(root, file.Length))) continue;
             if (!layers.TryGetValue(root, out var layer)) continue;
             if (!Matches(layer.Span, root, file.Length, info.PieceBytes)) throw TorrentInfo.Bad($"the piece layer of {root} does not match it");
-            kept.Add(root, layer);
+            kept[root] = layer;
         }
         return new PieceLayers(kept);
     }
@@ -92,10 +93,9 @@ public sealed class PieceLayers
         layer.Length == (long)MerkleTree.PieceCount(length, pieceBytes) * Hash256.ByteCount
         && MerkleTree.RootFromPieceLayer(layer, pieceBytes) == root;
 
-    private static Dictionary<Hash256, ReadOnlyMemory<byte>> Read(ReadOnlyMemory<byte> bencoded, bool isForeign = false)
+    private static Dictionary<Hash256, ReadOnlyMemory<byte>> Read(ReadOnlyMemory<byte> bencoded, BencodeLimits limits)
     {
         var layers = new Dictionary<Hash256, ReadOnlyMemory<byte>>();
-        var limits = isForeign ? ContentLimits.ForeignInfo : ContentLimits.Layers;
         var reader = new BencodeReader(bencoded.Span, limits);
         reader.Read();
         if (reader.Token != BencodeToken.DictionaryStart) throw TorrentInfo.Bad("the piece layers are no dictionary");
@@ -105,7 +105,6 @@ public sealed class PieceLayers
             reader.Read();
             if (key.Length == Hash256.ByteCount && reader.Token == BencodeToken.Bytes)
                 layers[new Hash256(key)] = bencoded.Slice(reader.Position - reader.Bytes.Length, reader.Bytes.Length);
-            else if (isForeign) reader.SkipValue();
             else throw TorrentInfo.Bad("the piece layers hold something else than roots and layers");
         }
         return layers;

@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using Virga.Core.Bencoding;
 
 namespace Virga.Content.Torrents;
 
@@ -9,6 +10,22 @@ namespace Virga.Content.Torrents;
 internal readonly ref struct RawValue(ReadOnlySpan<byte> raw)
 {
     public ReadOnlySpan<byte> Raw { get; } = raw;
+
+    /// <summary>Skips the value that the reader's current token starts; refuses integers that nobody could read.</summary>
+    /// <param name="data">What the reader reads.</param>
+    public static ReadOnlySpan<byte> Skip(scoped ref BencodeReader reader, ReadOnlySpan<byte> data)
+    {
+        var depth = 0;
+        var start = reader.TokenStart;
+        do
+        {
+            if (reader.Token is BencodeToken.ListStart or BencodeToken.DictionaryStart) depth++;
+            else if (reader.Token == BencodeToken.End) depth--;
+            else if (reader.Token == BencodeToken.Integer) _ = reader.Integer;
+        }
+        while (depth > 0 && reader.Read());
+        return data[start..reader.Position];
+    }
 
     public bool IsPresent => !Raw.IsEmpty;
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using System.Text;
 
 namespace Virga.Content.Torrents;
@@ -23,6 +24,8 @@ internal static class SafeNames
         {
             var status = Rune.DecodeFromUtf8(name[at..], out var rune, out var length);
             var isValid = status == OperationStatus.Done;
+            // One underscore stands for all the bytes that the first one announces.
+            if (!isValid) length = Math.Min(AnnouncedBytes(name[at]), name.Length - at);
             var start = at;
             at += length;
             if (isValid && IsDropped(rune.Value)) continue;
@@ -44,6 +47,8 @@ internal static class SafeNames
         }
         return added == dots && added <= 2 ? null : text.ToString();
     }
+
+    private static int AnnouncedBytes(byte first) => first is 0xff or 0xfe ? 1 : Math.Max(1, BitOperations.LeadingZeroCount((uint)(byte)~first) - 24);
 
     /// <summary>Separators, and characters that turn the direction of writing and so disguise an extension.</summary>
     private static bool IsDropped(int codePoint) =>
@@ -69,7 +74,7 @@ internal static class SafeNames
             if (taken.Add(path)) continue;
             var name = files[i].Path[^1];
             var dot = name.LastIndexOf('.');
-            var (stem, extension) = dot > 0 ? (name[..dot], name[dot..]) : (name, "");
+            var (stem, extension) = dot >= 0 ? (name[..dot], name[dot..]) : (name, "");
             var folder = path[..^name.Length];
             string renamed;
             do

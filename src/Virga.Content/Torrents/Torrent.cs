@@ -38,7 +38,7 @@ public sealed class Torrent
         {
             var key = reader.Bytes;
             reader.Read();
-            var raw = reader.SkipValue();
+            var raw = RawValue.Skip(ref reader, file.Span);
             var value = new RawValue(raw);
             if (key.SequenceEqual("info"u8)) info = file.Slice(reader.Position - raw.Length, raw.Length);
             else if (key.SequenceEqual("piece layers"u8)) layers = file.Slice(reader.Position - raw.Length, raw.Length);
@@ -49,11 +49,11 @@ public sealed class Torrent
         if (info.IsEmpty) throw TorrentInfo.Bad("'info' is missing");
         var parsed = TorrentInfo.Parse(info);
         var hasLayers = parsed.InfoHashV2 is not null && new RawValue(layers.Span).IsDictionary;
-        var trackers = Texts(tiers);
+        var trackers = Texts(tiers, depth: 2);
         return new Torrent(parsed, hasLayers ? PieceLayers.ParseForeign(layers, parsed) : PieceLayers.Empty)
         {
-            Trackers = trackers.Count > 0 ? trackers : Texts(announce),
-            WebSeeds = Texts(seeds),
+            Trackers = trackers.Count > 0 ? trackers : Texts(announce, depth: 0),
+            WebSeeds = Texts(seeds, seeds.IsList ? 1 : 0),
         };
     }
 
@@ -77,20 +77,20 @@ public sealed class Torrent
         return output.WrittenSpan.ToArray();
     }
 
-    /// <summary>All texts of a value: itself, or those in its lists.</summary>
-    private static List<string> Texts(RawValue value)
+    /// <summary>The texts that stand so many lists deep in a value; others are left out.</summary>
+    private static List<string> Texts(RawValue value, int depth)
     {
         var texts = new List<string>();
         if (!value.IsPresent) return texts;
         var seen = new HashSet<string>(StringComparer.Ordinal);
         var reader = new BencodeReader(value.Raw, ContentLimits.ForeignInfo);
-        var depth = 0;
+        var at = 0;
         while (reader.Read())
         {
-            if (reader.Token == BencodeToken.ListStart) depth++;
-            else if (reader.Token == BencodeToken.End) depth--;
+            if (reader.Token == BencodeToken.ListStart) at++;
+            else if (reader.Token == BencodeToken.End) at--;
             else if (reader.Token == BencodeToken.DictionaryStart) reader.SkipValue();
-            else if (reader.Token == BencodeToken.Bytes && depth <= 2 && TryText(reader.Bytes, out var text) && seen.Add(text)) texts.Add(text);
+            else if (reader.Token == BencodeToken.Bytes && at == depth && TryText(reader.Bytes, out var text) && seen.Add(text)) texts.Add(text);
         }
         return texts;
     }

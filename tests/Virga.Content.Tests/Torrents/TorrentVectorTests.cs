@@ -10,12 +10,23 @@ public class TorrentVectorTests
     private const string Expectations = "expected-by-libtorrent-2.0.8.json";
 
     /// <summary>Where we differ from libtorrent, and why. A vector that no longer differs fails the test.</summary>
-    private static readonly Dictionary<string, string> Differences = [];
+    private static readonly Dictionary<string, string> Differences = new()
+    {
+        ["dup-key-v1.torrent"] = StrictBencode,
+        ["leading-zero-v1.torrent"] = StrictBencode,
+        ["len-zero-v1.torrent"] = StrictBencode,
+        ["minus-zero-v1.torrent"] = StrictBencode,
+        ["trailing.torrent"] = StrictBencode,
+        ["v2-dot-in-folder.torrent"] = "libtorrent gives a file without a name its folder's, with a number; ours is named '_' and stays in the folder",
+        ["v2-wrong-layer.torrent"] = "libtorrent finds a wrong piece layer when it adds the torrent, we find it when we read it",
+    };
+
+    private const string StrictBencode = "bencode that has another form is refused, never repaired (spec/v1/encodings.md)";
 
     public static TheoryData<string, string> Vectors()
     {
         var data = new TheoryData<string, string>();
-        foreach (var folder in (string[])["libtorrent-torrents", "webtorrent-fixtures"])
+        foreach (var folder in (string[])["libtorrent-torrents", "webtorrent-fixtures", "odd-torrents"])
         {
             foreach (var (name, _) in Expected(folder)) data.Add(folder, name);
         }
@@ -35,7 +46,7 @@ public class TorrentVectorTests
     [Fact]
     public void Every_file_has_an_expectation_and_every_difference_a_file()
     {
-        foreach (var folder in (string[])["libtorrent-torrents", "webtorrent-fixtures"])
+        foreach (var folder in (string[])["libtorrent-torrents", "webtorrent-fixtures", "odd-torrents"])
         {
             var files = Directory.GetFiles(VectorFiles.Folder(folder), "*.torrent").Select(Path.GetFileName).Order();
             Assert.Equal(Expected(folder).Keys.Order(), files);
@@ -61,7 +72,7 @@ public class TorrentVectorTests
             ?? Differing("v1", expected.GetProperty("v1").GetString(), torrent.Info.InfoHashV1 is { } v1 ? Convert.ToHexStringLower(v1) : null)
             ?? Differing("v2", expected.GetProperty("v2").GetString(), torrent.Info.InfoHashV2?.ToString())
             ?? Differing("private", expected.GetProperty("private").GetBoolean(), torrent.Info.IsTrackerOnly)
-            ?? Differing("trackers", Lines(expected.GetProperty("trackers").EnumerateArray().Select(pair => pair[0].GetString()!).Order()),
+            ?? Differing("trackers", Lines(expected.GetProperty("trackers").EnumerateArray().Select(pair => pair[0].GetString()!.Trim()).Distinct().Order()),
                 Lines(torrent.Trackers.Order()))
             ?? Differing("files", Lines(expected.GetProperty("files").EnumerateArray().Where(file => !IsPadding(file)).Select(Describe)),
                 Lines(torrent.Info.Files.Where(entry => !entry.IsPadding).Select(entry => Describe(torrent.Info, entry))));
