@@ -4,9 +4,9 @@ using Virga.Core;
 namespace Virga.Accounts;
 
 /// <summary>
-/// An account that answers itself which optional abilities it has: a decorator, or one whose abilities depend on its settings.
-/// A decorator implements none of the abilities, so that it can't invent one; it hands out the inner account's, wrapped in
-/// the same way as its own methods, so that it hides none either.
+/// An account that answers itself which optional abilities it has: a decorator, or one whose abilities depend on its
+/// settings. A decorator implements none of the abilities, so that it can't invent one; it hands out the inner
+/// account's, wrapped in the same way as its own methods, so that it hides none either.
 /// </summary>
 public interface IAbilitySource : IAccount
 {
@@ -22,21 +22,27 @@ public sealed record SkippedEntry(EntryPath Folder, string ShownName, string Rea
 /// <summary>Optional: an account that may hold things which are no entries, and names them.</summary>
 public interface IReportsSkipped
 {
-    /// <summary>As <see cref="IAccount.ListAsync"/>; calls back for each thing that is left out, while the listing is read.</summary>
-    IAsyncEnumerable<Entry> ListAsync(EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken);
+    /// <summary>
+    /// As <see cref="IAccount.ListAsync"/>; calls back for each thing that is left out, while the listing is read.
+    /// </summary>
+    IAsyncEnumerable<Entry> ListAsync(
+        EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken);
 }
 
 public static class AccountAbilities
 {
-    /// <summary>An optional ability, also through decorators; null where the account hasn't got it. The only way to ask.</summary>
+    /// <summary>
+    /// An optional ability, also through decorators; null where the account hasn't got it. The only way to ask.
+    /// </summary>
     public static TAbility? Find<TAbility>(this IAccount account) where TAbility : class =>
         account is IAbilitySource source ? source.FindAbility<TAbility>() : account as TAbility;
 
     /// <summary>
-    /// Everything below a folder, itself excluded, in no certain order. Holds one page per level in memory. A folder that
-    /// vanishes during the walk counts as empty, unless it is the first. Symlinks are entries and never followed.
+    /// Everything below a folder, itself excluded, in no certain order. Holds one page per level in memory. A folder
+    /// that vanishes during the walk counts as empty, unless it is the first. Symlinks are entries and never followed.
     /// </summary>
-    /// <param name="onSkipped">Called for things that are no entries, where the account knows (<see cref="IReportsSkipped"/>).</param>
+    /// <param name="onSkipped">Called for things that are no entries, where the account knows
+    /// (<see cref="IReportsSkipped"/>).</param>
     public static IAsyncEnumerable<Entry> WalkAsync(
         this IAccount account,
         EntryPath folder,
@@ -44,7 +50,8 @@ public static class AccountAbilities
         CancellationToken cancellationToken = default)
     {
         if (onSkipped is not null && account.Find<IReportsSkipped>() is { } reporting)
-            return WalkAsync(path => reporting.ListAsync(path, onSkipped, cancellationToken), folder, cancellationToken);
+            return WalkAsync(
+                path => reporting.ListAsync(path, onSkipped, cancellationToken), folder, cancellationToken);
         return account.Find<IRecursiveListing>() is { } recursive
             ? recursive.ListAllAsync(folder, cancellationToken)
             : WalkAsync(path => account.ListAsync(path, cancellationToken), folder, cancellationToken);

@@ -19,7 +19,9 @@ public sealed record AccountConfig(
 /// <summary>One setting that an adapter knows, for help texts and forms.</summary>
 public sealed record AccountSetting(string Name, string Description, bool IsRequired = false, bool IsSecret = false);
 
-/// <summary>An adapter: how accounts of one kind are described and opened. Only the executable knows the list of adapters.</summary>
+/// <summary>
+/// An adapter: how accounts of one kind are described and opened. Only the executable knows the list of adapters.
+/// </summary>
 public interface IAccountAdapter
 {
     string Name { get; }
@@ -30,13 +32,17 @@ public interface IAccountAdapter
     bool TakesScheme(string scheme) => scheme == Name;
 
     /// <summary>
-    /// Reads the text form a person types, e.g. <c>disk:/srv/data</c>; BadInput that shows the expected form. Secrets are not in it.
+    /// Reads the text form a person types, e.g. <c>disk:/srv/data</c>; BadInput that shows the expected form. Secrets
+    /// are not in it.
     /// </summary>
-    AccountConfig ParseAddress(string address, IReadOnlyDictionary<string, string> settings, IReadOnlyDictionary<string, string> secrets);
+    AccountConfig ParseAddress(
+        string address, IReadOnlyDictionary<string, string> settings, IReadOnlyDictionary<string, string> secrets);
 
     /// <summary>The text form without secrets.</summary>
     string Describe(AccountConfig config);
 
-    /// <summary>Opens the account; may check nothing yet. Errors of the place itself come from the first call.</summary>
+    /// <summary>
+    /// Opens the account; may check nothing yet. Errors of the place itself come from the first call.
+    /// </summary>
     ValueTask<IAccount> OpenAsync(AccountConfig config, CancellationToken cancellationToken);
 }

@@ -1,8 +1,8 @@
 namespace Virga.Accounts;
 
 /// <summary>
-/// Base of the streams in <see cref="EntryReader"/>: forward only, and read asynchronously through one method. Reading while
-/// another read is pending is a bug of the caller.
+/// Base of the streams in <see cref="EntryReader"/>: forward only, and read asynchronously through one method. Reading
+/// while another read is pending is a bug of the caller.
 /// </summary>
 public abstract class AccountReadStream : Stream
 {
@@ -20,9 +20,11 @@ public abstract class AccountReadStream : Stream
         set => throw new NotSupportedException();
     }
 
-    public abstract override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default);
+    public abstract override ValueTask<int> ReadAsync(
+        Memory<byte> buffer, CancellationToken cancellationToken = default);
 
-    public sealed override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+    public sealed override Task<int> ReadAsync(
+        byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public sealed override int Read(byte[] buffer, int offset, int count) =>

@@ -17,7 +17,9 @@ public enum UploadResume
 /// <summary>How far a version pin is to be trusted.</summary>
 public enum PinStrength
 {
-    /// <summary>An entry can, in bad cases, change under one version: readers of private content check every chunk.</summary>
+    /// <summary>
+    /// An entry can, in bad cases, change under one version: readers of private content check every chunk.
+    /// </summary>
     Weak,
     /// <summary>The service guarantees that one version has one content.</summary>
     Strong,
@@ -59,12 +61,14 @@ public sealed record AccountTraits
     public bool KeepsExecutable { get; init; }
 
     /// <summary>
-    /// Whether listings tell the kept time and executable mark of each file. Where false, a listing tells when the file was stored,
-    /// and StatAsync and ReadAsync tell the kept ones.
+    /// Whether listings tell the kept time and executable mark of each file. Where false, a listing tells when the file
+    /// was stored, and StatAsync and ReadAsync tell the kept ones.
     /// </summary>
     public bool ListsMetadata { get; init; } = true;
 
-    /// <summary>Whether a path can't be a file and a folder at once. Object stores can hold both "a" and "a/b".</summary>
+    /// <summary>
+    /// Whether a path can't be a file and a folder at once. Object stores can hold both "a" and "a/b".
+    /// </summary>
     public bool KeepsFilesAndFoldersApart { get; init; } = true;
 
     public NameRules Names { get; init; } = new();
@@ -72,8 +76,9 @@ public sealed record AccountTraits
     public const long PreferredPartBytes = 8 << 20;
 
     /// <summary>
-    /// Part length for an upload: the preferred one where the limits allow it, else the smallest that fits; always a multiple
-    /// of 64 KiB where the traits allow that. Throws BadInput when the file is longer than the account can hold.
+    /// Part length for an upload: the preferred one where the limits allow it, else the smallest that fits; always a
+    /// multiple of 64 KiB where the traits allow that. Throws BadInput when the file is longer than the account can
+    /// hold.
     /// </summary>
     public long PartBytesFor(long length)
     {
@@ -111,7 +116,8 @@ public sealed record AccountTraits
 
     private static long RoundDown(long value, long step) => value - value % step;
 
-    private static long RoundUp(long value, long step) => DivideUp(value, step) is var steps && steps > long.MaxValue / step
+    private static long RoundUp(long value, long step) =>
+        DivideUp(value, step) is var steps && steps > long.MaxValue / step
         ? long.MaxValue
         : steps * step;
 

@@ -3,8 +3,9 @@ namespace Virga.Accounts;
 public enum EntryKind { File, Folder, Symlink }
 
 /// <summary>
-/// What pins an entry's bytes: an ETag, a rev, a versionId, or mtime, size and inode. Opaque to everybody but its adapter.
-/// Two reads that return one version returned the same bytes, as surely as <see cref="AccountTraits.Pin"/> says.
+/// What pins an entry's bytes: an ETag, a rev, a versionId, or mtime, size and inode. Opaque to everybody but its
+/// adapter. Two reads that return one version returned the same bytes, as surely as <see cref="AccountTraits.Pin"/>
+/// says.
 /// </summary>
 public readonly record struct EntryVersion(string Value)
 {
@@ -29,10 +30,14 @@ public sealed record Entry(
 /// <summary>An open range of an entry: who it is, and a forward-only stream of exactly the bytes asked for.</summary>
 public sealed class EntryReader(Entry entry, Stream content) : IAsyncDisposable
 {
-    /// <summary>As the account described it when the read began; its version is the one that the bytes come from.</summary>
+    /// <summary>
+    /// As the account described it when the read began; its version is the one that the bytes come from.
+    /// </summary>
     public Entry Entry { get; } = entry;
 
-    /// <summary>Ends (returns 0) only after the whole range; a shorter delivery throws Unavailable, a changed entry Changed.</summary>
+    /// <summary>
+    /// Ends (returns 0) only after the whole range; a shorter delivery throws Unavailable, a changed entry Changed.
+    /// </summary>
     public Stream Content { get; } = content;
 
     public ValueTask DisposeAsync() => Content.DisposeAsync();

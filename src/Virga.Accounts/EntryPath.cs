@@ -27,7 +27,8 @@ public readonly record struct EntryPath : IComparable<EntryPath>
     public string Name => Value[(Value.LastIndexOf('/') + 1)..];
 
     /// <summary>The folder that holds it; the root's parent is the root.</summary>
-    public EntryPath Parent => Value.LastIndexOf('/') is var slash and >= 0 ? new EntryPath(Value[..slash], true) : Root;
+    public EntryPath Parent =>
+        Value.LastIndexOf('/') is var slash and >= 0 ? new EntryPath(Value[..slash], true) : Root;
 
     public string[] Names => IsRoot ? [] : Value.Split('/');
 
@@ -42,11 +43,15 @@ public readonly record struct EntryPath : IComparable<EntryPath>
 
     /// <summary>The path from <paramref name="folder"/> to here; only where <see cref="IsWithin"/>.</summary>
     public EntryPath RelativeTo(EntryPath folder) =>
-        folder.IsRoot ? this : Value.Length == folder.Value.Length ? Root : new EntryPath(Value[(folder.Value.Length + 1)..], true);
+        folder.IsRoot
+            ? this
+            : Value.Length == folder.Value.Length ? Root : new EntryPath(Value[(folder.Value.Length + 1)..], true);
 
     /// <summary>Throws BadInput that quotes the path and says which rule it breaks.</summary>
     public static EntryPath Parse(string text) =>
-        WhyInvalid(text) is { } why ? throw new VirgaException(FailureKind.BadInput, $"the path '{text}' {why}") : new EntryPath(text, true);
+        WhyInvalid(text) is { } why
+            ? throw new VirgaException(FailureKind.BadInput, $"the path '{text}' {why}")
+            : new EntryPath(text, true);
 
     public static bool TryParse(string? text, out EntryPath path)
     {

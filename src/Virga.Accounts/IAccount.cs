@@ -3,10 +3,10 @@ using Virga.Core;
 namespace Virga.Accounts;
 
 /// <summary>
-/// One storage account (a bucket, a Drive, a folder on disk), seen from its root. Safe to use from many tasks at once, as
-/// many as its traits say. Every method throws only <see cref="VirgaException"/> (or OperationCanceledException):
-/// NotFound, Denied, Unauthenticated, Full, ReadOnly, Changed, Conflict, Throttled (with RetryAfter), Unavailable, Timeout.
-/// What only some accounts can do is an extra interface below, never a method that throws.
+/// One storage account (a bucket, a Drive, a folder on disk), seen from its root. Safe to use from many tasks at once,
+/// as many as its traits say. Every method throws only <see cref="VirgaException"/> (or OperationCanceledException):
+/// NotFound, Denied, Unauthenticated, Full, ReadOnly, Changed, Conflict, Throttled (with RetryAfter), Unavailable,
+/// Timeout. What only some accounts can do is an extra interface below, never a method that throws.
 /// </summary>
 public interface IAccount : IAsyncDisposable
 {
@@ -16,27 +16,29 @@ public interface IAccount : IAsyncDisposable
     ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The entries directly in a folder, in any order, page by page. NotFound when the folder isn't there (accounts without real
-    /// folders may list nothing instead). Symlinks are listed as such, never followed. Virga's own temporary entries are left out.
+    /// The entries directly in a folder, in any order, page by page. NotFound when the folder isn't there (accounts
+    /// without real folders may list nothing instead). Symlinks are listed as such, never followed. Virga's own
+    /// temporary entries are left out.
     /// </summary>
     IAsyncEnumerable<Entry> ListAsync(EntryPath folder, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Opens a range of a file for reading. With a pin, the bytes are those of that version, or it throws Changed, at the
-    /// latest when the stream ends. A range beyond the end is BadInput.
+    /// Opens a range of a file for reading. With a pin, the bytes are those of that version, or it throws Changed, at
+    /// the latest when the stream ends. A range beyond the end is BadInput.
     /// </summary>
-    ValueTask<EntryReader> ReadAsync(EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken);
+    ValueTask<EntryReader> ReadAsync(
+        EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Writes a whole file of at most <see cref="AccountTraits.SingleWriteBytesMax"/> bytes, replacing what was there, all or
-    /// nothing. Makes missing folders. The content belongs to the caller again when the task ends.
+    /// Writes a whole file of at most <see cref="AccountTraits.SingleWriteBytesMax"/> bytes, replacing what was there,
+    /// all or nothing. Makes missing folders. The content belongs to the caller again when the task ends.
     /// </summary>
     ValueTask<Entry> WriteAsync(
         EntryPath path, ReadOnlyMemory<byte> content, WriteOptions options, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Begins a file that is written in parts of <paramref name="partBytes"/> (the last may be shorter). Nothing shows at the path
-    /// until <see cref="IUpload.CompleteAsync"/>. Makes missing folders.
+    /// Begins a file that is written in parts of <paramref name="partBytes"/> (the last may be shorter). Nothing shows
+    /// at the path until <see cref="IUpload.CompleteAsync"/>. Makes missing folders.
     /// </summary>
     ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken);
@@ -44,7 +46,9 @@ public interface IAccount : IAsyncDisposable
     /// <summary>Makes a folder and its missing parents; done when it is there already.</summary>
     ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken);
 
-    /// <summary>Deletes a file, a symlink or an empty folder; done when nothing is there. Conflict for a folder with content.</summary>
+    /// <summary>
+    /// Deletes a file, a symlink or an empty folder; done when nothing is there. Conflict for a folder with content.
+    /// </summary>
     ValueTask DeleteAsync(EntryPath path, CancellationToken cancellationToken);
 
     /// <summary>Moves a file, symlink or folder, replacing a file at the new path.</summary>
@@ -63,12 +67,15 @@ public sealed record WriteOptions(DateTimeOffset? Modified = null, bool IsExecut
 public readonly record struct PartReceipt(long Index, string Tag);
 
 /// <summary>
-/// A file being written in parts. Parts may be written at once where the traits say Any; otherwise one after the other, in order.
-/// Disposing without completing or aborting leaves a resumable upload to be resumed, and ends one that can't be.
+/// A file being written in parts. Parts may be written at once where the traits say Any; otherwise one after the other,
+/// in order. Disposing without completing or aborting leaves a resumable upload to be resumed, and ends one that can't
+/// be.
 /// </summary>
 public interface IUpload : IAsyncDisposable
 {
-    /// <summary>What <see cref="IResumableUploads.ResumeUploadAsync"/> needs; null where nothing survives the process.</summary>
+    /// <summary>
+    /// What <see cref="IResumableUploads.ResumeUploadAsync"/> needs; null where nothing survives the process.
+    /// </summary>
     string? Token { get; }
 
     /// <summary>
@@ -78,10 +85,11 @@ public interface IUpload : IAsyncDisposable
     IReadOnlyList<PartReceipt> Stored => [];
 
     /// <summary>
-    /// Stores one part. Writing a part again replaces it (order Any). When the task ends without error the part is stored as
-    /// durably as the account can. The content belongs to the caller again when the task ends.
+    /// Stores one part. Writing a part again replaces it (order Any). When the task ends without error the part is
+    /// stored as durably as the account can. The content belongs to the caller again when the task ends.
     /// </summary>
-    ValueTask<PartReceipt> WritePartAsync(long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
+    ValueTask<PartReceipt> WritePartAsync(
+        long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken);
 
     /// <summary>Puts the parts together under the path, all or nothing, and returns the entry.</summary>
     ValueTask<Entry> CompleteAsync(IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken);
@@ -93,12 +101,19 @@ public interface IUpload : IAsyncDisposable
 /// <summary>An upload that was begun and neither completed nor aborted.</summary>
 public sealed record PendingUpload(EntryPath Path, string Token, DateTimeOffset? Started);
 
-/// <summary>Optional: uploads that another process can go on with. Declared by <see cref="UploadResume.Parts"/>.</summary>
+/// <summary>
+/// Optional: uploads that another process can go on with. Declared by <see cref="UploadResume.Parts"/>.
+/// </summary>
 public interface IResumableUploads
 {
     /// <summary>Goes on with an upload; NotFound when the account has ended it.</summary>
     ValueTask<IUpload> ResumeUploadAsync(
-        EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken);
+        EntryPath path,
+        long length,
+        long partBytes,
+        WriteOptions options,
+        string token,
+        CancellationToken cancellationToken);
 
     /// <summary>Uploads pending at or below a folder, so that orphans can be found and ended.</summary>
     IAsyncEnumerable<PendingUpload> ListUploadsAsync(EntryPath folder, CancellationToken cancellationToken);
@@ -116,7 +131,9 @@ public interface IRecursiveListing
 /// <summary>Optional: an account that holds symbolic links.</summary>
 public interface ISymlinks
 {
-    /// <summary>Makes a link, replacing a file or link that is there. The target is kept as given and never followed.</summary>
+    /// <summary>
+    /// Makes a link, replacing a file or link that is there. The target is kept as given and never followed.
+    /// </summary>
     ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken);
 }
 

@@ -40,10 +40,13 @@ public sealed record NameRules(
     public void Check(EntryPath path)
     {
         if (WhyNot(path) is { } why)
-            throw new VirgaException(FailureKind.BadInput, why, "Rename it, or choose an account that can hold such names.");
+            throw new VirgaException(
+                FailureKind.BadInput, why, "Rename it, or choose an account that can hold such names.");
     }
 
-    /// <summary>A name for people: control characters are written as escapes, so that a terminal or log can't be tricked.</summary>
+    /// <summary>
+    /// A name for people: control characters are written as escapes, so that a terminal or log can't be tricked.
+    /// </summary>
     public static string Show(string name)
     {
         if (!name.Any(char.IsControl)) return name;

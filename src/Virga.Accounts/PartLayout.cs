@@ -2,7 +2,9 @@ using Virga.Core;
 
 namespace Virga.Accounts;
 
-/// <summary>How a file of a length falls into parts: all of <paramref name="PartBytes"/> but the last, which may be shorter.</summary>
+/// <summary>
+/// How a file of a length falls into parts: all of <paramref name="PartBytes"/> but the last, which may be shorter.
+/// </summary>
 public readonly record struct PartLayout(long Length, long PartBytes)
 {
     public long Count => Length / PartBytes + (Length % PartBytes == 0 ? 0 : 1);
@@ -11,18 +13,21 @@ public readonly record struct PartLayout(long Length, long PartBytes)
     public ByteRange RangeOf(long index) => new(index * PartBytes, Math.Min(PartBytes, Length - index * PartBytes));
 
     /// <summary>
-    /// A layout that the account takes; BadInput says which limit it breaks. Files begin at 1 byte: an empty one is written by
-    /// <see cref="IAccount.WriteAsync"/>. The bounds of parts hold for all but the last.
+    /// A layout that the account takes; BadInput says which limit it breaks. Files begin at 1 byte: an empty one is
+    /// written by <see cref="IAccount.WriteAsync"/>. The bounds of parts hold for all but the last.
     /// </summary>
     public static PartLayout Checked(AccountTraits traits, long length, long partBytes)
     {
         if (length < 1) throw Bad($"an upload has at least 1 byte, not {length}");
         if (partBytes < traits.PartBytesMin || partBytes > traits.PartBytesMax)
-            throw Bad($"parts of {partBytes:N0} bytes; this account takes {traits.PartBytesMin:N0} to {traits.PartBytesMax:N0}");
+            throw Bad(
+                $"parts of {partBytes:N0} bytes; "
+                + $"this account takes {traits.PartBytesMin:N0} to {traits.PartBytesMax:N0}");
         if (partBytes < 1 || partBytes % traits.PartMultipleBytes != 0)
             throw Bad($"parts of {partBytes:N0} bytes; this account takes multiples of {traits.PartMultipleBytes:N0}");
         var layout = new PartLayout(length, partBytes);
-        if (layout.Count > traits.PartsMax) throw Bad($"{layout.Count:N0} parts; this account takes at most {traits.PartsMax:N0}");
+        if (layout.Count > traits.PartsMax)
+            throw Bad($"{layout.Count:N0} parts; this account takes at most {traits.PartsMax:N0}");
         return layout;
     }
 
@@ -30,7 +35,8 @@ public readonly record struct PartLayout(long Length, long PartBytes)
     public void CheckPart(long index, long bytes)
     {
         if (index < 0 || index >= Count) throw Bad($"part {index} of an upload of {Count} parts");
-        if (bytes != RangeOf(index).Length) throw Bad($"part {index} has {bytes} bytes, and should have {RangeOf(index).Length}");
+        if (bytes != RangeOf(index).Length)
+            throw Bad($"part {index} has {bytes} bytes, and should have {RangeOf(index).Length}");
     }
 
     /// <summary>BadInput unless every part has exactly one receipt.</summary>

@@ -5,8 +5,8 @@ using Virga.Core;
 namespace Virga.Testing;
 
 /// <summary>
-/// Numbers that look random and depend on a seed alone: splitmix64, https://prng.di.unimi.it/splitmix64.c (public domain).
-/// From one thread the sequence is always the same; several threads share it safely.
+/// Numbers that look random and depend on a seed alone: splitmix64, https://prng.di.unimi.it/splitmix64.c (public
+/// domain). From one thread the sequence is always the same; several threads share it safely.
 /// </summary>
 public sealed class Seeded(ulong seed)
 {

@@ -13,7 +13,7 @@ public sealed class DecoratorTests
     private static readonly EntryPath File = EntryPath.Parse("file");
 
     private readonly InMemoryStore store = new();
-    private readonly ManualTime time = new(skipsDelays: true);
+    private readonly SkippingTime time = new();
 
     private static Type[] AbilityTypes =>
         [.. typeof(IAccount).Assembly.GetExportedTypes().Where(type => type.IsInterface).Except(
@@ -33,7 +33,9 @@ public sealed class DecoratorTests
             Assert.True(ability.IsInstanceOfType(all), $"let {nameof(AllAbilities)} implement {ability.Name}");
             var found = Find(new LimitedAccount(all), ability);
             Assert.NotNull(found);
-            Assert.False(ReferenceEquals(found, all), $"{ability.Name} comes through a decorator undecorated: wrap it in AccountDecorator");
+            Assert.False(
+                ReferenceEquals(found, all),
+                $"{ability.Name} comes through a decorator undecorated: wrap it in AccountDecorator");
             Assert.Null(Find(new LimitedAccount(new NoAbilities()), ability));
             Assert.False(ability.IsAssignableFrom(typeof(AccountDecorator)));
         }
@@ -42,7 +44,8 @@ public sealed class DecoratorTests
     [Fact]
     public void Abilities_follow_the_traits_of_an_account_in_memory()
     {
-        var poor = new InMemoryAccount(store, InMemoryAccount.DefaultTraits with { UploadResume = UploadResume.None }) { HasSymlinks = false };
+        var poor = new InMemoryAccount(
+            store, InMemoryAccount.DefaultTraits with { UploadResume = UploadResume.None }) { HasSymlinks = false };
         Assert.Null(poor.WithCare(time, new Seeded(1).RandomBytes).Find<IResumableUploads>());
         Assert.Null(poor.Find<ISymlinks>());
         Assert.NotNull(new InMemoryAccount(store).WithCare(time, new Seeded(1).RandomBytes).Find<IResumableUploads>());
@@ -82,7 +85,8 @@ public sealed class DecoratorTests
         holder.Dispose();
         (await patient).Dispose();
         (await limiter.EnterAsync(default)).Dispose();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await limiter.EnterAsync(new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            async () => await limiter.EnterAsync(new CancellationToken(true)));
     }
 
     [Fact]
@@ -124,8 +128,10 @@ public sealed class DecoratorTests
         Assert.False(stat.IsCompleted);
         await reader.DisposeAsync();
         Assert.NotNull(await stat);
-        await Failing.AsyncWith(FailureKind.NotFound, async () => await limited.ReadAsync(EntryPath.Parse("no"), default, null, default));
-        await foreach (var entry in limited.ListAsync(EntryPath.Root, default)) Assert.NotNull(await limited.StatAsync(entry.Path, default));
+        await Failing.AsyncWith(
+            FailureKind.NotFound, async () => await limited.ReadAsync(EntryPath.Parse("no"), default, null, default));
+        await foreach (var entry in limited.ListAsync(EntryPath.Root, default))
+            Assert.NotNull(await limited.StatAsync(entry.Path, default));
     }
 
     [Fact]
@@ -141,7 +147,9 @@ public sealed class DecoratorTests
         {
             // Other tests meter at the same time, under other adapters' names.
             if (tags[0].Value as string != "metered") return;
-            var name = string.Join(' ', tags[1..].ToArray().Select(tag => tag.Value).Prepend(instrument[(instrument.LastIndexOf('.') + 1)..]));
+            var name = string.Join(
+                ' ',
+                tags[1..].ToArray().Select(tag => tag.Value).Prepend(instrument[(instrument.LastIndexOf('.') + 1)..]));
             seen.AddOrUpdate(name, value, (_, sum) => sum + value);
         }
         listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument.Name, value, tags));
@@ -151,20 +159,28 @@ public sealed class DecoratorTests
         var traits = InMemoryAccount.DefaultTraits with { Adapter = "metered" };
         var metered = new MeteredAccount(new InMemoryAccount(store, traits), time);
         await metered.WriteAsync(File, new byte[100], WriteOptions.Default, default);
-        await using (var upload = await metered.BeginUploadAsync(EntryPath.Parse("up"), 15, 10, WriteOptions.Default, default))
+        await using (var upload = await metered.BeginUploadAsync(
+            EntryPath.Parse("up"), 15, 10, WriteOptions.Default, default))
         {
-            PartReceipt[] receipts = [await upload.WritePartAsync(0, new byte[10], default), await upload.WritePartAsync(1, new byte[5], default)];
+            PartReceipt[] receipts = [
+                await upload.WritePartAsync(0, new byte[10], default),
+                await upload.WritePartAsync(1, new byte[5], default)];
             await upload.CompleteAsync(receipts, default);
         }
-        await using (var reader = await metered.ReadAsync(File, new ByteRange(20, 60), null, default)) await reader.Content.CopyToAsync(Stream.Null);
-        await Failing.AsyncWith(FailureKind.NotFound, async () => await metered.ReadAsync(EntryPath.Parse("no"), default, null, default));
+        await using (var reader = await metered.ReadAsync(File, new ByteRange(20, 60), null, default))
+            await reader.Content.CopyToAsync(Stream.Null);
+        await Failing.AsyncWith(
+            FailureKind.NotFound, async () => await metered.ReadAsync(EntryPath.Parse("no"), default, null, default));
         await foreach (var _ in metered.ListAsync(EntryPath.Root, default)) break;
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await metered.StatAsync(File, new CancellationToken(true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            async () => await metered.StatAsync(File, new CancellationToken(true)));
 
         Assert.Equal(115, seen["bytes written"]);
         Assert.Equal(60, seen["bytes read"]);
         Assert.Equal(2, seen["calls WritePart ok"]);
-        foreach (var name in new[] { "Write ok", "BeginUpload ok", "CompleteUpload ok", "Read ok", "Read NotFound", "List ok", "Stat cancelled" })
+        foreach (var name in new[] {
+            "Write ok", "BeginUpload ok", "CompleteUpload ok", "Read ok", "Read NotFound",
+            "List ok", "Stat cancelled" })
         {
             Assert.Equal(1, seen["calls " + name]);
             Assert.True(seen.ContainsKey("duration " + name));
@@ -201,11 +217,14 @@ public sealed class DecoratorTests
     [Fact]
     public async Task A_fault_before_has_no_effect_and_one_after_has()
     {
-        var before = new FaultyAccount(new InMemoryAccount(store), new FaultPlan(1) { Before = 1, After = 0, InARowMax = 1 }, time);
-        await Assert.ThrowsAsync<VirgaException>(async () => await before.WriteAsync(File, default, WriteOptions.Default, default));
+        var before = new FaultyAccount(
+            new InMemoryAccount(store), new FaultPlan(1) { Before = 1, After = 0, InARowMax = 1 }, time);
+        await Assert.ThrowsAsync<VirgaException>(
+            async () => await before.WriteAsync(File, default, WriteOptions.Default, default));
         Assert.Null(await new InMemoryAccount(store).StatAsync(File, default));
         await before.WriteAsync(File, default, WriteOptions.Default, default);
-        var after = new FaultyAccount(new InMemoryAccount(store), new FaultPlan(1) { Before = 0, After = 1, InARowMax = 1 }, time);
+        var after = new FaultyAccount(
+            new InMemoryAccount(store), new FaultPlan(1) { Before = 0, After = 1, InARowMax = 1 }, time);
         await Assert.ThrowsAsync<VirgaException>(async () => await after.DeleteAsync(File, default));
         Assert.Null(await new InMemoryAccount(store).StatAsync(File, default));
     }
@@ -216,26 +235,33 @@ public sealed class DecoratorTests
         store.CapacityBytes = 100;
         var account = new InMemoryAccount(store);
         await account.WriteAsync(File, new byte[80], WriteOptions.Default, default);
-        await Failing.AsyncWith(FailureKind.Full, async () => await account.WriteAsync(EntryPath.Parse("b"), new byte[30], WriteOptions.Default, default));
+        await Failing.AsyncWith(
+            FailureKind.Full,
+            async () => await account.WriteAsync(EntryPath.Parse("b"), new byte[30], WriteOptions.Default, default));
         await account.WriteAsync(File, new byte[100], WriteOptions.Default, default);
-        await using var upload = await account.BeginUploadAsync(EntryPath.Parse("b"), 10, 10, WriteOptions.Default, default);
+        await using var upload = await account.BeginUploadAsync(
+            EntryPath.Parse("b"), 10, 10, WriteOptions.Default, default);
         await Failing.AsyncWith(FailureKind.Full, async () => await upload.WritePartAsync(0, new byte[10], default));
         await account.DeleteAsync(File, default);
         Assert.Equal(0, store.UsedBytes);
 
         var readOnly = new InMemoryAccount(store, InMemoryAccount.DefaultTraits with { IsReadOnly = true });
-        await Failing.AsyncWith(FailureKind.ReadOnly, async () => await readOnly.WriteAsync(File, new byte[1], WriteOptions.Default, default));
+        await Failing.AsyncWith(
+            FailureKind.ReadOnly,
+            async () => await readOnly.WriteAsync(File, new byte[1], WriteOptions.Default, default));
         await Failing.AsyncWith(FailureKind.ReadOnly, async () => await readOnly.DeleteAsync(File, default));
         await Failing.AsyncWith(FailureKind.ReadOnly, async () => await readOnly.CreateFolderAsync(File, default));
         await Failing.AsyncWith(
-            FailureKind.ReadOnly, async () => await readOnly.BeginUploadAsync(File, 1, 1, WriteOptions.Default, default));
+            FailureKind.ReadOnly, async () => await readOnly.BeginUploadAsync(
+                File, 1, 1, WriteOptions.Default, default));
     }
 
     [Fact]
     public async Task Walking_holds_one_listing_per_level_open()
     {
         var account = new InMemoryAccount(store);
-        for (var i = 0; i < 50; i++) await account.WriteAsync(EntryPath.Parse($"a/b{i}/c/d{i}"), default, WriteOptions.Default, default);
+        for (var i = 0; i < 50; i++)
+            await account.WriteAsync(EntryPath.Parse($"a/b{i}/c/d{i}"), default, WriteOptions.Default, default);
         var (open, most) = (0, 0);
         async IAsyncEnumerable<Entry> ListAsync(EntryPath folder)
         {

@@ -12,7 +12,9 @@ public sealed class InMemoryConformance : AccountConformance
     protected override ValueTask<IAccount> OpenAsync() => new(new InMemoryAccount(store));
 }
 
-/// <summary>The poorest of clouds: parts in sequence, nothing resumed, names folded and restricted, no empty folders.</summary>
+/// <summary>
+/// The poorest of clouds: parts in sequence, nothing resumed, names folded and restricted, no empty folders.
+/// </summary>
 public sealed class PoorInMemoryConformance : AccountConformance
 {
     private static readonly AccountTraits Poor = InMemoryAccount.DefaultTraits with
@@ -27,7 +29,8 @@ public sealed class PoorInMemoryConformance : AccountConformance
         KeepsModified = false,
         KeepsEmptyFolders = false,
         KeepsExecutable = false,
-        Names = new NameRules(100, 400, "\\:*?\"<>|", IsCaseSensitive: false, AllowsTrailingDotOrSpace: false, AllowsControl: false),
+        Names = new NameRules(
+            100, 400, "\\:*?\"<>|", IsCaseSensitive: false, AllowsTrailingDotOrSpace: false, AllowsControl: false),
     };
 
     private readonly InMemoryStore store = new();
@@ -35,14 +38,16 @@ public sealed class PoorInMemoryConformance : AccountConformance
     protected override ValueTask<IAccount> OpenAsync() => new(new InMemoryAccount(store, Poor) { HasSymlinks = false });
 }
 
-/// <summary>All decorators, and a third of the calls struck by a fault: whoever stands outside notices nothing.</summary>
+/// <summary>
+/// All decorators, and a third of the calls struck by a fault: whoever stands outside notices nothing.
+/// </summary>
 public sealed class FaultyInMemoryConformance : AccountConformance
 {
     private readonly InMemoryStore store = new();
 
     protected override ValueTask<IAccount> OpenAsync()
     {
-        var time = new ManualTime(skipsDelays: true);
+        var time = new SkippingTime();
         var plan = new FaultPlan(Seed: 20260102) { Truncate = 0.05, Delay = 0.1 };
         var faulty = new FaultyAccount(new InMemoryAccount(store), plan, time);
         return new(faulty.WithCare(time, new Seeded(7).RandomBytes));

@@ -9,29 +9,42 @@ public sealed class NameRulesTests
     [Fact]
     public void A_disk_s_rules_allow_everything_that_a_path_can_hold()
     {
-        foreach (var path in new[] { "", "a", " a ", "a.", "new\nline", "\u007f", "a:b*c?", "..a", new string('x', 255), "日本/語" })
+        foreach (var path in new[] {
+            "", "a", " a ", "a.", "new\nline", "\u007f", "a:b*c?", "..a", new string('x', 255), "日本/語" })
             Assert.Null(WhyNot(new NameRules(), path));
     }
 
     [Fact]
     public void The_reason_quotes_the_name_and_says_the_rule()
     {
-        Assert.Equal("the name 'b:c' holds ':', which this account can't keep", WhyNot(new NameRules(Forbidden: "*:"), "a/b:c/d"));
-        Assert.Equal("the name 'dot.' ends in '.', which this account can't keep", WhyNot(new NameRules(AllowsTrailingDotOrSpace: false), "dot./x"));
-        Assert.Equal("the name 'sp ' ends in ' ', which this account can't keep", WhyNot(new NameRules(AllowsTrailingDotOrSpace: false), "x/sp "));
+        Assert.Equal(
+            "the name 'b:c' holds ':', which this account can't keep",
+            WhyNot(new NameRules(Forbidden: "*:"), "a/b:c/d"));
+        Assert.Equal(
+            "the name 'dot.' ends in '.', which this account can't keep",
+            WhyNot(new NameRules(AllowsTrailingDotOrSpace: false), "dot./x"));
+        Assert.Equal(
+            "the name 'sp ' ends in ' ', which this account can't keep",
+            WhyNot(new NameRules(AllowsTrailingDotOrSpace: false), "x/sp "));
         Assert.Equal(
             "the name 'a\\u000ab' holds the control character U+000A, which this account can't keep",
             WhyNot(new NameRules(AllowsControl: false), "a\nb"));
-        Assert.Equal("the name '.mine' is taken", WhyNot(new NameRules(Reserved: name => name == ".mine" ? "is taken" : null), "x/.mine"));
+        Assert.Equal(
+            "the name '.mine' is taken",
+            WhyNot(new NameRules(Reserved: name => name == ".mine" ? "is taken" : null), "x/.mine"));
     }
 
     [Fact]
     public void Lengths_count_in_bytes_of_UTF8()
     {
         Assert.Null(WhyNot(new NameRules(MaxNameBytes: 6), "日本"));
-        Assert.Equal("the name '日本x' has 7 bytes, and this account takes at most 6", WhyNot(new NameRules(MaxNameBytes: 6), "a/日本x"));
+        Assert.Equal(
+            "the name '日本x' has 7 bytes, and this account takes at most 6",
+            WhyNot(new NameRules(MaxNameBytes: 6), "a/日本x"));
         Assert.Null(WhyNot(new NameRules(MaxPathBytes: 8), "日本/x"));
-        Assert.Equal("the path '日本/xy' has 9 bytes, and this account takes at most 8", WhyNot(new NameRules(MaxPathBytes: 8), "日本/xy"));
+        Assert.Equal(
+            "the path '日本/xy' has 9 bytes, and this account takes at most 8",
+            WhyNot(new NameRules(MaxPathBytes: 8), "日本/xy"));
     }
 
     [Fact]
@@ -46,7 +59,8 @@ public sealed class NameRulesTests
     public void Check_throws_bad_input_with_advice()
     {
         new NameRules().Check(EntryPath.Parse("fine"));
-        var failure = Failing.With(FailureKind.BadInput, () => new NameRules(Forbidden: ":").Check(EntryPath.Parse("a:b")));
+        var failure = Failing.With(
+            FailureKind.BadInput, () => new NameRules(Forbidden: ":").Check(EntryPath.Parse("a:b")));
         Assert.Contains("'a:b'", failure.Message, StringComparison.Ordinal);
         Assert.NotNull(failure.Advice);
     }

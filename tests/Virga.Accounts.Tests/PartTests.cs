@@ -7,8 +7,10 @@ public sealed class PartTests
     private const long KiB = 1 << 10, MiB = 1 << 20, GiB = 1 << 30, TiB = 1L << 40;
 
     private static readonly AccountTraits Any = new() { Adapter = "test" };
-    private static readonly AccountTraits S3 = Any with { PartBytesMin = 5 * MiB, PartBytesMax = 5 * GiB, PartsMax = 10_000 };
-    private static readonly AccountTraits OneDrive = Any with { PartBytesMin = 320 * KiB, PartBytesMax = 60 * MiB, PartMultipleBytes = 320 * KiB };
+    private static readonly AccountTraits S3 =
+        Any with { PartBytesMin = 5 * MiB, PartBytesMax = 5 * GiB, PartsMax = 10_000 };
+    private static readonly AccountTraits OneDrive =
+        Any with { PartBytesMin = 320 * KiB, PartBytesMax = 60 * MiB, PartMultipleBytes = 320 * KiB };
 
     [Fact]
     public void The_preferred_length_is_taken_where_it_can_be()
@@ -59,12 +61,14 @@ public sealed class PartTests
     [Fact]
     public void Parts_cover_the_file_exactly()
     {
-        foreach (var (length, partBytes) in new (long, long)[] { (1, 10), (9, 10), (10, 10), (11, 10), (100, 7), (long.MaxValue, GiB) })
+        foreach (var (length, partBytes) in new (long, long)[] {
+            (1, 10), (9, 10), (10, 10), (11, 10), (100, 7), (long.MaxValue, GiB) })
         {
             var layout = new PartLayout(length, partBytes);
             Assert.Equal(0, layout.RangeOf(0).Offset);
             Assert.Equal(length, layout.RangeOf(layout.Count - 1).End);
-            Assert.True(layout.RangeOf(layout.Count - 1).Length is > 0 && layout.RangeOf(layout.Count - 1).Length <= partBytes);
+            Assert.True(
+                layout.RangeOf(layout.Count - 1).Length is > 0 && layout.RangeOf(layout.Count - 1).Length <= partBytes);
         }
         Assert.Equal(2, new PartLayout(11, 10).Count);
     }

@@ -10,13 +10,28 @@ public sealed class RetryTests
     private static readonly EntryPath File = EntryPath.Parse("file");
 
     private readonly InMemoryStore store = new();
-    private readonly ManualTime time = new(skipsDelays: true);
+    private readonly SkippingTime time = new();
 
     private InMemoryAccount Inner => new(store);
 
-    private RetryingAccount Retrying(IAccount inner, RetryOptions? options = null) => new(inner, time, new Seeded(3).RandomBytes, options);
+    private RetryingAccount Retrying(IAccount inner, RetryOptions? options = null) =>
+        new(inner, time, new Seeded(3).RandomBytes, options);
 
-    private TimeSpan Waited => time.GetUtcNow() - new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero);
+    private TimeSpan Waited => time.Skipped;
+
+    private ScriptedAccount ScriptedBefore(AccountOperation operation, IEnumerable<VirgaException> failures)
+    {
+        var scripted = new ScriptedAccount(Inner);
+        scripted.Before[operation] = new(failures);
+        return scripted;
+    }
+
+    private ScriptedAccount ScriptedAfter(AccountOperation operation, IEnumerable<VirgaException> failures)
+    {
+        var scripted = new ScriptedAccount(Inner);
+        scripted.After[operation] = new(failures);
+        return scripted;
+    }
 
     private static VirgaException Failure(FailureKind kind, TimeSpan? retryAfter = null) =>
         new(kind, "scripted") { RetryAfter = retryAfter };
@@ -27,7 +42,7 @@ public sealed class RetryTests
     [InlineData(FailureKind.Timeout)]
     public async Task Passing_failures_are_tried_again_with_growing_pauses(FailureKind kind)
     {
-        var scripted = new ScriptedAccount(Inner) { Before = { [AccountOperation.Stat] = new(Enumerable.Repeat(Failure(kind), 5)) } };
+        var scripted = ScriptedBefore(AccountOperation.Stat, Enumerable.Repeat(Failure(kind), 5));
         Assert.Null(await Retrying(scripted).StatAsync(File, default));
         Assert.Equal(6, scripted.Calls[AccountOperation.Stat]);
         // 0.4 s doubling five times is 12.4 s; chance takes up to half.
@@ -37,12 +52,13 @@ public sealed class RetryTests
     [Fact]
     public async Task The_failure_is_thrown_after_the_last_try()
     {
-        var scripted = new ScriptedAccount(Inner) { Before = { [AccountOperation.Stat] = new(Enumerable.Repeat(Failure(FailureKind.Timeout), 9)) } };
+        var scripted = ScriptedBefore(AccountOperation.Stat, Enumerable.Repeat(Failure(FailureKind.Timeout), 9));
         await Failing.AsyncWith(FailureKind.Timeout, async () => await Retrying(scripted).StatAsync(File, default));
         Assert.Equal(6, scripted.Calls[AccountOperation.Stat]);
-        var once = new ScriptedAccount(Inner) { Before = { [AccountOperation.Stat] = new(Enumerable.Repeat(Failure(FailureKind.Timeout), 9)) } };
+        var once = ScriptedBefore(AccountOperation.Stat, Enumerable.Repeat(Failure(FailureKind.Timeout), 9));
         await Failing.AsyncWith(
-            FailureKind.Timeout, async () => await Retrying(once, RetryOptions.Default with { TriesMax = 1 }).StatAsync(File, default));
+            FailureKind.Timeout,
+            async () => await Retrying(once, RetryOptions.Default with { TriesMax = 1 }).StatAsync(File, default));
         Assert.Equal(1, once.Calls[AccountOperation.Stat]);
     }
 
@@ -53,7 +69,7 @@ public sealed class RetryTests
     [InlineData(FailureKind.Changed)]
     public async Task Lasting_failures_are_thrown_at_once(FailureKind kind)
     {
-        var scripted = new ScriptedAccount(Inner) { Before = { [AccountOperation.Stat] = new([Failure(kind)]) } };
+        var scripted = ScriptedBefore(AccountOperation.Stat, [Failure(kind)]);
         await Failing.AsyncWith(kind, async () => await Retrying(scripted).StatAsync(File, default));
         Assert.Equal((1, TimeSpan.Zero), (scripted.Calls[AccountOperation.Stat], Waited));
     }
@@ -62,12 +78,13 @@ public sealed class RetryTests
     public async Task The_pause_that_the_service_asks_for_is_kept_unless_it_is_too_long()
     {
         var asked = TimeSpan.FromSeconds(90);
-        var scripted = new ScriptedAccount(Inner) { Before = { [AccountOperation.Stat] = new([Failure(FailureKind.Throttled, asked)]) } };
+        var scripted = ScriptedBefore(AccountOperation.Stat, [Failure(FailureKind.Throttled, asked)]);
         await Retrying(scripted).StatAsync(File, default);
         Assert.InRange(Waited, asked, asked + TimeSpan.FromSeconds(0.4));
 
         scripted.Before[AccountOperation.Stat] = new([Failure(FailureKind.Throttled, TimeSpan.FromMinutes(3))]);
-        var failure = await Failing.AsyncWith(FailureKind.Throttled, async () => await Retrying(scripted).StatAsync(File, default));
+        var failure = await Failing.AsyncWith(
+            FailureKind.Throttled, async () => await Retrying(scripted).StatAsync(File, default));
         Assert.Equal(TimeSpan.FromMinutes(3), failure.RetryAfter);
     }
 
@@ -78,11 +95,10 @@ public sealed class RetryTests
         var random = new Seeded(9).RandomBytes;
         for (var i = 0; i < 20; i++)
         {
-            var clock = new ManualTime(skipsDelays: true);
-            var began = clock.GetUtcNow();
-            var scripted = new ScriptedAccount(Inner) { Before = { [AccountOperation.Stat] = new([Failure(FailureKind.Timeout)]) } };
+            var clock = new SkippingTime();
+            var scripted = ScriptedBefore(AccountOperation.Stat, [Failure(FailureKind.Timeout)]);
             await new RetryingAccount(scripted, clock, random).StatAsync(File, default);
-            pauses.Add(clock.GetUtcNow() - began);
+            pauses.Add(clock.Skipped);
         }
         Assert.True(pauses.Count > 15, $"{pauses.Count} different pauses of 20");
         Assert.All(pauses, pause => Assert.InRange(pause, TimeSpan.FromSeconds(0.2), TimeSpan.FromSeconds(0.4)));
@@ -91,11 +107,12 @@ public sealed class RetryTests
     [Fact]
     public async Task Cancelling_ends_a_pause()
     {
-        var clock = new ManualTime();
-        var scripted = new ScriptedAccount(Inner) { Before = { [AccountOperation.Stat] = new([Failure(FailureKind.Timeout)]) } };
+        var clock = new FakeTimeProvider();
+        var scripted = ScriptedBefore(AccountOperation.Stat, [Failure(FailureKind.Timeout)]);
         using var cancelled = new CancellationTokenSource();
-        var stat = new RetryingAccount(scripted, clock, new Seeded(3).RandomBytes).StatAsync(File, cancelled.Token).AsTask();
-        Assert.Equal(1, clock.PendingTimers);
+        var retrying = new RetryingAccount(scripted, clock, new Seeded(3).RandomBytes);
+        var stat = retrying.StatAsync(File, cancelled.Token).AsTask();
+        Assert.Equal(1, clock.TimersWaiting);
         await cancelled.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stat);
         Assert.Equal(1, scripted.Calls[AccountOperation.Stat]);
@@ -112,7 +129,13 @@ public sealed class RetryTests
         await reader.Content.CopyToAsync(got);
         Assert.True(content.AsSpan(10).SequenceEqual(got.ToArray()));
         Assert.Equal(
-            [new(10, 999_990), new(100_010, 899_990), new(100_011, 899_989), new(100_011, 899_989), new(400_011, 599_989)],
+            [
+                new(10, 999_990),
+                new(100_010, 899_990),
+                new(100_011, 899_989),
+                new(100_011, 899_989),
+                new(400_011, 599_989),
+            ],
             scripted.Reads.Select(read => read.Range));
         Assert.All(scripted.Reads.Skip(1), read => Assert.Equal(reader.Entry.Version, read.Pin));
     }
@@ -131,7 +154,8 @@ public sealed class RetryTests
     [Fact]
     public async Task A_listing_that_breaks_is_begun_again_without_repeating_itself()
     {
-        for (var i = 0; i < 100; i++) await Inner.WriteAsync(EntryPath.Parse($"f{i}"), default, WriteOptions.Default, default);
+        for (var i = 0; i < 100; i++)
+            await Inner.WriteAsync(EntryPath.Parse($"f{i}"), default, WriteOptions.Default, default);
         var scripted = new ScriptedAccount(Inner) { BreaksListsAfter = new([50, 0, 99, 100]) };
         var names = new List<string>();
         await foreach (var entry in Retrying(scripted).ListAsync(EntryPath.Root, default)) names.Add(entry.Path.Value);
@@ -144,7 +168,7 @@ public sealed class RetryTests
     public async Task A_move_whose_answer_got_lost_is_done()
     {
         await Inner.WriteAsync(File, Seeded.Bytes(10, 1), WriteOptions.Default, default);
-        var scripted = new ScriptedAccount(Inner) { After = { [AccountOperation.Move] = new([Failure(FailureKind.Timeout)]) } };
+        var scripted = ScriptedAfter(AccountOperation.Move, [Failure(FailureKind.Timeout)]);
         await Retrying(scripted).MoveAsync(File, EntryPath.Parse("moved"), default);
         Assert.NotNull(await Inner.StatAsync(EntryPath.Parse("moved"), default));
     }
@@ -153,9 +177,10 @@ public sealed class RetryTests
     public async Task A_move_of_nothing_is_not_taken_for_done()
     {
         await Inner.WriteAsync(EntryPath.Parse("moved"), default, WriteOptions.Default, default);
-        var scripted = new ScriptedAccount(Inner) { Before = { [AccountOperation.Move] = new([Failure(FailureKind.Timeout)]) } };
+        var scripted = ScriptedBefore(AccountOperation.Move, [Failure(FailureKind.Timeout)]);
         await Failing.AsyncWith(
-            FailureKind.NotFound, async () => await Retrying(scripted).MoveAsync(File, EntryPath.Parse("moved"), default));
+            FailureKind.NotFound,
+            async () => await Retrying(scripted).MoveAsync(File, EntryPath.Parse("moved"), default));
     }
 
     [Fact]
@@ -171,9 +196,11 @@ public sealed class RetryTests
     public async Task A_part_in_sequence_is_never_sent_twice()
     {
         var traits = InMemoryAccount.DefaultTraits with { PartOrder = PartOrder.Sequence };
-        var scripted = new ScriptedAccount(new InMemoryAccount(store, traits)) { After = { [AccountOperation.WritePart] = new([Failure(FailureKind.Timeout)]) } };
+        var scripted = new ScriptedAccount(new InMemoryAccount(store, traits));
+        scripted.After[AccountOperation.WritePart] = new([Failure(FailureKind.Timeout)]);
         await using var upload = await Retrying(scripted).BeginUploadAsync(File, 10, 10, WriteOptions.Default, default);
-        await Failing.AsyncWith(FailureKind.Timeout, async () => await upload.WritePartAsync(0, Seeded.Bytes(10, 1), default));
+        await Failing.AsyncWith(
+            FailureKind.Timeout, async () => await upload.WritePartAsync(0, Seeded.Bytes(10, 1), default));
         Assert.Equal(1, scripted.Calls[AccountOperation.WritePart]);
     }
 }

@@ -27,7 +27,9 @@ internal sealed class ScriptedAccount(IAccount inner) : AccountDecorator(inner)
     {
         Reads.Add((range, pin));
         var reader = await Inner.ReadAsync(path, range, pin, cancellationToken);
-        return BreaksReadsAfter.TryDequeue(out var bytes) ? new EntryReader(reader.Entry, new Breaking(reader.Content, bytes)) : reader;
+        return BreaksReadsAfter.TryDequeue(out var bytes)
+            ? new EntryReader(reader.Entry, new Breaking(reader.Content, bytes))
+            : reader;
     }
 
     protected override async ValueTask<T> CallAsync<T>(
@@ -44,7 +46,8 @@ internal sealed class ScriptedAccount(IAccount inner) : AccountDecorator(inner)
         AccountCall call, IUpload upload, IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken)
     {
         Count(call);
-        if (ForgetsCompletion && Calls[call.Operation] > 1) throw new VirgaException(FailureKind.NotFound, "no such upload");
+        if (ForgetsCompletion && Calls[call.Operation] > 1)
+            throw new VirgaException(FailureKind.NotFound, "no such upload");
         var entry = await upload.CompleteAsync(parts, cancellationToken);
         return ForgetsCompletion ? throw new VirgaException(FailureKind.Timeout, "scripted") : entry;
     }
@@ -72,7 +75,8 @@ internal sealed class ScriptedAccount(IAccount inner) : AccountDecorator(inner)
     {
         private long left = left;
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             if (left == 0) throw new VirgaException(FailureKind.Unavailable, "scripted");
             var count = await inner.ReadAsync(buffer[..(int)Math.Min(buffer.Length, left)], cancellationToken);

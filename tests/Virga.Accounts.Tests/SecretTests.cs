@@ -21,7 +21,10 @@ public sealed class SecretTests : IDisposable
     [Fact]
     public void An_account_s_secrets_come_back_and_never_show()
     {
-        var secrets = new Dictionary<string, string> { ["secret-key"] = "hunter2 ü", ["id"] = "AKIA", ["empty"] = "", ["😀"] = "x", ["\uff5e"] = "y" };
+        var secrets = new Dictionary<string, string>
+        {
+            ["secret-key"] = "hunter2 ü", ["id"] = "AKIA", ["empty"] = "", ["😀"] = "x", ["\uff5e"] = "y",
+        };
         var config = new AccountConfig("s3", Settings, secrets);
         var sealedBox = Box().SealSecrets("acct-1", config);
         Assert.DoesNotContain("hunter2", Encoding.Latin1.GetString(sealedBox), StringComparison.Ordinal);
@@ -29,14 +32,16 @@ public sealed class SecretTests : IDisposable
         Assert.Equal(secrets.OrderBy(s => s.Key), opened.Secrets.OrderBy(s => s.Key));
         Assert.Equal(Settings, opened.Settings);
         Assert.DoesNotContain("hunter2", opened.ToString(), StringComparison.Ordinal);
-        Assert.Empty(Box().OpenSecrets("a", "disk", Settings, Box().SealSecrets("a", new AccountConfig("disk", Settings, new Dictionary<string, string>()))).Secrets);
+        var none = new AccountConfig("disk", Settings, new Dictionary<string, string>());
+        Assert.Empty(Box().OpenSecrets("a", "disk", Settings, Box().SealSecrets("a", none)).Secrets);
     }
 
     [Fact]
     public void Each_sealing_has_a_fresh_nonce()
     {
         var box = Box();
-        var boxes = Enumerable.Range(0, 100).Select(_ => Convert.ToHexString(box.Seal("same"u8, "a", "b"), 0, 13)).ToHashSet();
+        var boxes = Enumerable.Range(0, 100).Select(
+            _ => Convert.ToHexString(box.Seal("same"u8, "a", "b"), 0, 13)).ToHashSet();
         Assert.Equal(100, boxes.Count);
     }
 
@@ -48,7 +53,8 @@ public sealed class SecretTests : IDisposable
         {
             var changed = original.ToArray();
             changed[i] ^= 1;
-            var failure = Failing.With(i == 0 ? FailureKind.Unsupported : FailureKind.Corrupt, () => Box().Open(changed, "owner", "field"));
+            var failure = Failing.With(
+                i == 0 ? FailureKind.Unsupported : FailureKind.Corrupt, () => Box().Open(changed, "owner", "field"));
             Assert.NotNull(failure.Advice);
             Failing.With(FailureKind.Corrupt, () => Box().Open(original.AsSpan(0, i), "owner", "field"));
         }
@@ -103,7 +109,8 @@ public sealed class SecretTests : IDisposable
     [Fact]
     public async Task Processes_that_start_together_agree_on_one_key()
     {
-        var keys = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => SecretKeyFile.LoadOrCreate(KeyFile, random))));
+        var keys = await Task.WhenAll(
+            Enumerable.Range(0, 16).Select(_ => Task.Run(() => SecretKeyFile.LoadOrCreate(KeyFile, random))));
         Assert.Single(keys.Select(Convert.ToHexString).Distinct());
         Assert.Equal([KeyFile], Directory.GetFileSystemEntries(folder));
     }

@@ -9,9 +9,11 @@ internal class NoAbilities : IAccount
 
     public ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken) => default;
 
-    public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, CancellationToken cancellationToken) => AsyncEnumerable.Empty<Entry>();
+    public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, CancellationToken cancellationToken) =>
+        AsyncEnumerable.Empty<Entry>();
 
-    public ValueTask<EntryReader> ReadAsync(EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken) =>
+    public ValueTask<EntryReader> ReadAsync(
+        EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken) =>
         throw new VirgaException(FailureKind.NotFound, "stub");
 
     public ValueTask<Entry> WriteAsync(
@@ -32,10 +34,16 @@ internal class NoAbilities : IAccount
 }
 
 /// <summary>Has every optional ability that there is: a new one is added here and in AccountDecorator.</summary>
-internal sealed class AllAbilities : NoAbilities, IResumableUploads, IRecursiveListing, IReportsSkipped, ISymlinks, IReportsSpace
+internal sealed class AllAbilities
+    : NoAbilities, IResumableUploads, IRecursiveListing, IReportsSkipped, ISymlinks, IReportsSpace
 {
     public ValueTask<IUpload> ResumeUploadAsync(
-        EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken) =>
+        EntryPath path,
+        long length,
+        long partBytes,
+        WriteOptions options,
+        string token,
+        CancellationToken cancellationToken) =>
         throw new VirgaException(FailureKind.NotFound, "stub");
 
     public IAsyncEnumerable<PendingUpload> ListUploadsAsync(EntryPath folder, CancellationToken cancellationToken) =>
@@ -43,10 +51,13 @@ internal sealed class AllAbilities : NoAbilities, IResumableUploads, IRecursiveL
 
     public ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken) => default;
 
-    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) => AsyncEnumerable.Empty<Entry>();
+    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
+        AsyncEnumerable.Empty<Entry>();
 
     public IAsyncEnumerable<Entry> ListAsync(
-        EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) => AsyncEnumerable.Empty<Entry>();
+        EntryPath folder,
+        Action<SkippedEntry> onSkipped,
+        CancellationToken cancellationToken) => AsyncEnumerable.Empty<Entry>();
 
     public ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken) => default;
 

@@ -62,7 +62,7 @@ public sealed class DisplayTests
     [Fact]
     public void Progress_in_a_pipe_is_a_line_at_each_tenth_and_every_five_seconds()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         var (view, text) = ViewOf(time, isTerminal: false);
         view.Show(Row(0));
         view.Show(Row(5));
@@ -82,7 +82,7 @@ public sealed class DisplayTests
     [Fact]
     public void Progress_on_a_terminal_is_drawn_in_place_and_taken_away()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         var (view, text) = ViewOf(time, isTerminal: true);
         view.Show(Row(50));
         time.Advance(TimeSpan.FromMilliseconds(10));
@@ -101,7 +101,7 @@ public sealed class DisplayTests
     [Fact]
     public void A_name_cannot_break_out_of_the_progress_line()
     {
-        var (view, text) = ViewOf(new ManualTime(), isTerminal: true);
+        var (view, text) = ViewOf(new FakeTimeProvider(), isTerminal: true);
         view.Show(new ProgressRow("a\n\e[31mred", 1, 2, 0, "status\nwith a break"));
         Assert.DoesNotContain("\e[31m", text.ToString(), StringComparison.Ordinal);
         Assert.Equal(2, text.ToString().Count(c => c == '\n'));
@@ -110,7 +110,7 @@ public sealed class DisplayTests
     [Fact]
     public void A_rate_is_that_of_the_last_seconds()
     {
-        var time = new ManualTime();
+        var time = new FakeTimeProvider();
         var meter = new RateMeter(time);
         Assert.Equal(0, meter.Note(0));
         for (var second = 1; second <= 20; second++)

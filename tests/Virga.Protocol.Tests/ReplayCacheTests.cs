@@ -6,7 +6,7 @@ namespace Virga.Protocol.Tests;
 
 public sealed class ReplayCacheTests
 {
-    private readonly ManualTime time = new(Now);
+    private readonly FakeTimeProvider time = new(Now);
 
     [Fact]
     public void A_nonce_counts_once_an_asker_until_it_expires()

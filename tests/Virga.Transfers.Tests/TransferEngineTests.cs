@@ -70,7 +70,7 @@ public sealed class TransferEngineTests
     [Fact]
     public async Task A_source_that_fails_now_and_then_delivers_all_in_the_end()
     {
-        var time = new ManualTime(skipsDelays: true);
+        var time = new SkippingTime();
         var rig = new Rig(9) { Time = time };
         foreach (var size in Sizes) await rig.AddAsync($"{size}", size);
         var content = await rig.ShareAsync();

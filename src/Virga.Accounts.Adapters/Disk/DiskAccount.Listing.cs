@@ -16,7 +16,8 @@ internal sealed partial class DiskAccount
     public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, CancellationToken cancellationToken) =>
         ListAsync(folder, null, null, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
+    public IAsyncEnumerable<Entry> ListAsync(
+        EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
         ListAsync(folder, onSkipped, null, cancellationToken);
 
     public async IAsyncEnumerable<PendingUpload> ListUploadsAsync(
@@ -67,7 +68,8 @@ internal sealed partial class DiskAccount
         whyNot = null;
         Span<byte> target = stackalloc byte[4096];
         nint count;
-        fixed (byte* name = nameWithNul, buffer = target) count = ReadLinkAt(folder.Fd, name, buffer, (nuint)target.Length);
+        fixed (byte* name = nameWithNul, buffer = target)
+            count = ReadLinkAt(folder.Fd, name, buffer, (nuint)target.Length);
         if (count < 0)
         {
             var errno = Marshal.GetLastPInvokeError();
@@ -75,14 +77,15 @@ internal sealed partial class DiskAccount
         }
         target = target[..(int)count];
         if (Utf8.IsValid(target))
-            return new Entry(path, EntryKind.Symlink, 0, status.Modified, status.Version, Encoding.UTF8.GetString(target));
+            return new Entry(
+                path, EntryKind.Symlink, 0, status.Modified, status.Version, Encoding.UTF8.GetString(target));
         whyNot = "is a symbolic link whose target is not UTF-8";
         return null;
     }
 
     /// <summary>
-    /// Reads a folder page by page. The next page is fetched before one is handed out, so that the folder is closed as soon as
-    /// it is known to end: a walk down a deep tree of ordinary folders holds no descriptors.
+    /// Reads a folder page by page. The next page is fetched before one is handed out, so that the folder is closed as
+    /// soon as it is known to end: a walk down a deep tree of ordinary folders holds no descriptors.
     /// </summary>
     private sealed unsafe class Scan : IDisposable
     {
@@ -168,7 +171,9 @@ internal sealed partial class DiskAccount
             }
             if (!EntryPath.TryParse(path.IsRoot ? name : $"{path}/{name}", out var entryPath))
             {
-                Skipped.Add(new SkippedEntry(path, NameRules.Show(name), $"has a path of more than {EntryPath.MaxBytes} bytes"));
+                Skipped.Add(
+                    new SkippedEntry(
+                        path, NameRules.Show(name), $"has a path of more than {EntryPath.MaxBytes} bytes"));
                 return;
             }
             FileStatus status;
@@ -189,7 +194,8 @@ internal sealed partial class DiskAccount
             if (status.IsFile) Entries.Add(FileEntry(entryPath, status));
             else if (status.IsFolder) Entries.Add(new Entry(entryPath, EntryKind.Folder, 0, status.Modified));
             else if (!status.IsSymlink) Skipped.Add(new SkippedEntry(path, NameRules.Show(name), status.SpecialKind));
-            else if (SymlinkEntry(folder, nameWithNul, entryPath, status, out var whyNot) is { } link) Entries.Add(link);
+            else if (SymlinkEntry(folder, nameWithNul, entryPath, status, out var whyNot) is { } link)
+                Entries.Add(link);
             else if (whyNot is not null) Skipped.Add(new SkippedEntry(path, NameRules.Show(name), whyNot));
         }
 
@@ -200,9 +206,12 @@ internal sealed partial class DiskAccount
             using var file = new SafeFileHandle(fd, ownsHandle: true);
             if (Stat(file, out var status) < 0 || !status.IsFile) return;
             var upload = DiskTemporary.Read(file, status.Size);
-            // Without a trailer it is a file that is being written, or what a killed process left of one: nobody locks that.
+            // Without a trailer it is a file that is being written, or what a killed process left of one: nobody locks
+            // that.
             if (upload is null && Lock(file, LockShared | LockNonBlock) < 0) return;
-            var started = status.BirthSeconds > 0 ? DateTimeOffset.FromUnixTimeSeconds(status.BirthSeconds) : status.Modified;
+            var started = status.BirthSeconds > 0
+                ? DateTimeOffset.FromUnixTimeSeconds(status.BirthSeconds)
+                : status.Modified;
             Uploads.Add(new PendingUpload(path.Append(upload?.Name ?? name), token, started));
         }
 

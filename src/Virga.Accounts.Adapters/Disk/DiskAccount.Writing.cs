@@ -14,13 +14,17 @@ internal sealed partial class DiskAccount
         EntryPath path, ReadOnlyMemory<byte> content, WriteOptions options, CancellationToken cancellationToken) =>
         OnPoolAsync(() => Write(path, content.Span, options, cancellationToken), cancellationToken);
 
-    /// <remarks>Open, write, set the time, rename, look: nothing is synced unless everything is (<see cref="DiskDurability"/>).</remarks>
-    private Entry Write(EntryPath path, ReadOnlySpan<byte> content, WriteOptions options, CancellationToken cancellationToken)
+    /// <remarks>
+    /// Open, write, set the time, rename, look: nothing is synced unless everything is (<see cref="DiskDurability"/>).
+    /// </remarks>
+    private Entry Write(
+        EntryPath path, ReadOnlySpan<byte> content, WriteOptions options, CancellationToken cancellationToken)
     {
         CheckTarget(path);
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
-                FailureKind.BadInput, $"{content.Length} bytes in one write; this account takes {Traits.SingleWriteBytesMax}");
+                FailureKind.BadInput,
+                $"{content.Length} bytes in one write; this account takes {Traits.SingleWriteBytesMax}");
         var doing = $"write {Quote(path)}";
         using var folder = OpenOrMakeFolder(path.Parent);
         var temporary = DiskTemporary.NewName(random);
@@ -44,7 +48,11 @@ internal sealed partial class DiskAccount
     }
 
     public ValueTask<IUpload> BeginUploadAsync(
-        EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken) => OnPoolAsync(
+        EntryPath path,
+        long length,
+        long partBytes,
+        WriteOptions options,
+        CancellationToken cancellationToken) => OnPoolAsync(
         IUpload () =>
         {
             CheckTarget(path);
@@ -74,7 +82,12 @@ internal sealed partial class DiskAccount
         cancellationToken);
 
     public ValueTask<IUpload> ResumeUploadAsync(
-        EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken) => OnPoolAsync(
+        EntryPath path,
+        long length,
+        long partBytes,
+        WriteOptions options,
+        string token,
+        CancellationToken cancellationToken) => OnPoolAsync(
         IUpload () =>
         {
             CheckTarget(path);
@@ -90,7 +103,8 @@ internal sealed partial class DiskAccount
             {
                 if (Stat(file, out var status) < 0) throw Last(doing);
                 var found = status.IsFile ? DiskTemporary.Read(file, status.Size) : null;
-                // Without a trailer but of the right length: the process ended while it completed the upload, after syncing.
+                // Without a trailer but of the right length: the process ended while it completed the upload, after
+                // syncing.
                 if (found is null ? status.Size != length : !IsOf(found, path, layout)) throw UploadEnded(path);
                 if (found is { Boot.Length: > 0 } && bootId is not null && found.Boot != bootId)
                 {
@@ -161,17 +175,25 @@ internal sealed partial class DiskAccount
         : throw new VirgaException(FailureKind.BadInput, "that is no token of an upload to a disk account");
 
     private static VirgaException UploadEnded(EntryPath path, string? why = null) => new(
-        FailureKind.NotFound, $"the upload of {Quote(path)} isn't pending any more" + (why is null ? "" : $": {why}"), "Begin it anew.");
+        FailureKind.NotFound,
+        $"the upload of {Quote(path)} isn't pending any more" + (why is null ? "" : $": {why}"),
+        "Begin it anew.");
 
     private sealed class Upload(
-        DiskAccount account, EntryPath path, PartLayout layout, WriteOptions options, string token, SafeFileHandle file) : IUpload
+        DiskAccount account,
+        EntryPath path,
+        PartLayout layout,
+        WriteOptions options,
+        string token,
+        SafeFileHandle file) : IUpload
     {
         private Entry? completed;
         private bool isAborted;
 
         public string Token => token;
 
-        public ValueTask<PartReceipt> WritePartAsync(long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        public ValueTask<PartReceipt> WritePartAsync(
+            long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
             OnPoolAsync(
                 () =>
                 {
@@ -192,8 +214,8 @@ internal sealed partial class DiskAccount
                 () => Complete(parts), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default));
 
         /// <remarks>
-        /// The order counts: data on the device, trailer cut off, length and time on the device, rename, folder on the device.
-        /// A crash between any two leaves the pending upload, which can be completed again, or the whole file.
+        /// The order counts: data on the device, trailer cut off, length and time on the device, rename, folder on the
+        /// device. A crash between any two leaves the pending upload, which can be completed again, or the whole file.
         /// </remarks>
         private Entry Complete(IReadOnlyList<PartReceipt> parts)
         {
@@ -228,11 +250,14 @@ internal sealed partial class DiskAccount
             },
             cancellationToken);
 
-        /// <summary>Marks a pending upload's parts as surely on the device, so that it outlives a restart of the machine too.</summary>
+        /// <summary>
+        /// Marks a pending upload's parts as surely on the device, so that it outlives a restart of the machine too.
+        /// </summary>
         public async ValueTask DisposeAsync()
         {
             if (completed is null && !isAborted && account.durability == DiskDurability.Uploads && !file.IsClosed)
-                await Task.Factory.StartNew(Settle, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+                await Task.Factory.StartNew(
+                    Settle, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             file.Dispose();
         }
 

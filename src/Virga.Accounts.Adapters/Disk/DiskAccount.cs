@@ -12,7 +12,9 @@ internal enum DiskDurability
     /// <summary>Never: a power cut may lose what the last seconds wrote. A killed process loses nothing.</summary>
     None,
 
-    /// <summary>Uploads when they are complete; small files are left to the system, which writes them within seconds.</summary>
+    /// <summary>
+    /// Uploads when they are complete; small files are left to the system, which writes them within seconds.
+    /// </summary>
     Uploads,
 
     /// <summary>Every part and every file, before the call returns.</summary>
@@ -21,8 +23,8 @@ internal enum DiskDurability
 
 /// <summary>
 /// A folder on a Linux disk. Every path is resolved below the open root without following any symlink (openat2 with
-/// RESOLVE_BENEATH, or folder by folder on older kernels). Writes go to a temporary file beside the target and are renamed
-/// over it. Calls to the disk block, so they run on the thread pool, each call as one piece of work.
+/// RESOLVE_BENEATH, or folder by folder on older kernels). Writes go to a temporary file beside the target and are
+/// renamed over it. Calls to the disk block, so they run on the thread pool, each call as one piece of work.
 /// </summary>
 internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploads, IReportsSpace, IReportsSkipped
 {
@@ -34,9 +36,11 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
     private readonly string? bootId;
     private readonly bool walksByHand;
 
-    /// <param name="bootId">Of the running kernel; null where unknown. Parts that weren't synced are trusted only under the same one.</param>
+    /// <param name="bootId">Of the running kernel; null where unknown. Parts that weren't synced are trusted only under
+    /// the same one.</param>
     /// <param name="walksByHand">Resolves paths as on kernels before 5.6.</param>
-    public DiskAccount(string root, RandomBytes random, DiskDurability durability, string? bootId, bool walksByHand = false)
+    public DiskAccount(
+        string root, RandomBytes random, DiskDurability durability, string? bootId, bool walksByHand = false)
     {
         this.root = root;
         this.random = random;
@@ -55,7 +59,8 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
             KeepsModified = true,
             KeepsEmptyFolders = true,
             KeepsExecutable = true,
-            Names = new NameRules(Reserved: name => DiskTemporary.IsName(name) ? "is of the form of Virga's temporary files" : null),
+            Names = new NameRules(
+                Reserved: name => DiskTemporary.IsName(name) ? "is of the form of Virga's temporary files" : null),
         };
     }
 
@@ -78,7 +83,8 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
         () =>
         {
             var doing = $"read {Quote(path)}";
-            if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, which has no bytes");
+            if (path.IsRoot)
+                throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, which has no bytes");
             using var folder = OpenFolder(path.Parent, out var errno);
             if (!folder.IsOpen) throw From(IsNothing(errno) ? ENOENT : errno, doing);
             // A pipe would wait for its other end without NonBlock.
@@ -92,7 +98,8 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
                 if (pin is { } expected && expected != status.Version) throw DiskReadStream.Changed(path);
                 if (range.Offset < 0 || range.Length < 0 || range.Length > status.Size - range.Offset)
                     throw new VirgaException(
-                        FailureKind.BadInput, $"the range {range} lies beyond the end of {Quote(path)}, which has {status.Size} bytes");
+                        FailureKind.BadInput,
+                        $"the range {range} lies beyond the end of {Quote(path)}, which has {status.Size} bytes");
                 return new EntryReader(FileEntry(path, status), new DiskReadStream(file, path, range, status.Version));
             }
             catch
@@ -152,7 +159,8 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
         },
         cancellationToken);
 
-    public ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken) => OnPoolAsync(
+    public ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken) =>
+        OnPoolAsync(
         () =>
         {
             var doing = $"make the link {Quote(path)}";
@@ -176,11 +184,15 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
             : throw RootFailure(Marshal.GetLastPInvokeError()),
         cancellationToken);
 
-    private static ValueTask<T> OnPoolAsync<T>(Func<T> work, CancellationToken cancellationToken) => new(Task.Run(work, cancellationToken));
+    private static ValueTask<T> OnPoolAsync<T>(Func<T> work, CancellationToken cancellationToken) =>
+        new(Task.Run(work, cancellationToken));
 
-    private static ValueTask OnPoolAsync(Action work, CancellationToken cancellationToken) => new(Task.Run(work, cancellationToken));
+    private static ValueTask OnPoolAsync(Action work, CancellationToken cancellationToken) =>
+        new(Task.Run(work, cancellationToken));
 
-    /// <summary>No such entry in this account: missing, below a file, or behind a symlink or a name that can't be.</summary>
+    /// <summary>
+    /// No such entry in this account: missing, below a file, or behind a symlink or a name that can't be.
+    /// </summary>
     private static bool IsNothing(int errno) => errno is ENOENT or ENOTDIR or ELOOP or EXDEV or ENAMETOOLONG;
 
     private static void RefuseRoot(EntryPath path, string done)
@@ -191,7 +203,9 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
     private static VirgaException NotReadable(Folder folder, EntryPath path, int errno, string doing)
     {
         if (errno != ELOOP && errno != ENXIO) return From(IsNothing(errno) ? ENOENT : errno, doing);
-        var what = Stat(folder.Fd, path.Name, out var status) == 0 && status.IsSymlink ? "is a symbolic link, which has" : "is no file and has";
+        var what = Stat(folder.Fd, path.Name, out var status) == 0 && status.IsSymlink
+            ? "is a symbolic link, which has"
+            : "is no file and has";
         return new VirgaException(FailureKind.BadInput, $"{Quote(path)} {what} no bytes of its own");
     }
 
@@ -207,7 +221,9 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
         }
         if (status.IsFile) return FileEntry(path, status);
         if (status.IsFolder) return new Entry(path, EntryKind.Folder, 0, status.Modified);
-        return status.IsSymlink ? SymlinkEntry(folder, System.Text.Encoding.UTF8.GetBytes(path.Name + "\0"), path, status, out _) : null;
+        return status.IsSymlink
+            ? SymlinkEntry(folder, System.Text.Encoding.UTF8.GetBytes(path.Name + "\0"), path, status, out _)
+            : null;
     }
 
     private Folder OpenRoot()
@@ -224,7 +240,9 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
             $"Mount the disk that should hold it, or make it with 'mkdir -p {root}'.")
         : From(errno, $"open the folder {root} of the disk account");
 
-    /// <summary>Opens a folder below the root; not open with an errno where that fails. Throws where the root itself is missing.</summary>
+    /// <summary>
+    /// Opens a folder below the root; not open with an errno where that fails. Throws where the root itself is missing.
+    /// </summary>
     private Folder OpenFolder(EntryPath path, out int errno)
     {
         errno = 0;
@@ -235,7 +253,8 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
             var fd = walksByHand ? -1 : OpenBeneath(top.Fd, path.Value, PathOnly | DiskNative.Directory | CloseOnExec);
             if (fd >= 0) return new Folder(fd);
             errno = walksByHand ? ENOSYS : Marshal.GetLastPInvokeError();
-            // Older kernels and some containers' filters don't know openat2; a path that is too long for one call isn't for many.
+            // Older kernels and some containers' filters don't know openat2; a path that is too long for one call isn't
+            // for many.
             return errno is ENOSYS or EPERM or ENAMETOOLONG ? WalkTo(top, path, out errno) : default;
         }
     }
@@ -246,7 +265,11 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
         var current = default(Folder);
         foreach (var name in path.Names)
         {
-            var fd = OpenAt(current.IsOpen ? current.Fd : top.Fd, name, PathOnly | DiskNative.Directory | NoFollow | CloseOnExec, 0);
+            var fd = OpenAt(
+                current.IsOpen ? current.Fd : top.Fd,
+                name,
+                PathOnly | DiskNative.Directory | NoFollow | CloseOnExec,
+                0);
             if (fd < 0) errno = Marshal.GetLastPInvokeError();
             current.Dispose();
             if (fd < 0) return default;
@@ -266,10 +289,10 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
         {
             var parent = current.IsOpen ? current.Fd : top.Fd;
             var fd = OpenAt(parent, name, PathOnly | DiskNative.Directory | NoFollow | CloseOnExec, 0);
-            if (fd < 0 && Marshal.GetLastPInvokeError() == ENOENT && MakeDirectoryAt(parent, name, ExecutableMode) is var made)
+            if (fd < 0 && Marshal.GetLastPInvokeError() == ENOENT)
             {
                 // Somebody else may have made it in between.
-                if (made == 0 || Marshal.GetLastPInvokeError() == EEXIST)
+                if (MakeDirectoryAt(parent, name, ExecutableMode) == 0 || Marshal.GetLastPInvokeError() == EEXIST)
                     fd = OpenAt(parent, name, PathOnly | DiskNative.Directory | NoFollow | CloseOnExec, 0);
             }
             errno = fd < 0 ? Marshal.GetLastPInvokeError() : 0;
@@ -282,7 +305,9 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
 
     private static VirgaException NoFolder(EntryPath path, int errno) => errno == ENOTDIR
         ? new VirgaException(
-            FailureKind.Conflict, $"can't make the folder {Quote(path)}: a file or a link stands in its way", "Rename one of them.")
+            FailureKind.Conflict,
+            $"can't make the folder {Quote(path)}: a file or a link stands in its way",
+            "Rename one of them.")
         : From(errno == EXDEV ? ELOOP : errno, $"make the folder {Quote(path)}");
 
     private void SyncFolder(Folder folder, string doing)

@@ -3,9 +3,10 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.Disk;
 
 /// <summary>
-/// Folders on this machine's disks: <c>disk:/srv/data</c>. Settings: <c>path</c> and <c>durable</c>. By default an upload is
-/// synced to the device when it completes, while small files are written to a temporary file and renamed without syncing each:
-/// a killed process loses nothing, a power cut may lose the last seconds. <c>durable=all</c> syncs every file, <c>none</c> nothing.
+/// Folders on this machine's disks: <c>disk:/srv/data</c>. Settings: <c>path</c> and <c>durable</c>. By default an
+/// upload is synced to the device when it completes, while small files are written to a temporary file and renamed
+/// without syncing each: a killed process loses nothing, a power cut may lose the last seconds. <c>durable=all</c>
+/// syncs every file, <c>none</c> nothing.
 /// </summary>
 public sealed class DiskAdapter(RandomBytes random) : IAccountAdapter
 {
@@ -24,8 +25,9 @@ public sealed class DiskAdapter(RandomBytes random) : IAccountAdapter
     public AccountConfig ParseAddress(
         string address, IReadOnlyDictionary<string, string> settings, IReadOnlyDictionary<string, string> secrets)
     {
-        if (!address.StartsWith("disk:", StringComparison.Ordinal)) throw Bad($"'{address}' is no address of a folder on disk");
-        var all = new Dictionary<string, string>(settings, StringComparer.Ordinal) { ["path"] = CheckedPath(address["disk:".Length..]) };
+        if (!address.StartsWith("disk:", StringComparison.Ordinal))
+            throw Bad($"'{address}' is no address of a folder on disk");
+        var all = new Dictionary<string, string>(settings) { ["path"] = CheckedPath(address["disk:".Length..]) };
         if (all.Keys.FirstOrDefault(key => Settings.All(known => known.Name != key)) is { } unknown)
             throw Bad($"a disk account has no setting '{unknown}'");
         if (secrets.Count > 0) throw Bad("a disk account has no secrets");
@@ -38,14 +40,20 @@ public sealed class DiskAdapter(RandomBytes random) : IAccountAdapter
     public async ValueTask<IAccount> OpenAsync(AccountConfig config, CancellationToken cancellationToken)
     {
         if (!OperatingSystem.IsLinux())
-            throw new VirgaException(FailureKind.Unsupported, "disk accounts need Linux", "Run the agent on Linux, or use rclone:/the/folder.");
+            throw new VirgaException(
+                FailureKind.Unsupported,
+                "disk accounts need Linux",
+                "Run the agent on Linux, or use rclone:/the/folder.");
         var path = CheckedPath(config.Settings.GetValueOrDefault("path", ""));
         var durability = DurabilityOf(config.Settings);
-        var bootId = File.Exists(BootIdFile) ? (await File.ReadAllTextAsync(BootIdFile, cancellationToken)).Trim() : null;
+        var bootId = File.Exists(BootIdFile)
+            ? (await File.ReadAllTextAsync(BootIdFile, cancellationToken)).Trim()
+            : null;
         return await Task.Run(() => new DiskAccount(path, random, durability, bootId), cancellationToken);
     }
 
-    private static DiskDurability DurabilityOf(IReadOnlyDictionary<string, string> settings) => settings.GetValueOrDefault("durable") switch
+    private static DiskDurability DurabilityOf(IReadOnlyDictionary<string, string> settings) =>
+        settings.GetValueOrDefault("durable") switch
     {
         null or "" or "uploads" => DiskDurability.Uploads,
         "all" or "true" => DiskDurability.All,
@@ -57,7 +65,8 @@ public sealed class DiskAdapter(RandomBytes random) : IAccountAdapter
     {
         if (path.Length == 0) throw Bad("the address names no folder");
         if (path[0] != '/') throw Bad($"'{path}' is not an absolute path");
-        if (path.Contains('\0') || path.Split('/').Contains("..")) throw Bad($"'{NameRules.Show(path)}' holds '..' or NUL");
+        if (path.Contains('\0') || path.Split('/').Contains(".."))
+            throw Bad($"'{NameRules.Show(path)}' holds '..' or NUL");
         var trimmed = path.TrimEnd('/');
         return trimmed.Length == 0 ? "/" : trimmed;
     }

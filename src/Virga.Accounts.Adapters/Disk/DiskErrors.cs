@@ -15,14 +15,19 @@ internal static class DiskErrors
         var (kind, advice) = errno switch
         {
             ENOENT => (FailureKind.NotFound, null),
-            EACCES or EPERM => (FailureKind.Denied, "Give the user that runs the agent access to it (see 'ls -l'), then try again."),
+            EACCES or EPERM => (
+                FailureKind.Denied, "Give the user that runs the agent access to it (see 'ls -l'), then try again."),
             ENOSPC => (FailureKind.Full, "Free some room on the disk, or choose another account."),
             EDQUOT => (FailureKind.Full, "The user's disk quota is used up: free some room, or have it raised."),
-            EROFS => (FailureKind.ReadOnly, "The file system is mounted read-only: remount it for writing, or choose another account."),
+            EROFS => (
+                FailureKind.ReadOnly,
+                "The file system is mounted read-only: remount it for writing, or choose another account."),
             ENOTDIR => (FailureKind.BadInput, "A file stands where a folder is needed: rename one of them."),
             EISDIR => (FailureKind.Conflict, "A folder stands there: rename one of them."),
             EEXIST => (FailureKind.Conflict, null),
-            ENOTEMPTY => (FailureKind.Conflict, "The folder isn't empty; it may also hold pending uploads or things that aren't listed."),
+            ENOTEMPTY => (
+                FailureKind.Conflict,
+                "The folder isn't empty; it may also hold pending uploads or things that aren't listed."),
             ENAMETOOLONG => (FailureKind.BadInput, "Shorten the name or move it higher up."),
             EINVAL or EILSEQ => (FailureKind.BadInput, "This file system can't hold that name: rename it."),
             EFBIG => (FailureKind.BadInput, "The file is longer than this file system can hold."),
@@ -31,11 +36,13 @@ internal static class DiskErrors
             EBUSY => (FailureKind.InUse, "Something else holds it, perhaps a mount: unmount it first."),
             EMFILE or ENFILE => (FailureKind.Unavailable, "Too many files are open: raise the limit ('ulimit -n')."),
             EIO => (FailureKind.Unavailable, "The disk reports an error: look at 'dmesg' and check the disk."),
-            EOPNOTSUPP or ENOSYS => (FailureKind.Unsupported, "This file system can't do that: choose another account."),
+            EOPNOTSUPP or ENOSYS => (
+                FailureKind.Unsupported, "This file system can't do that: choose another account."),
             _ => (FailureKind.Unavailable, (string?)null),
         };
         return new VirgaException(kind, $"can't {doing}: {Marshal.GetPInvokeErrorMessage(errno)}", advice);
     }
 
-    public static string Quote(EntryPath path) => path.IsRoot ? "the account's root" : $"'{NameRules.Show(path.Value)}'";
+    public static string Quote(EntryPath path) =>
+        path.IsRoot ? "the account's root" : $"'{NameRules.Show(path.Value)}'";
 }

@@ -4,8 +4,9 @@ using Microsoft.Win32.SafeHandles;
 namespace Virga.Accounts.Adapters.Disk;
 
 /// <summary>
-/// The Linux calls that the disk adapter makes (glibc 2.30 or later; x64 and arm64). Each sets errno, which the caller reads
-/// by <see cref="Marshal.GetLastPInvokeError"/>. Paths are relative to an open folder, so that nothing is resolved twice.
+/// The Linux calls that the disk adapter makes (glibc 2.30 or later; x64 and arm64). Each sets errno, which the caller
+/// reads by <see cref="Marshal.GetLastPInvokeError"/>. Paths are relative to an open folder, so that nothing is
+/// resolved twice.
 /// </summary>
 internal static unsafe partial class DiskNative
 {
@@ -13,9 +14,10 @@ internal static unsafe partial class DiskNative
     public const int ReadOnly = 0, WriteOnly = 1, ReadWrite = 2, Create = 0x40, Exclusive = 0x80, NonBlock = 0x800;
     public const int CloseOnExec = 0x80000, PathOnly = 0x200000;
     public const int LockShared = 1, LockExclusive = 2, LockNonBlock = 4;
-    public const int ENOENT = 2, EINTR = 4, EIO = 5, EAGAIN = 11, EACCES = 13, EBUSY = 16, EEXIST = 17, EXDEV = 18, ENOTDIR = 20;
-    public const int EISDIR = 21, EINVAL = 22, ENFILE = 23, EMFILE = 24, EFBIG = 27, ENOSPC = 28, EROFS = 30, ENAMETOOLONG = 36;
-    public const int ENOSYS = 38, ENOTEMPTY = 39, ELOOP = 40, EILSEQ = 84, EOPNOTSUPP = 95, EDQUOT = 122, EPERM = 1, ENXIO = 6;
+    public const int EPERM = 1, ENOENT = 2, EINTR = 4, EIO = 5, ENXIO = 6, EACCES = 13, EBUSY = 16, EEXIST = 17;
+    public const int EXDEV = 18, ENOTDIR = 20, EISDIR = 21, EINVAL = 22, ENFILE = 23, EMFILE = 24, EFBIG = 27;
+    public const int ENOSPC = 28, EROFS = 30, ENAMETOOLONG = 36, ENOSYS = 38, ENOTEMPTY = 39, ELOOP = 40, EILSEQ = 84;
+    public const int EOPNOTSUPP = 95, EDQUOT = 122;
 
     private const int SyncFileRangeWrite = 2;
     private const long OpenAt2Number = 437;
@@ -93,10 +95,16 @@ internal static unsafe partial class DiskNative
     [LibraryImport("libc", EntryPoint = "fstatvfs", SetLastError = true)]
     private static partial int StatVfs(int fd, FileSystemStatus* status);
 
-    /// <summary>Opens a folder below another; ELOOP where a symlink lies in the way, EXDEV where the path leads out.</summary>
+    /// <summary>
+    /// Opens a folder below another; ELOOP where a symlink lies in the way, EXDEV where the path leads out.
+    /// </summary>
     public static int OpenBeneath(int folder, string path, int flags)
     {
-        var how = new OpenHow { Flags = (ulong)flags, Resolve = ResolveBeneath | ResolveNoSymlinks | ResolveNoMagicLinks };
+        var how = new OpenHow
+        {
+            Flags = (ulong)flags,
+            Resolve = ResolveBeneath | ResolveNoSymlinks | ResolveNoMagicLinks,
+        };
         return (int)OpenAt2(OpenAt2Number, folder, path, &how, (nuint)sizeof(OpenHow));
     }
 
@@ -160,7 +168,9 @@ internal static unsafe partial class DiskNative
         return 0;
     }
 
-    /// <summary>Starts writing a range to the device without waiting, so that the sync at the end has little left to do.</summary>
+    /// <summary>
+    /// Starts writing a range to the device without waiting, so that the sync at the end has little left to do.
+    /// </summary>
     public static void StartWriteBack(SafeFileHandle file, long offset, long count) =>
         _ = SyncRange(file, offset, count, SyncFileRangeWrite);
 
@@ -239,8 +249,11 @@ internal struct FileStatus
         get
         {
             var seconds = Math.Clamp(
-                ModifySeconds, DateTimeOffset.MinValue.ToUnixTimeSeconds(), DateTimeOffset.MaxValue.ToUnixTimeSeconds());
-            return DateTimeOffset.FromUnixTimeSeconds(seconds).AddTicks(ModifyNanoseconds / TimeSpan.NanosecondsPerTick);
+                ModifySeconds,
+                DateTimeOffset.MinValue.ToUnixTimeSeconds(),
+                DateTimeOffset.MaxValue.ToUnixTimeSeconds());
+            return DateTimeOffset.FromUnixTimeSeconds(seconds).AddTicks(
+                ModifyNanoseconds / TimeSpan.NanosecondsPerTick);
         }
     }
 }

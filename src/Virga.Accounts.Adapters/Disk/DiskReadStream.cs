@@ -5,10 +5,11 @@ using static Virga.Accounts.Adapters.Disk.DiskErrors;
 namespace Virga.Accounts.Adapters.Disk;
 
 /// <summary>
-/// A range of an open file. Before the last bytes are handed out, the file is looked at again: had it changed since it was
-/// opened, the reader gets Changed and not the end.
+/// A range of an open file. Before the last bytes are handed out, the file is looked at again: had it changed since it
+/// was opened, the reader gets Changed and not the end.
 /// </summary>
-internal sealed class DiskReadStream(SafeFileHandle file, EntryPath path, ByteRange range, EntryVersion version) : AccountReadStream
+internal sealed class DiskReadStream(
+    SafeFileHandle file, EntryPath path, ByteRange range, EntryVersion version) : AccountReadStream
 {
     private long offset = range.Offset;
     private bool isChecked;

@@ -6,9 +6,9 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.Disk;
 
 /// <summary>
-/// Names of temporary files, <c>.virga-TOKEN.part</c> beside their target, and what stands behind the data of an upload's
-/// while it is pending: the target's name, the kernel's boot and the lengths, so that whoever finds the file knows what it is.
-/// The trailer is cut off when the upload is complete.
+/// Names of temporary files, <c>.virga-TOKEN.part</c> beside their target, and what stands behind the data of an
+/// upload's while it is pending: the target's name, the kernel's boot and the lengths, so that whoever finds the file
+/// knows what it is. The trailer is cut off when the upload is complete.
 /// </summary>
 /// <param name="Boot">Boot in which parts were written that aren't surely on the device; empty when all are.</param>
 internal sealed record DiskTemporary(string Name, string Boot, long Length, long PartBytes)
@@ -42,7 +42,10 @@ internal sealed record DiskTemporary(string Name, string Boot, long Length, long
             ? token
             : null;
 
-    /// <summary>The name, then a footer of fixed length: boot (padded with spaces), length, part length, bytes of the name, magic.</summary>
+    /// <summary>
+    /// The name, then a footer of fixed length: boot (padded with spaces), length, part length, bytes of the name,
+    /// magic.
+    /// </summary>
     public byte[] Encode()
     {
         var name = Encoding.UTF8.GetBytes(Name);
@@ -64,12 +67,15 @@ internal sealed record DiskTemporary(string Name, string Boot, long Length, long
         if (size < FooterBytes || DiskNative.Read(file, footer, size - FooterBytes) != FooterBytes) return null;
         if (!footer[54..].SequenceEqual(Magic)) return null;
         var boot = Encoding.ASCII.GetString(footer[..BootBytes]).TrimEnd();
-        var (length, partBytes) = (BinaryPrimitives.ReadInt64LittleEndian(footer[36..]), BinaryPrimitives.ReadInt64LittleEndian(footer[44..]));
+        var length = BinaryPrimitives.ReadInt64LittleEndian(footer[36..]);
+        var partBytes = BinaryPrimitives.ReadInt64LittleEndian(footer[44..]);
         int nameBytes = BinaryPrimitives.ReadUInt16LittleEndian(footer[52..]);
         if (length < 1 || partBytes < 1 || size - FooterBytes - nameBytes != length) return null;
         var nameUtf8 = new byte[nameBytes];
         if (DiskNative.Read(file, nameUtf8, length) != nameBytes) return null;
         var name = Encoding.UTF8.GetString(nameUtf8);
-        return EntryPath.TryParse(name, out var path) && path.Names.Length == 1 ? new DiskTemporary(name, boot, length, partBytes) : null;
+        return EntryPath.TryParse(name, out var path) && path.Names.Length == 1
+            ? new DiskTemporary(name, boot, length, partBytes)
+            : null;
     }
 }

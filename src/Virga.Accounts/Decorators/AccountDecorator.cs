@@ -27,8 +27,8 @@ public enum AccountOperation
 public readonly record struct AccountCall(AccountOperation Operation, EntryPath Path, long Bytes = 0);
 
 /// <summary>
-/// Base of the accounts around an account. Every method of the account, of its uploads and of its optional abilities comes
-/// through one of three doors: <see cref="CallAsync"/>, <see cref="ListAsync{T}"/> and <see cref="ReadAsync"/>.
+/// Base of the accounts around an account. Every method of the account, of its uploads and of its optional abilities
+/// comes through one of three doors: <see cref="CallAsync"/>, <see cref="ListAsync{T}"/> and <see cref="ReadAsync"/>.
 /// </summary>
 public abstract class AccountDecorator(IAccount inner) : IAbilitySource
 {
@@ -42,7 +42,10 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
 
     /// <summary>A listing, which may be begun again; <paramref name="key"/> tells one item from another.</summary>
     protected abstract IAsyncEnumerable<T> ListAsync<T>(
-        AccountCall call, Func<CancellationToken, IAsyncEnumerable<T>> list, Func<T, string> key, CancellationToken cancellationToken);
+        AccountCall call,
+        Func<CancellationToken, IAsyncEnumerable<T>> list,
+        Func<T, string> key,
+        CancellationToken cancellationToken);
 
     public abstract ValueTask<EntryReader> ReadAsync(
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken);
@@ -52,28 +55,39 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
         CallAsync(call, token => upload.CompleteAsync(parts, token), cancellationToken);
 
     public virtual ValueTask MoveAsync(EntryPath from, EntryPath to, CancellationToken cancellationToken) =>
-        DoAsync(new AccountCall(AccountOperation.Move, from), token => Inner.MoveAsync(from, to, token), cancellationToken);
+        DoAsync(
+            new AccountCall(AccountOperation.Move, from), token => Inner.MoveAsync(from, to, token), cancellationToken);
 
     public ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken) =>
-        CallAsync(new AccountCall(AccountOperation.Stat, path), token => Inner.StatAsync(path, token), cancellationToken);
+        CallAsync(
+            new AccountCall(AccountOperation.Stat, path), token => Inner.StatAsync(path, token), cancellationToken);
 
     public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, CancellationToken cancellationToken) => ListEntriesAsync(
         folder, token => Inner.ListAsync(folder, token), cancellationToken);
 
     public ValueTask<Entry> WriteAsync(
-        EntryPath path, ReadOnlyMemory<byte> content, WriteOptions options, CancellationToken cancellationToken) => CallAsync(
+        EntryPath path,
+        ReadOnlyMemory<byte> content,
+        WriteOptions options,
+        CancellationToken cancellationToken) => CallAsync(
         new AccountCall(AccountOperation.Write, path, content.Length),
         token => Inner.WriteAsync(path, content, options, token),
         cancellationToken);
 
     public ValueTask<IUpload> BeginUploadAsync(
-        EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken) => CallAsync(
+        EntryPath path,
+        long length,
+        long partBytes,
+        WriteOptions options,
+        CancellationToken cancellationToken) => CallAsync(
         new AccountCall(AccountOperation.BeginUpload, path),
         async token => Wrap(path, length, await Inner.BeginUploadAsync(path, length, partBytes, options, token)),
         cancellationToken);
 
     public ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken) => DoAsync(
-        new AccountCall(AccountOperation.CreateFolder, path), token => Inner.CreateFolderAsync(path, token), cancellationToken);
+        new AccountCall(AccountOperation.CreateFolder, path),
+        token => Inner.CreateFolderAsync(path, token),
+        cancellationToken);
 
     public ValueTask DeleteAsync(EntryPath path, CancellationToken cancellationToken) => DoAsync(
         new AccountCall(AccountOperation.Delete, path), token => Inner.DeleteAsync(path, token), cancellationToken);
@@ -104,7 +118,9 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
     private IUpload Wrap(EntryPath path, long length, IUpload upload) => new Upload(this, path, length, upload);
 
     protected async ValueTask DoAsync(
-        AccountCall call, Func<CancellationToken, ValueTask> action, CancellationToken cancellationToken) => await CallAsync(
+        AccountCall call,
+        Func<CancellationToken, ValueTask> action,
+        CancellationToken cancellationToken) => await CallAsync(
         call,
         async token =>
         {
@@ -123,14 +139,16 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
 
         public IReadOnlyList<PartReceipt> Stored => inner.Stored;
 
-        public ValueTask<PartReceipt> WritePartAsync(long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        public ValueTask<PartReceipt> WritePartAsync(
+            long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
             owner.CallAsync(
                 new AccountCall(AccountOperation.WritePart, path, content.Length),
                 token => inner.WritePartAsync(index, content, token),
                 cancellationToken);
 
         public ValueTask<Entry> CompleteAsync(IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken) =>
-            owner.CompleteAsync(new AccountCall(AccountOperation.CompleteUpload, path, length), inner, parts, cancellationToken);
+            owner.CompleteAsync(
+                new AccountCall(AccountOperation.CompleteUpload, path, length), inner, parts, cancellationToken);
 
         public ValueTask AbortAsync(CancellationToken cancellationToken) =>
             owner.DoAsync(new AccountCall(AccountOperation.AbortUpload, path), inner.AbortAsync, cancellationToken);
@@ -141,14 +159,21 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
     private sealed class ResumableUploads(AccountDecorator owner, IResumableUploads inner) : IResumableUploads
     {
         public ValueTask<IUpload> ResumeUploadAsync(
-            EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken) =>
+            EntryPath path,
+            long length,
+            long partBytes,
+            WriteOptions options,
+            string token,
+            CancellationToken cancellationToken) =>
             owner.CallAsync(
                 new AccountCall(AccountOperation.ResumeUpload, path),
                 async cancel =>
-                    owner.Wrap(path, length, await inner.ResumeUploadAsync(path, length, partBytes, options, token, cancel)),
+                    owner.Wrap(
+                        path, length, await inner.ResumeUploadAsync(path, length, partBytes, options, token, cancel)),
                 cancellationToken);
 
-        public IAsyncEnumerable<PendingUpload> ListUploadsAsync(EntryPath folder, CancellationToken cancellationToken) =>
+        public IAsyncEnumerable<PendingUpload> ListUploadsAsync(
+            EntryPath folder, CancellationToken cancellationToken) =>
             owner.ListAsync(
                 new AccountCall(AccountOperation.ListUploads, folder),
                 token => inner.ListUploadsAsync(folder, token),
@@ -184,7 +209,8 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
 
     private sealed class Symlinks(AccountDecorator owner, ISymlinks inner) : ISymlinks
     {
-        public ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken) => owner.DoAsync(
+        public ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken) =>
+            owner.DoAsync(
             new AccountCall(AccountOperation.CreateSymlink, path),
             token => inner.CreateSymlinkAsync(path, target, token),
             cancellationToken);

@@ -1,8 +1,8 @@
 namespace Virga.Accounts.Decorators;
 
 /// <summary>
-/// Lets a number of holders in at once; the others wait in the order in which they came, without blocking a thread. A permit
-/// that is given back goes straight to the first who waits, so nobody is overtaken.
+/// Lets a number of holders in at once; the others wait in the order in which they came, without blocking a thread. A
+/// permit that is given back goes straight to the first who waits, so nobody is overtaken.
 /// </summary>
 public sealed class FairLimiter
 {

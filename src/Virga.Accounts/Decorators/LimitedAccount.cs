@@ -4,9 +4,9 @@ using Virga.Core;
 namespace Virga.Accounts.Decorators;
 
 /// <summary>
-/// Keeps the calls that run at once within a limit, by default what the traits allow. A read holds its permit until its stream
-/// is disposed; a listing only while it fetches, so that its consumer may make calls of its own. One limiter may serve several
-/// accounts of one service.
+/// Keeps the calls that run at once within a limit, by default what the traits allow. A read holds its permit until its
+/// stream is disposed; a listing only while it fetches, so that its consumer may make calls of its own. One limiter may
+/// serve several accounts of one service.
 /// </summary>
 public sealed class LimitedAccount(IAccount inner, FairLimiter? limiter = null) : AccountDecorator(inner)
 {

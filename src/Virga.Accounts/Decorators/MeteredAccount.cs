@@ -6,9 +6,9 @@ namespace Virga.Accounts.Decorators;
 
 /// <summary>
 /// Counts what an account is asked and how it answers, on the meter <c>Virga.Accounts</c>:
-/// <c>virga.accounts.calls</c> and <c>virga.accounts.duration</c> (seconds; a read's until its stream is disposed) by adapter, operation
-/// and outcome ("ok", "cancelled" or a <see cref="FailureKind"/>), and <c>virga.accounts.bytes</c> by adapter and direction
-/// ("read", "written"). No names and no paths.
+/// <c>virga.accounts.calls</c> and <c>virga.accounts.duration</c> (seconds; a read's until its stream is disposed) by
+/// adapter, operation and outcome ("ok", "cancelled" or a <see cref="FailureKind"/>), and <c>virga.accounts.bytes</c>
+/// by adapter and direction ("read", "written"). No names and no paths.
 /// </summary>
 public sealed class MeteredAccount(IAccount inner, TimeProvider time) : AccountDecorator(inner)
 {
@@ -86,7 +86,8 @@ public sealed class MeteredAccount(IAccount inner, TimeProvider time) : AccountD
         }
     }
 
-    private void Count(long bytes, string direction) => Bytes.Add(bytes, new("adapter", adapter), new("direction", direction));
+    private void Count(long bytes, string direction) =>
+        Bytes.Add(bytes, new("adapter", adapter), new("direction", direction));
 
     private void Record(AccountOperation operation, long began, Exception? failure)
     {
@@ -97,7 +98,8 @@ public sealed class MeteredAccount(IAccount inner, TimeProvider time) : AccountD
             OperationCanceledException => "cancelled",
             _ => "bug",
         };
-        KeyValuePair<string, object?> adapterTag = new("adapter", adapter), operationTag = new("operation", operation.ToString());
+        KeyValuePair<string, object?> adapterTag = new("adapter", adapter);
+        KeyValuePair<string, object?> operationTag = new("operation", operation.ToString());
         KeyValuePair<string, object?> outcomeTag = new("outcome", outcome);
         Calls.Add(1, adapterTag, operationTag, outcomeTag);
         Duration.Record(time.GetElapsedTime(began).TotalSeconds, adapterTag, operationTag, outcomeTag);
@@ -108,7 +110,8 @@ public sealed class MeteredAccount(IAccount inner, TimeProvider time) : AccountD
         private Exception? failure;
         private bool isRecorded;
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             try
             {

@@ -18,11 +18,11 @@ public sealed record RetryOptions(int TriesMax, TimeSpan FirstDelay, TimeSpan De
 }
 
 /// <summary>
-/// Repeats what failed for a passing reason (<see cref="VirgaException.IsTransient"/>) and is safe to repeat; a read that
-/// breaks is taken up again at the byte where it broke, pinned to the version that it began with.
+/// Repeats what failed for a passing reason (<see cref="VirgaException.IsTransient"/>) and is safe to repeat; a read
+/// that breaks is taken up again at the byte where it broke, pinned to the version that it began with.
 /// <para>
-/// Not repeated: a part of an upload whose parts come in sequence, since it may have arrived. A completed upload or a move whose
-/// answer got lost is recognised. A begun upload whose answer got lost stays behind as a pending upload
+/// Not repeated: a part of an upload whose parts come in sequence, since it may have arrived. A completed upload or a
+/// move whose answer got lost is recognised. A begun upload whose answer got lost stays behind as a pending upload
 /// (<see cref="IResumableUploads.ListUploadsAsync"/> finds it).
 /// </para>
 /// </summary>
@@ -32,7 +32,8 @@ public sealed class RetryingAccount : AccountDecorator
     private readonly RandomBytes random;
     private readonly RetryOptions options;
 
-    public RetryingAccount(IAccount inner, TimeProvider time, RandomBytes random, RetryOptions? options = null) : base(inner)
+    public RetryingAccount(
+        IAccount inner, TimeProvider time, RandomBytes random, RetryOptions? options = null) : base(inner)
     {
         this.random = random;
         this.options = options ?? RetryOptions.Default;
@@ -41,7 +42,8 @@ public sealed class RetryingAccount : AccountDecorator
             {
                 MaxRetryAttempts = Math.Max(1, this.options.TriesMax - 1),
                 ShouldHandle = args => ValueTask.FromResult(IsWorthRepeating(args.Outcome.Exception)),
-                DelayGenerator = args => ValueTask.FromResult<TimeSpan?>(DelayBefore(args.AttemptNumber, args.Outcome.Exception)),
+                DelayGenerator = args => ValueTask.FromResult<TimeSpan?>(
+                    DelayBefore(args.AttemptNumber, args.Outcome.Exception)),
             })
             .Build();
     }
@@ -50,7 +52,9 @@ public sealed class RetryingAccount : AccountDecorator
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var reader = await pipeline.ExecuteAsync(token => Inner.ReadAsync(path, range, pin, token), cancellationToken);
-        return reader.Entry.Version is null ? reader : new EntryReader(reader.Entry, new ReadStream(this, reader, reader.Entry.Version, path, range));
+        return reader.Entry.Version is null
+            ? reader
+            : new EntryReader(reader.Entry, new ReadStream(this, reader, reader.Entry.Version, path, range));
     }
 
     protected override ValueTask<T> CallAsync<T>(
@@ -167,28 +171,38 @@ public sealed class RetryingAccount : AccountDecorator
         && failure is VirgaException { IsTransient: true } transient
         && !(transient.RetryAfter > options.RetryAfterMax);
 
-    /// <summary>Half of the pause is chance, so that many callers that failed together don't come back together.</summary>
+    /// <summary>
+    /// Half of the pause is chance, so that many callers that failed together don't come back together.
+    /// </summary>
     private TimeSpan DelayBefore(int retry, Exception? failure)
     {
         Span<byte> bytes = stackalloc byte[4];
         random(bytes);
         var chance = BitConverter.ToUInt32(bytes) / (double)uint.MaxValue;
         var own = Math.Min(options.FirstDelay.TotalSeconds * Math.Pow(2, retry), options.DelayMax.TotalSeconds);
-        var asked = (failure as VirgaException)?.RetryAfter is { } after && after > TimeSpan.Zero ? after : TimeSpan.Zero;
+        var asked = (failure as VirgaException)?.RetryAfter is { } after && after > TimeSpan.Zero
+            ? after
+            : TimeSpan.Zero;
         return asked > TimeSpan.Zero
             ? asked + TimeSpan.FromSeconds(options.FirstDelay.TotalSeconds * chance)
             : TimeSpan.FromSeconds(own * (1 + chance) / 2);
     }
 
     private sealed class ReadStream(
-        RetryingAccount account, EntryReader first, EntryVersion? version, EntryPath path, ByteRange range) : AccountReadStream
+        RetryingAccount account,
+        EntryReader first,
+        EntryVersion? version,
+        EntryPath path,
+        ByteRange range) : AccountReadStream
     {
         private EntryReader? reader = first;
         private long offset = range.Offset;
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             account.pipeline.ExecuteAsync(
-                static (read, token) => read.Stream.ReadOnceAsync(read.Buffer, token), (Stream: this, Buffer: buffer), cancellationToken);
+                static (read, token) => read.Stream.ReadOnceAsync(read.Buffer, token),
+                (Stream: this, Buffer: buffer),
+                cancellationToken);
 
         private async ValueTask<int> ReadOnceAsync(Memory<byte> buffer, CancellationToken cancellationToken)
         {
@@ -198,7 +212,8 @@ public sealed class RetryingAccount : AccountDecorator
             {
                 var count = await reader.Content.ReadAsync(buffer, cancellationToken);
                 if (count == 0 && !buffer.IsEmpty && offset < range.End)
-                    throw new VirgaException(FailureKind.Unavailable, $"the read of '{path}' ended early, at byte {offset} of {range}");
+                    throw new VirgaException(
+                        FailureKind.Unavailable, $"the read of '{path}' ended early, at byte {offset} of {range}");
                 offset += count;
                 return count;
             }

@@ -7,8 +7,8 @@ namespace Virga.Accounts.Secrets;
 
 /// <summary>
 /// Secrets at rest: AES-256-GCM (NIST SP 800-38D) under one key, with a fresh nonce each time. A sealed box is
-/// <c>version 1 | nonce, 12 bytes | ciphertext | tag, 16 bytes</c>; what it belongs to is authenticated with it, so that a box can't
-/// be moved to another account or field. Safe from many threads.
+/// <c>version 1 | nonce, 12 bytes | ciphertext | tag, 16 bytes</c>; what it belongs to is authenticated with it, so
+/// that a box can't be moved to another account or field. Safe from many threads.
 /// </summary>
 public sealed class SecretBox
 {
@@ -24,7 +24,8 @@ public sealed class SecretBox
     /// <param name="key">Exactly 32 bytes, copied.</param>
     public SecretBox(ReadOnlySpan<byte> key, RandomBytes random)
     {
-        if (key.Length != KeyBytes) throw new ArgumentException($"the key has {KeyBytes} bytes, not {key.Length}", nameof(key));
+        if (key.Length != KeyBytes)
+            throw new ArgumentException($"the key has {KeyBytes} bytes, not {key.Length}", nameof(key));
         this.key = key.ToArray();
         this.random = random;
     }
@@ -38,23 +39,36 @@ public sealed class SecretBox
         var nonce = box.AsSpan(1, NonceBytes);
         random(nonce);
         using var aes = new AesGcm(key, TagBytes);
-        aes.Encrypt(nonce, content, box.AsSpan(HeaderBytes, content.Length), box.AsSpan(^TagBytes), AssociatedData(owner, field));
+        aes.Encrypt(
+            nonce,
+            content,
+            box.AsSpan(HeaderBytes, content.Length),
+            box.AsSpan(^TagBytes),
+            AssociatedData(owner, field));
         return box;
     }
 
-    /// <summary>Throws Corrupt when the box was changed, belongs to something else or was sealed under another key.</summary>
+    /// <summary>
+    /// Throws Corrupt when the box was changed, belongs to something else or was sealed under another key.
+    /// </summary>
     public byte[] Open(ReadOnlySpan<byte> box, string owner, string field)
     {
         if (box.Length < HeaderBytes + TagBytes) throw Corrupt(owner, field, "is too short");
         if (box[0] != Version)
             throw new VirgaException(
-                FailureKind.Unsupported, $"the sealed {field} of {owner} has the version {box[0]}, and only {Version} is known", "Update Virga.");
+                FailureKind.Unsupported,
+                $"the sealed {field} of {owner} has the version {box[0]}, and only {Version} is known",
+                "Update Virga.");
         var content = new byte[box.Length - HeaderBytes - TagBytes];
         using var aes = new AesGcm(key, TagBytes);
         try
         {
             aes.Decrypt(
-                box.Slice(1, NonceBytes), box[HeaderBytes..^TagBytes], box[^TagBytes..], content, AssociatedData(owner, field));
+                box.Slice(1, NonceBytes),
+                box[HeaderBytes..^TagBytes],
+                box[^TagBytes..],
+                content,
+                AssociatedData(owner, field));
         }
         catch (AuthenticationTagMismatchException)
         {
@@ -69,8 +83,8 @@ public sealed class SecretBox
         var encoded = BencodeWriter.Encode(writer =>
         {
             writer.StartDictionary();
-            foreach (var (name, value) in config.Secrets.OrderBy(secret => Encoding.UTF8.GetBytes(secret.Key), Utf8Order.Instance))
-                writer.Key(name).Text(value);
+            var sorted = config.Secrets.OrderBy(secret => Encoding.UTF8.GetBytes(secret.Key), Utf8Order.Instance);
+            foreach (var (name, value) in sorted) writer.Key(name).Text(value);
             writer.End();
         });
         try
@@ -91,8 +105,8 @@ public sealed class SecretBox
         try
         {
             var parsed = BencodeValue.ParseDictionary(encoded, BencodeLimits.Message, "account secrets");
-            var secrets = parsed.Keys.Select(name => Encoding.UTF8.GetString(name.Span)).ToDictionary(name => name, name => parsed.Text(name));
-            return new AccountConfig(adapter, settings, secrets);
+            var names = parsed.Keys.Select(name => Encoding.UTF8.GetString(name.Span));
+            return new AccountConfig(adapter, settings, names.ToDictionary(name => name, name => parsed.Text(name)));
         }
         finally
         {

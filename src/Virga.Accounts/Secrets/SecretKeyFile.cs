@@ -5,8 +5,9 @@ using Virga.Core;
 namespace Virga.Accounts.Secrets;
 
 /// <summary>
-/// The file that holds the key of a <see cref="SecretBox"/>: 64 hex digits and a newline, readable by its owner alone (mode 0600).
-/// Without it the secrets of all accounts are lost, and with it they are open: keep a copy in a safe place.
+/// The file that holds the key of a <see cref="SecretBox"/>: 64 hex digits and a newline, readable by its owner alone
+/// (mode 0600). Without it the secrets of all accounts are lost, and with it they are open: keep a copy in a safe
+/// place.
 /// </summary>
 public static class SecretKeyFile
 {
@@ -18,8 +19,8 @@ public static class SecretKeyFile
     private const int TextBytesMax = 2 * SecretBox.KeyBytes + 2;
 
     /// <summary>
-    /// Reads the key, or makes a new one where there is no file: whole or not at all, also when two processes do it at once.
-    /// Denied where others could read it, Corrupt where it holds no key.
+    /// Reads the key, or makes a new one where there is no file: whole or not at all, also when two processes do it at
+    /// once. Denied where others could read it, Corrupt where it holds no key.
     /// </summary>
     public static byte[] LoadOrCreate(string path, RandomBytes random)
     {
@@ -31,12 +32,18 @@ public static class SecretKeyFile
         catch (UnauthorizedAccessException e)
         {
             throw new VirgaException(
-                FailureKind.Denied, $"the key file {path} can't be read or made", "Give the user that runs the agent access to it.", e);
+                FailureKind.Denied,
+                $"the key file {path} can't be read or made",
+                "Give the user that runs the agent access to it.",
+                e);
         }
         catch (IOException e)
         {
             throw new VirgaException(
-                FailureKind.Unavailable, $"the key file {path} can't be read or made: {e.Message}", "Check the disk and its free room.", e);
+                FailureKind.Unavailable,
+                $"the key file {path} can't be read or made: {e.Message}",
+                "Check the disk and its free room.",
+                e);
         }
     }
 

@@ -27,21 +27,23 @@ public sealed record FaultPlan(ulong Seed)
 
     public TimeSpan DelayMax { get; init; } = TimeSpan.FromSeconds(30);
 
-    public IReadOnlyList<FailureKind> Kinds { get; init; } = [FailureKind.Unavailable, FailureKind.Timeout, FailureKind.Throttled];
+    public IReadOnlyList<FailureKind> Kinds { get; init; } =
+        [FailureKind.Unavailable, FailureKind.Timeout, FailureKind.Throttled];
 
     /// <summary>Faults in a row on one operation and path; then one call comes through.</summary>
     public int InARowMax { get; init; } = 3;
 
     /// <summary>
-    /// Calls whose answer is never lost. An upload that is begun without an answer stays behind for somebody to end, which is
-    /// right but not what most tests are about.
+    /// Calls whose answer is never lost. An upload that is begun without an answer stays behind for somebody to end,
+    /// which is right but not what most tests are about.
     /// </summary>
-    public IReadOnlySet<AccountOperation> NeverAfter { get; init; } = new HashSet<AccountOperation> { AccountOperation.BeginUpload };
+    public IReadOnlySet<AccountOperation> NeverAfter { get; init; } =
+        new HashSet<AccountOperation> { AccountOperation.BeginUpload };
 }
 
 /// <summary>
-/// Injects faults. Whether a call is struck depends only on the seed, its operation, its path and how often that pair was
-/// called before, so that calls on other paths at the same time change nothing.
+/// Injects faults. Whether a call is struck depends only on the seed, its operation, its path and how often that pair
+/// was called before, so that calls on other paths at the same time change nothing.
 /// </summary>
 public sealed class FaultyAccount(IAccount inner, FaultPlan plan, TimeProvider time) : AccountDecorator(inner)
 {
@@ -138,7 +140,8 @@ public sealed class FaultyAccount(IAccount inner, FaultPlan plan, TimeProvider t
     {
         private long left = bytes;
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask<int> ReadAsync(
+            Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             if (left > 0)
             {

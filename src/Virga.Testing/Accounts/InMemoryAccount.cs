@@ -6,9 +6,9 @@ using Node = Virga.Testing.Accounts.InMemoryStore.Node;
 namespace Virga.Testing.Accounts;
 
 /// <summary>
-/// An account in memory whose traits are what the test says: order of parts, resuming, names, kept times, empty folders,
-/// read-only. It keeps every promise of the contract and passes the conformance suite. Its optional abilities follow its traits
-/// (resumable uploads) and <see cref="HasSymlinks"/>.
+/// An account in memory whose traits are what the test says: order of parts, resuming, names, kept times, empty
+/// folders, read-only. It keeps every promise of the contract and passes the conformance suite. Its optional abilities
+/// follow its traits (resumable uploads) and <see cref="HasSymlinks"/>.
 /// </summary>
 public sealed class InMemoryAccount : IAbilitySource
 {
@@ -55,12 +55,14 @@ public sealed class InMemoryAccount : IAbilitySource
     public ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken) => Do(
         () => Find(path) is { } node ? Describe(path, node) : null, cancellationToken);
 
-    public async IAsyncEnumerable<Entry> ListAsync(EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<Entry> ListAsync(
+        EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var entries = await Do(
             () => Find(folder) switch
             {
-                { Kind: EntryKind.Folder } node => node.Children.Values.Select(child => Describe(folder.Append(child.Name), child)).ToList(),
+                { Kind: EntryKind.Folder } node =>
+                    node.Children.Values.Select(child => Describe(folder.Append(child.Name), child)).ToList(),
                 _ => throw NotFound(folder),
             },
             cancellationToken);
@@ -78,7 +80,8 @@ public sealed class InMemoryAccount : IAbilitySource
             if (Find(path) is not { } node) throw NotFound(path);
             if (node.Kind != EntryKind.File) throw Bad($"'{path}' is no file");
             if (pin is { } expected && expected.Value != node.Version)
-                throw new VirgaException(FailureKind.Changed, $"'{path}' is no longer the version {expected}", "Read it again.");
+                throw new VirgaException(
+                    FailureKind.Changed, $"'{path}' is no longer the version {expected}", "Read it again.");
             if (range.Offset < 0 || range.Length < 0 || range.Length > node.Content.Length - range.Offset)
                 throw Bad($"the range {range} lies beyond the end of '{path}', which has {node.Content.Length} bytes");
             var bytes = node.Content.AsMemory((int)range.Offset, (int)range.Length);
@@ -98,11 +101,16 @@ public sealed class InMemoryAccount : IAbilitySource
         cancellationToken);
 
     public ValueTask<IUpload> BeginUploadAsync(
-        EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken) => Do<IUpload>(
+        EntryPath path,
+        long length,
+        long partBytes,
+        WriteOptions options,
+        CancellationToken cancellationToken) => Do<IUpload>(
         () =>
         {
             CheckTarget(path);
-            var upload = new InMemoryStore.Upload(path, PartLayout.Checked(Traits, length, partBytes), options, store.Now);
+            var upload = new InMemoryStore.Upload(
+                path, PartLayout.Checked(Traits, length, partBytes), options, store.Now);
             var token = store.NextToken();
             store.Uploads.Add(token, upload);
             return new Upload(this, token, upload);
@@ -137,9 +145,11 @@ public sealed class InMemoryAccount : IAbilitySource
             var node = Find(from) ?? throw NotFound(from);
             if (to != from && to.IsWithin(from)) throw Bad($"'{from}' can't be moved into itself");
             var old = Find(to);
-            if (old is { Kind: EntryKind.Folder } && old != node && (node.Kind != EntryKind.Folder || old.Children.Count > 0))
+            var fitsIn = node.Kind == EntryKind.Folder && old is { Children.Count: 0 };
+            if (old is { Kind: EntryKind.Folder } && old != node && !fitsIn)
                 throw Conflict($"a folder stands at '{to}'");
-            if (node.Kind == EntryKind.Folder && old is not null && old.Kind != EntryKind.Folder) throw Conflict($"a file stands at '{to}'");
+            if (node.Kind == EntryKind.Folder && old is not null && old.Kind != EntryKind.Folder)
+                throw Conflict($"a file stands at '{to}'");
             _ = MakeFolder(to.Parent);
             if (old is not null && old != node) store.Use(-old.Content.Length);
             Remove(from, node);
@@ -153,7 +163,12 @@ public sealed class InMemoryAccount : IAbilitySource
         {
             CheckTarget(path);
             if (target.Length == 0) throw Bad("the link's target is empty");
-            Set(path, new Node(path.Name, EntryKind.Symlink) { Version = store.NextVersion(), LinkTarget = target, Modified = store.Now });
+            Set(
+                path,
+                new Node(path.Name, EntryKind.Symlink)
+                {
+                    Version = store.NextVersion(), LinkTarget = target, Modified = store.Now,
+                });
         },
         cancellationToken);
 
@@ -196,7 +211,8 @@ public sealed class InMemoryAccount : IAbilitySource
         var node = store.Root;
         foreach (var name in path.Names)
         {
-            if (!node.Children.TryGetValue(Key(name), out var child)) node.Children.Add(Key(name), child = new Node(name, EntryKind.Folder));
+            if (!node.Children.TryGetValue(Key(name), out var child))
+                node.Children.Add(Key(name), child = new Node(name, EntryKind.Folder));
             if (child.Kind != EntryKind.Folder) throw Conflict($"'{name}' in '{path}' is no folder");
             node = child;
         }
@@ -253,10 +269,12 @@ public sealed class InMemoryAccount : IAbilitySource
     private void CheckWritable()
     {
         if (Traits.IsReadOnly)
-            throw new VirgaException(FailureKind.ReadOnly, "the account is read-only", "Choose an account that can be written.");
+            throw new VirgaException(
+                FailureKind.ReadOnly, "the account is read-only", "Choose an account that can be written.");
     }
 
-    private static VirgaException NotFound(EntryPath path) => new(FailureKind.NotFound, $"there is nothing at '{path}'");
+    private static VirgaException NotFound(EntryPath path) =>
+        new(FailureKind.NotFound, $"there is nothing at '{path}'");
 
     private static VirgaException Bad(string message) => new(FailureKind.BadInput, message);
 
@@ -265,12 +283,19 @@ public sealed class InMemoryAccount : IAbilitySource
     private sealed class Abilities(InMemoryAccount account) : IResumableUploads, ISymlinks, IReportsSpace
     {
         public ValueTask<IUpload> ResumeUploadAsync(
-            EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken) =>
+            EntryPath path,
+            long length,
+            long partBytes,
+            WriteOptions options,
+            string token,
+            CancellationToken cancellationToken) =>
             account.Do<IUpload>(
                 () =>
                 {
                     if (!account.store.Uploads.TryGetValue(token, out var upload)
-                        || upload.Path != path || upload.Layout != new PartLayout(length, partBytes)) throw NotFound(path);
+                        || upload.Path != path
+                        || upload.Layout != new PartLayout(length, partBytes))
+                        throw NotFound(path);
                     return new Upload(account, token, upload);
                 },
                 cancellationToken);
@@ -294,7 +319,9 @@ public sealed class InMemoryAccount : IAbilitySource
         public ValueTask<AccountSpace> GetSpaceAsync(CancellationToken cancellationToken) => account.Do(
             () => new AccountSpace(
                 account.store.UsedBytes,
-                account.store.CapacityBytes == long.MaxValue ? null : account.store.CapacityBytes - account.store.UsedBytes),
+                account.store.CapacityBytes == long.MaxValue
+                    ? null
+                    : account.store.CapacityBytes - account.store.UsedBytes),
             cancellationToken);
     }
 
@@ -313,7 +340,8 @@ public sealed class InMemoryAccount : IAbilitySource
             ? [.. upload.Parts.Keys.Order().Select(index => new PartReceipt(index, $"tag-{token}-{index}"))]
             : [];
 
-        public ValueTask<PartReceipt> WritePartAsync(long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
+        public ValueTask<PartReceipt> WritePartAsync(
+            long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
             account.Do(
                 () =>
                 {
@@ -328,7 +356,8 @@ public sealed class InMemoryAccount : IAbilitySource
                 },
                 cancellationToken);
 
-        public ValueTask<Entry> CompleteAsync(IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken) => account.Do(
+        public ValueTask<Entry> CompleteAsync(IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken) =>
+            account.Do(
             () =>
             {
                 upload.Layout.CheckComplete(parts);
@@ -346,7 +375,8 @@ public sealed class InMemoryAccount : IAbilitySource
             },
             cancellationToken);
 
-        public ValueTask AbortAsync(CancellationToken cancellationToken) => account.Do(() => account.End(token), cancellationToken);
+        public ValueTask AbortAsync(CancellationToken cancellationToken) =>
+            account.Do(() => account.End(token), cancellationToken);
 
         public ValueTask DisposeAsync() =>
             Token is null ? account.Do(() => account.End(token), CancellationToken.None) : ValueTask.CompletedTask;
@@ -354,7 +384,8 @@ public sealed class InMemoryAccount : IAbilitySource
         private void CheckPending()
         {
             if (!account.store.Uploads.ContainsKey(token))
-                throw new VirgaException(FailureKind.NotFound, $"the upload of '{upload.Path}' isn't pending any more", "Begin it anew.");
+                throw new VirgaException(
+                    FailureKind.NotFound, $"the upload of '{upload.Path}' isn't pending any more", "Begin it anew.");
         }
     }
 

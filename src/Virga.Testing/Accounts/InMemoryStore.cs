@@ -4,12 +4,12 @@ using Virga.Core;
 namespace Virga.Testing.Accounts;
 
 /// <summary>
-/// The place behind in-memory accounts: what outlives an account object. Several accounts, with several traits if need be, may
-/// be opened on one store. Not bounded but by <see cref="CapacityBytes"/>: for tests.
+/// The place behind in-memory accounts: what outlives an account object. Several accounts, with several traits if need
+/// be, may be opened on one store. Not bounded but by <see cref="CapacityBytes"/>: for tests.
 /// </summary>
 public sealed class InMemoryStore(TimeProvider? time = null)
 {
-    private readonly TimeProvider time = time ?? new ManualTime();
+    private readonly TimeProvider time = time ?? new FakeTimeProvider();
     private long versions;
     private long uploads;
 
@@ -45,7 +45,9 @@ public sealed class InMemoryStore(TimeProvider? time = null)
     {
         if (bytes > 0 && UsedBytes + bytes > CapacityBytes)
             throw new VirgaException(
-                FailureKind.Full, $"the account has {CapacityBytes - UsedBytes:N0} bytes free, not {bytes:N0}", "Free some room.");
+                FailureKind.Full,
+                $"the account has {CapacityBytes - UsedBytes:N0} bytes free, not {bytes:N0}",
+                "Free some room.");
         UsedBytes += bytes;
     }
 

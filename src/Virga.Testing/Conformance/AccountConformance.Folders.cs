@@ -45,8 +45,14 @@ public abstract partial class AccountConformance
     {
         if (!Traits.KeepsEmptyFolders || !Traits.KeepsFilesAndFoldersApart) return;
         await WriteAsync("file", Bytes(3));
-        await FailsAsync(async () => await Account.CreateFolderAsync(Path("file"), default), FailureKind.Conflict, FailureKind.BadInput);
-        await FailsAsync(async () => await Account.CreateFolderAsync(Path("file/below"), default), FailureKind.Conflict, FailureKind.BadInput);
+        await FailsAsync(
+            async () => await Account.CreateFolderAsync(Path("file"), default),
+            FailureKind.Conflict,
+            FailureKind.BadInput);
+        await FailsAsync(
+            async () => await Account.CreateFolderAsync(Path("file/below"), default),
+            FailureKind.Conflict,
+            FailureKind.BadInput);
         await AssertContentAsync("file", Bytes(3));
     }
 
@@ -118,11 +124,16 @@ public abstract partial class AccountConformance
         await WriteAsync("file", Bytes(1));
         await WriteAsync("folder/a", Bytes(2));
         await WriteAsync("full/b", Bytes(3));
-        await FailsAsync(async () => await Account.MoveAsync(Path("nothing"), Path("x"), default), FailureKind.NotFound);
-        await FailsAsync(async () => await Account.MoveAsync(Path("folder"), Path("full"), default), FailureKind.Conflict);
-        await FailsAsync(async () => await Account.MoveAsync(Path("file"), Path("full"), default), FailureKind.Conflict);
         await FailsAsync(
-            async () => await Account.MoveAsync(Path("folder"), Path("folder/inside"), default), FailureKind.BadInput, FailureKind.Conflict);
+            async () => await Account.MoveAsync(Path("nothing"), Path("x"), default), FailureKind.NotFound);
+        await FailsAsync(
+            async () => await Account.MoveAsync(Path("folder"), Path("full"), default), FailureKind.Conflict);
+        await FailsAsync(
+            async () => await Account.MoveAsync(Path("file"), Path("full"), default), FailureKind.Conflict);
+        await FailsAsync(
+            async () => await Account.MoveAsync(Path("folder"), Path("folder/inside"), default),
+            FailureKind.BadInput,
+            FailureKind.Conflict);
         await Account.MoveAsync(Path("file"), Path("file"), CancellationToken.None);
         Assert.Equal(["file", "folder", "folder/a", "full", "full/b"], await WalkNamesAsync(EntryPath.Root));
         await AssertContentAsync("file", Bytes(1));
@@ -155,7 +166,8 @@ public abstract partial class AccountConformance
         using var later = new CancellationTokenSource();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
         {
-            await foreach (var _ in Account.WalkAsync(EntryPath.Root, cancellationToken: later.Token)) await later.CancelAsync();
+            await foreach (var _ in Account.WalkAsync(EntryPath.Root, cancellationToken: later.Token))
+                await later.CancelAsync();
         });
         Assert.Equal(30, (await ListAsync(EntryPath.Root)).Count);
     }
@@ -166,11 +178,13 @@ public abstract partial class AccountConformance
         var content = Bytes(Math.Min(Traits.SingleWriteBytesMax, 6 << 20));
         await WriteAsync("file", content);
         using var cancelled = new CancellationTokenSource();
-        await using (var reader = await Account.ReadAsync(Path("file"), new ByteRange(0, content.Length), null, cancelled.Token))
+        await using (var reader = await Account.ReadAsync(
+            Path("file"), new ByteRange(0, content.Length), null, cancelled.Token))
         {
             Assert.Equal(content[0], await ReadByteAsync(reader.Content));
             await cancelled.CancelAsync();
-            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => ReadToEndAsync(reader.Content, cancelled.Token));
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(
+                () => ReadToEndAsync(reader.Content, cancelled.Token));
         }
         await AssertContentAsync("file", content);
     }
@@ -183,7 +197,8 @@ public abstract partial class AccountConformance
         await CancelsAsync(async () => await Account.StatAsync(Path("file"), gone));
         await CancelsAsync(async () => await Account.ReadAsync(Path("file"), new ByteRange(0, 3), null, gone));
         await CancelsAsync(async () => await Account.WriteAsync(Path("new"), Bytes(3), WriteOptions.Default, gone));
-        await CancelsAsync(async () => await Account.BeginUploadAsync(Path("new"), PartBytes, PartBytes, WriteOptions.Default, gone));
+        await CancelsAsync(
+            async () => await Account.BeginUploadAsync(Path("new"), PartBytes, PartBytes, WriteOptions.Default, gone));
         await CancelsAsync(async () => await Account.CreateFolderAsync(Path("new"), gone));
         await CancelsAsync(async () => await Account.DeleteAsync(Path("file"), gone));
         await CancelsAsync(async () => await Account.MoveAsync(Path("file"), Path("new"), gone));
@@ -198,7 +213,8 @@ public abstract partial class AccountConformance
         for (var i = 0; i < 5; i++)
         {
             using var cancelled = new CancellationTokenSource();
-            var write = Task.Run(async () => await Account.WriteAsync(Path("file"), content, WriteOptions.Default, cancelled.Token));
+            var write = Task.Run(
+                async () => await Account.WriteAsync(Path("file"), content, WriteOptions.Default, cancelled.Token));
             if (i > 0) await Task.Yield();
             await cancelled.CancelAsync();
             if (!await EndsOrIsCancelledAsync(write) && await StatAsync("file") is null) continue;
@@ -215,7 +231,8 @@ public abstract partial class AccountConformance
         var content = Bytes(2 * PartBytes);
         await using var upload = await BeginAsync("file", content.Length);
         using var cancelled = new CancellationTokenSource();
-        var part = Task.Run(async () => await upload.WritePartAsync(0, content.AsMemory(0, (int)PartBytes), cancelled.Token));
+        var part = Task.Run(
+            async () => await upload.WritePartAsync(0, content.AsMemory(0, (int)PartBytes), cancelled.Token));
         await cancelled.CancelAsync();
         await EndsOrIsCancelledAsync(part);
         await upload.AbortAsync(CancellationToken.None);
@@ -223,7 +240,8 @@ public abstract partial class AccountConformance
         await AssertNothingPendingAsync();
     }
 
-    private static async Task CancelsAsync(Func<Task> call) => await Assert.ThrowsAnyAsync<OperationCanceledException>(call);
+    private static async Task CancelsAsync(Func<Task> call) =>
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(call);
 
     private static async Task<bool> EndsOrIsCancelledAsync(Task task)
     {

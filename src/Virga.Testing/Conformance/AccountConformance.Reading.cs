@@ -50,7 +50,8 @@ public abstract partial class AccountConformance
         Assert.NotNull(written.Version);
         AssertSame(written, await StatExistingAsync("folder/file.bin"));
         AssertSame(written, Assert.Single(await ListAsync("folder")));
-        await using var reader = await Account.ReadAsync(written.Path, new ByteRange(0, 1), written.Version, CancellationToken.None);
+        await using var reader = await Account.ReadAsync(
+            written.Path, new ByteRange(0, 1), written.Version, CancellationToken.None);
         AssertSame(written, reader.Entry);
     }
 
@@ -60,7 +61,8 @@ public abstract partial class AccountConformance
         var content = Bytes(200_003);
         var version = (await WriteAsync("file", content)).Version;
         foreach (var (offset, length) in new (int, int)[] {
-            (0, 200_003), (0, 1), (200_002, 1), (0, 16384), (16384, 16384), (1, 200_001), (131_071, 2), (100, 0), (200_003, 0), (0, 0) })
+            (0, 200_003), (0, 1), (200_002, 1), (0, 16384), (16384, 16384), (1, 200_001), (131_071, 2), (100, 0),
+            (200_003, 0), (0, 0) })
         {
             var expected = content.AsSpan(offset, length).ToArray();
             Assert.Equal(expected, await ReadAsync("file", offset, length));
@@ -92,7 +94,8 @@ public abstract partial class AccountConformance
     {
         await FailsAsync(() => ReadAsync("nothing", 0, 1), FailureKind.NotFound);
         await FailsAsync(() => ReadAsync("no folder/nothing", 0, 0), FailureKind.NotFound);
-        await FailsAsync(() => ReadAsync("nothing", 0, 1, new EntryVersion("x")), FailureKind.NotFound, FailureKind.Changed);
+        await FailsAsync(
+            () => ReadAsync("nothing", 0, 1, new EntryVersion("x")), FailureKind.NotFound, FailureKind.Changed);
     }
 
     [Fact]
@@ -100,7 +103,8 @@ public abstract partial class AccountConformance
     {
         await WriteAsync("folder/file", Bytes(3));
         await FailsAsync(() => ReadAsync("folder", 0, 1), FailureKind.NotFound, FailureKind.BadInput);
-        await FailsAsync(() => ReadAsync(Account, EntryPath.Root, new ByteRange(0, 1)), FailureKind.NotFound, FailureKind.BadInput);
+        await FailsAsync(
+            () => ReadAsync(Account, EntryPath.Root, new ByteRange(0, 1)), FailureKind.NotFound, FailureKind.BadInput);
     }
 
     [Fact]
@@ -141,7 +145,8 @@ public abstract partial class AccountConformance
         var size = (int)Math.Min(Traits.SingleWriteBytesMax, 6 << 20);
         var old = Bytes(size, seed: 1);
         var version = (await WriteAsync("file", old)).Version;
-        await using var reader = await Account.ReadAsync(Path("file"), new ByteRange(0, size), pinned ? version : null, CancellationToken.None);
+        await using var reader = await Account.ReadAsync(
+            Path("file"), new ByteRange(0, size), pinned ? version : null, CancellationToken.None);
         Assert.Equal(version, reader.Entry.Version);
         var first = new byte[1000];
         await reader.Content.ReadExactlyAsync(first);
@@ -173,7 +178,8 @@ public abstract partial class AccountConformance
         await WriteAsync("file", content);
         for (var i = 0; i < Traits.MaxConcurrency * 2; i++)
         {
-            await using var reader = await Account.ReadAsync(Path("file"), new ByteRange(0, content.Length), null, CancellationToken.None);
+            await using var reader = await Account.ReadAsync(
+                Path("file"), new ByteRange(0, content.Length), null, CancellationToken.None);
             Assert.Equal(content[0], await ReadByteAsync(reader.Content));
         }
         await AssertContentAsync("file", content);

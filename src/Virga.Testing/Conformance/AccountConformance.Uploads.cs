@@ -12,7 +12,8 @@ public abstract partial class AccountConformance
         get
         {
             var multiple = Traits.PartMultipleBytes;
-            return (Math.Max(Traits.PartBytesMin, Math.Min(64 << 10, Traits.PartBytesMax)) + multiple - 1) / multiple * multiple;
+            var atLeast = Math.Max(Traits.PartBytesMin, Math.Min(64 << 10, Traits.PartBytesMax));
+            return (atLeast + multiple - 1) / multiple * multiple;
         }
     }
 
@@ -28,7 +29,8 @@ public abstract partial class AccountConformance
     {
         var content = Bytes(parts * PartBytes + more);
         var entry = await UploadAsync("folder/file", content);
-        Assert.Equal((Path("folder/file"), EntryKind.File, (long)content.Length), (entry.Path, entry.Kind, entry.Length));
+        Assert.Equal(
+            (Path("folder/file"), EntryKind.File, (long)content.Length), (entry.Path, entry.Kind, entry.Length));
         AssertSame(entry, await StatExistingAsync("folder/file"));
         await AssertContentAsync("folder/file", content);
         Assert.Single(await ListAsync("folder"));
@@ -84,7 +86,8 @@ public abstract partial class AccountConformance
         if (Traits.PartOrder != PartOrder.Any) return;
         var content = Bytes(6 * PartBytes + 1);
         await using var upload = await BeginAsync("file", content.Length);
-        var receipts = await Task.WhenAll(Enumerable.Range(0, 7).Reverse().Select(i => WritePartAsync(upload, content, i)));
+        var receipts = await Task.WhenAll(
+            Enumerable.Range(0, 7).Reverse().Select(i => WritePartAsync(upload, content, i)));
         await upload.CompleteAsync(receipts, CancellationToken.None);
         await AssertContentAsync("file", content);
     }
@@ -205,7 +208,8 @@ public abstract partial class AccountConformance
         await WritePartAsync(two, content, 0);
 
         var all = await PendingAsync(await OpenAnotherAsync());
-        Assert.Equal(["folder/deep/two", "folder/one", "three"], all.Select(u => u.Path.Value).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["folder/deep/two", "folder/one", "three"], all.Select(u => u.Path.Value).Order(StringComparer.Ordinal));
         Assert.Equal(new[] { one.Token, two.Token, three.Token }.Order(), all.Select(u => u.Token).Order());
         Assert.Equal(2, (await PendingAsync(Account, "folder")).Count);
         Assert.Equal("folder/deep/two", Assert.Single(await PendingAsync(Account, "folder/deep")).Path.Value);
@@ -258,17 +262,29 @@ public abstract partial class AccountConformance
     [Fact]
     public async Task Uploads_that_break_the_rules_of_parts_are_bad_input()
     {
-        await FailsAsync(async () => await Account.BeginUploadAsync(Path("file"), 0, PartBytes, WriteOptions.Default, default), FailureKind.BadInput);
-        await FailsAsync(async () => await Account.BeginUploadAsync(Path("file"), 10, 0, WriteOptions.Default, default), FailureKind.BadInput);
         await FailsAsync(
-            async () => await Account.BeginUploadAsync(Path("file"), 10, Traits.PartBytesMax + 1, WriteOptions.Default, default), FailureKind.BadInput);
+            async () => await Account.BeginUploadAsync(Path("file"), 0, PartBytes, WriteOptions.Default, default),
+            FailureKind.BadInput);
         await FailsAsync(
-            async () => await Account.BeginUploadAsync(EntryPath.Root, 10, PartBytes, WriteOptions.Default, default), FailureKind.BadInput);
+            async () => await Account.BeginUploadAsync(Path("file"), 10, 0, WriteOptions.Default, default),
+            FailureKind.BadInput);
+        await FailsAsync(
+            async () => await Account.BeginUploadAsync(
+                Path("file"), 10, Traits.PartBytesMax + 1, WriteOptions.Default, default),
+            FailureKind.BadInput);
+        await FailsAsync(
+            async () => await Account.BeginUploadAsync(EntryPath.Root, 10, PartBytes, WriteOptions.Default, default),
+            FailureKind.BadInput);
         var content = Bytes(2 * PartBytes);
         await using var upload = await BeginAsync("file", content.Length);
-        await FailsAsync(async () => await upload.WritePartAsync(0, content.AsMemory(0, 10), default), FailureKind.BadInput);
-        await FailsAsync(async () => await upload.WritePartAsync(2, content.AsMemory(0, (int)PartBytes), default), FailureKind.BadInput);
-        await FailsAsync(async () => await upload.WritePartAsync(-1, content.AsMemory(0, (int)PartBytes), default), FailureKind.BadInput);
+        await FailsAsync(
+            async () => await upload.WritePartAsync(0, content.AsMemory(0, 10), default), FailureKind.BadInput);
+        await FailsAsync(
+            async () => await upload.WritePartAsync(2, content.AsMemory(0, (int)PartBytes), default),
+            FailureKind.BadInput);
+        await FailsAsync(
+            async () => await upload.WritePartAsync(-1, content.AsMemory(0, (int)PartBytes), default),
+            FailureKind.BadInput);
         var receipt = await WritePartAsync(upload, content, 0);
         await FailsAsync(async () => await upload.CompleteAsync([receipt], default), FailureKind.BadInput);
         await upload.AbortAsync(CancellationToken.None);
@@ -285,12 +301,14 @@ public abstract partial class AccountConformance
     }
 
     private async Task<IUpload> BeginAsync(string path, long length, WriteOptions? options = null) =>
-        await Account.BeginUploadAsync(Path(path), length, PartBytes, options ?? WriteOptions.Default, CancellationToken.None);
+        await Account.BeginUploadAsync(
+            Path(path), length, PartBytes, options ?? WriteOptions.Default, CancellationToken.None);
 
     private async Task<PartReceipt> WritePartAsync(IUpload upload, byte[] content, long index)
     {
         var range = new PartLayout(content.Length, PartBytes).RangeOf(index);
-        var receipt = await upload.WritePartAsync(index, content.AsMemory((int)range.Offset, (int)range.Length), CancellationToken.None);
+        var receipt = await upload.WritePartAsync(
+            index, content.AsMemory((int)range.Offset, (int)range.Length), CancellationToken.None);
         Assert.Equal(index, receipt.Index);
         return receipt;
     }
@@ -299,7 +317,8 @@ public abstract partial class AccountConformance
     {
         var pending = new List<PendingUpload>();
         if (account.Find<IResumableUploads>() is not { } uploads) return pending;
-        await foreach (var upload in uploads.ListUploadsAsync(Path(folder), CancellationToken.None)) pending.Add(upload);
+        await foreach (var upload in uploads.ListUploadsAsync(Path(folder), CancellationToken.None))
+            pending.Add(upload);
         return pending;
     }
 

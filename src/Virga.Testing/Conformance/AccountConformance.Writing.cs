@@ -49,10 +49,12 @@ public abstract partial class AccountConformance
         var written = await WriteAsync("file", Bytes(3), options);
         await UploadAsync("uploaded", Bytes(100), options);
         var listed = Traits.ListsMetadata ? await ListAsync("") : [];
-        foreach (var entry in new[] { written, await StatExistingAsync("file"), await StatExistingAsync("uploaded") }.Concat(listed))
+        foreach (var entry in new[] {
+            written, await StatExistingAsync("file"), await StatExistingAsync("uploaded") }.Concat(listed))
         {
             if (Traits.KeepsModified) Assert.Equal(SomeTime, entry.Modified);
-            else Assert.True(entry.Modified is null || entry.Modified > new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero));
+            else Assert.True(
+                entry.Modified is null || entry.Modified > new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero));
         }
     }
 
@@ -87,7 +89,8 @@ public abstract partial class AccountConformance
         await FailsAsync(() => WriteAsync("", Bytes(3)), FailureKind.BadInput);
         await FailsAsync(async () => await Account.DeleteAsync(EntryPath.Root, default), FailureKind.BadInput);
         await FailsAsync(async () => await Account.MoveAsync(EntryPath.Root, Path("x"), default), FailureKind.BadInput);
-        await FailsAsync(async () => await Account.MoveAsync(Path("file"), EntryPath.Root, default), FailureKind.BadInput);
+        await FailsAsync(
+            async () => await Account.MoveAsync(Path("file"), EntryPath.Root, default), FailureKind.BadInput);
         await AssertContentAsync("file", Bytes(3));
     }
 
@@ -95,10 +98,15 @@ public abstract partial class AccountConformance
     public async Task Many_files_are_written_and_deleted_at_once()
     {
         var options = new ParallelOptions { MaxDegreeOfParallelism = Traits.MaxConcurrency };
-        await Parallel.ForEachAsync(Enumerable.Range(0, 60), options, async (i, _) => await WriteAsync($"d{i % 7}/deep/f{i}", Bytes(i, seed: i)));
+        await Parallel.ForEachAsync(
+            Enumerable.Range(0, 60),
+            options,
+            async (i, _) => await WriteAsync($"d{i % 7}/deep/f{i}", Bytes(i, seed: i)));
         for (var i = 0; i < 60; i++) await AssertContentAsync($"d{i % 7}/deep/f{i}", Bytes(i, seed: i));
         await Parallel.ForEachAsync(
-            Enumerable.Range(0, 60), options, async (i, token) => await Account.DeleteAsync(Path($"d{i % 7}/deep/f{i}"), token));
+            Enumerable.Range(0, 60),
+            options,
+            async (i, token) => await Account.DeleteAsync(Path($"d{i % 7}/deep/f{i}"), token));
         Assert.DoesNotContain(await WalkAllAsync(EntryPath.Root), entry => entry.Kind != EntryKind.Folder);
     }
 
@@ -127,16 +135,19 @@ public abstract partial class AccountConformance
         if (Account.Find<ISymlinks>() is not { } symlinks) return;
         await WriteAsync("folder/file", Bytes(3));
         foreach (var (path, target) in new[] {
-            ("to-file", "folder/file"), ("to-folder", "folder"), ("dangling", "nowhere/ü x"), ("up", "../../../etc/passwd"), ("abs", "/etc") })
+            ("to-file", "folder/file"), ("to-folder", "folder"), ("dangling", "nowhere/ü x"),
+            ("up", "../../../etc/passwd"), ("abs", "/etc") })
         {
             await symlinks.CreateSymlinkAsync(Path(path), target, CancellationToken.None);
             var entry = await StatExistingAsync(path);
             Assert.Equal((EntryKind.Symlink, target, 0), (entry.Kind, entry.LinkTarget, entry.Length));
             Assert.Equal(entry, Assert.Single(await ListAsync(EntryPath.Root), e => e.Path == Path(path)));
-            await FailsAsync(() => ReadAsync(path, 0, 1), FailureKind.NotFound, FailureKind.BadInput, FailureKind.Denied);
+            await FailsAsync(
+                () => ReadAsync(path, 0, 1), FailureKind.NotFound, FailureKind.BadInput, FailureKind.Denied);
         }
         Assert.Null(await StatAsync("to-folder/file"));
-        await FailsAsync(() => ReadAsync("to-folder/file", 0, 1), FailureKind.NotFound, FailureKind.BadInput, FailureKind.Denied);
+        await FailsAsync(
+            () => ReadAsync("to-folder/file", 0, 1), FailureKind.NotFound, FailureKind.BadInput, FailureKind.Denied);
         await symlinks.CreateSymlinkAsync(Path("to-file"), "other", CancellationToken.None);
         Assert.Equal("other", (await StatExistingAsync("to-file")).LinkTarget);
         await Account.DeleteAsync(Path("to-folder"), CancellationToken.None);

@@ -6,8 +6,8 @@ using Xunit;
 namespace Virga.Testing.Conformance;
 
 /// <summary>
-/// What every account promises, whatever its kind: the docstrings of <see cref="IAccount"/> and the declared traits, as tests.
-/// An adapter's test derives a class that opens accounts on a scratch place of its own:
+/// What every account promises, whatever its kind: the docstrings of <see cref="IAccount"/> and the declared traits, as
+/// tests. An adapter's test derives a class that opens accounts on a scratch place of its own:
 /// <code>
 /// public sealed class DiskConformance : AccountConformance
 /// {
@@ -23,7 +23,8 @@ public abstract partial class AccountConformance : IAsyncLifetime
     private readonly List<IAccount> opened = [];
 
     /// <summary>
-    /// Another account object on this test's place. The place is empty at the first call, and the same one at every later call.
+    /// Another account object on this test's place. The place is empty at the first call, and the same one at every
+    /// later call.
     /// </summary>
     protected abstract ValueTask<IAccount> OpenAsync();
 
@@ -127,7 +128,9 @@ public abstract partial class AccountConformance : IAsyncLifetime
     protected async Task AssertContentAsync(string path, ReadOnlyMemory<byte> expected)
     {
         var actual = await ReadAllAsync(path);
-        Assert.True(expected.Span.SequenceEqual(actual), $"'{path}' has other content ({actual.Length} bytes) than was written ({expected.Length} bytes)");
+        Assert.True(
+            expected.Span.SequenceEqual(actual),
+            $"'{path}' has other content ({actual.Length} bytes) than was written ({expected.Length} bytes)");
     }
 
     protected async Task AssertNothingAsync(string path)
@@ -152,12 +155,16 @@ public abstract partial class AccountConformance : IAsyncLifetime
     protected static async Task<VirgaException> FailsAsync(Func<Task> action, params FailureKind[] kinds)
     {
         var failure = await Assert.ThrowsAsync<VirgaException>(action);
-        Assert.True(kinds.Contains(failure.Kind), $"{failure.Kind} ('{failure.Message}') instead of {string.Join(" or ", kinds)}");
+        Assert.True(
+            kinds.Contains(failure.Kind),
+            $"{failure.Kind} ('{failure.Message}') instead of {string.Join(" or ", kinds)}");
         Assert.False(string.IsNullOrWhiteSpace(failure.Message));
         return failure;
     }
 
-    /// <summary>The same file, whoever describes it: its version is what later decides whether it has changed.</summary>
+    /// <summary>
+    /// The same file, whoever describes it: its version is what later decides whether it has changed.
+    /// </summary>
     protected static void AssertSame(Entry expected, Entry actual)
     {
         Assert.Equal(expected.Path, actual.Path);

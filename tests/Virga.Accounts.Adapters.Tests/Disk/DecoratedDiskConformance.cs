@@ -12,8 +12,9 @@ public sealed class DecoratedDiskConformance : AccountConformance
 
     protected override async ValueTask<IAccount> OpenAsync()
     {
-        var time = new ManualTime(skipsDelays: true);
-        var faulty = new FaultyAccount(await scratch.OpenAsync("none"), new FaultPlan(Seed: 42) { Truncate = 0.05 }, time);
+        var time = new SkippingTime();
+        var faulty = new FaultyAccount(
+            await scratch.OpenAsync("none"), new FaultPlan(Seed: 42) { Truncate = 0.05 }, time);
         return faulty.WithCare(time, new Seeded(7).RandomBytes);
     }
 

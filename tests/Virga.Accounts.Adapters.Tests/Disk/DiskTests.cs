@@ -15,7 +15,10 @@ public sealed class DiskTests : IDisposable
     public void Dispose() => scratch.Dispose();
 
     private DiskAccount Open(
-        DiskDurability durability = DiskDurability.Uploads, string? bootId = "boot-1", bool walksByHand = false, string? root = null) =>
+        DiskDurability durability = DiskDurability.Uploads,
+        string? bootId = "boot-1",
+        bool walksByHand = false,
+        string? root = null) =>
         new(root ?? scratch.Path, RandomNumberGenerator.Fill, durability, bootId, walksByHand);
 
     private static async Task<VirgaException> FailsAsync(FailureKind kind, Func<Task> action)
@@ -49,10 +52,13 @@ public sealed class DiskTests : IDisposable
 
     private static void Run(string command, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(command, arguments) { RedirectStandardError = true, UseShellExecute = false })!;
         var errors = process.StandardError.ReadToEnd();
         process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{command} failed ({errors.Trim()}): run ./test as root, which installs what the tests need");
+        Assert.True(
+            process.ExitCode == 0,
+            $"{command} failed ({errors.Trim()}): run ./test as root, which installs what the tests need");
     }
 
     [Theory]
@@ -76,8 +82,12 @@ public sealed class DiskTests : IDisposable
             Assert.Null(await account.StatAsync(path, default));
             await FailsAsync(FailureKind.NotFound, () => ReadAsync(account, path, 1));
             await FailsAsync(FailureKind.NotFound, () => ListAsync(account, path));
-            await FailsAsync(FailureKind.Conflict, async () => await account.WriteAsync(path, new byte[1], WriteOptions.Default, default));
-            await FailsAsync(FailureKind.Conflict, async () => await account.BeginUploadAsync(path, 1, 1, WriteOptions.Default, default));
+            await FailsAsync(
+                FailureKind.Conflict,
+                async () => await account.WriteAsync(path, new byte[1], WriteOptions.Default, default));
+            await FailsAsync(
+                FailureKind.Conflict,
+                async () => await account.BeginUploadAsync(path, 1, 1, WriteOptions.Default, default));
             await FailsAsync(FailureKind.Conflict, async () => await account.CreateFolderAsync(path, default));
             await FailsAsync(FailureKind.Conflict, async () => await account.CreateSymlinkAsync(path, "x", default));
             await FailsAsync(FailureKind.NotFound, async () => await account.MoveAsync(path, Target, default));
@@ -90,7 +100,9 @@ public sealed class DiskTests : IDisposable
         await account.DeleteAsync(EntryPath.Parse("out"), default);
 
         Assert.Equal("secret", await File.ReadAllTextAsync(outside.In("secret")));
-        Assert.Equal(["folder", "secret"], Directory.GetFileSystemEntries(outside.Path).Select(System.IO.Path.GetFileName).Order());
+        Assert.Equal(
+            ["folder", "secret"],
+            Directory.GetFileSystemEntries(outside.Path).Select(System.IO.Path.GetFileName).Order());
         Assert.Equal("mine", await File.ReadAllTextAsync(scratch.In("real/file")));
     }
 
@@ -111,9 +123,11 @@ public sealed class DiskTests : IDisposable
     public async Task What_is_no_entry_is_skipped_and_named()
     {
         Run("mkfifo", scratch.In("pipe"));
-        Run("bash", "-c", $"touch {scratch.Path}/$'bad\\xff name'; ln -s $'to\\xfe' {scratch.Path}/badlink; touch {scratch.Path}/good");
+        Run("bash", "-c", $"cd {scratch.Path}; touch $'bad\\xff name' good; ln -s $'to\\xfe' badlink");
         using (var socket = new System.Net.Sockets.Socket(
-            System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified))
+            System.Net.Sockets.AddressFamily.Unix,
+            System.Net.Sockets.SocketType.Stream,
+            System.Net.Sockets.ProtocolType.Unspecified))
         {
             socket.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(scratch.In("socket")));
         }
@@ -123,7 +137,8 @@ public sealed class DiskTests : IDisposable
         await foreach (var _ in account.WalkAsync(EntryPath.Root, skipped.Add)) Assert.NotNull(_.Version);
         var expected = new List<string>
         {
-            "bad\\xff name has a name that is not UTF-8", "badlink is a symbolic link whose target is not UTF-8", "pipe is a named pipe",
+            "bad\\xff name has a name that is not UTF-8", "badlink is a symbolic link whose target is not UTF-8",
+            "pipe is a named pipe",
         };
         if (File.Exists(scratch.In("socket"))) expected.Add("socket is a socket");
         Assert.Equal(expected, skipped.Select(skip => $"{skip.ShownName} {skip.Reason}").Order(StringComparer.Ordinal));
@@ -167,10 +182,13 @@ public sealed class DiskTests : IDisposable
     public async Task Times_are_kept_to_100_ns_and_modes_follow_the_mark()
     {
         await using var account = Open();
-        foreach (var time in new[] { new DateTimeOffset(1965, 2, 3, 4, 5, 6, TimeSpan.Zero).AddTicks(-1), DateTimeOffset.UnixEpoch, new(2040, 1, 1, 0, 0, 0, TimeSpan.Zero) })
+        foreach (var time in new[] {
+            new DateTimeOffset(1965, 2, 3, 4, 5, 6, TimeSpan.Zero).AddTicks(-1), DateTimeOffset.UnixEpoch,
+            new(2040, 1, 1, 0, 0, 0, TimeSpan.Zero) })
         {
             var modified = time.AddTicks(1_234_567);
-            Assert.Equal(modified, (await account.WriteAsync(Target, default, new WriteOptions(modified), default)).Modified);
+            Assert.Equal(
+                modified, (await account.WriteAsync(Target, default, new WriteOptions(modified), default)).Modified);
             Assert.Equal(modified.UtcDateTime, File.GetLastWriteTimeUtc(scratch.In("file")));
         }
         await account.WriteAsync(Target, default, new WriteOptions(IsExecutable: true), default);
@@ -180,7 +198,8 @@ public sealed class DiskTests : IDisposable
     [Theory]
     [InlineData(2047, false)]
     [InlineData(300, true)]
-    public async Task The_longest_path_can_be_written_and_walked_without_running_out_of_descriptors(int levels, bool walksByHand)
+    public async Task The_longest_path_can_be_written_and_walked_without_running_out_of_descriptors(
+        int levels, bool walksByHand)
     {
         var path = EntryPath.Parse(string.Join('/', Enumerable.Repeat("d", levels)) + "/ff");
         Assert.Equal(walksByHand ? 602 : EntryPath.MaxBytes, Encoding.UTF8.GetByteCount(path.Value));
@@ -204,7 +223,8 @@ public sealed class DiskTests : IDisposable
         await using var account = Open();
         var name = DiskTemporary.NewName(RandomNumberGenerator.Fill);
         var path = EntryPath.Parse("folder").Append(name);
-        var failure = await FailsAsync(FailureKind.BadInput, async () => await account.WriteAsync(path, default, WriteOptions.Default, default));
+        var failure = await FailsAsync(
+            FailureKind.BadInput, async () => await account.WriteAsync(path, default, WriteOptions.Default, default));
         Assert.Contains(name, failure.Message, StringComparison.Ordinal);
         await account.WriteAsync(EntryPath.Parse("folder/.virga-notes.part"), default, WriteOptions.Default, default);
         Assert.Single(await ListAsync(account, EntryPath.Parse("folder")));
@@ -238,15 +258,18 @@ public sealed class DiskTests : IDisposable
         var settled = await before.BeginUploadAsync(Target, content.Length, 100_000, WriteOptions.Default, default);
         var first = await settled.WritePartAsync(0, content.AsMemory(0, 100_000), default);
         await settled.DisposeAsync();
-        var lost = await before.BeginUploadAsync(EntryPath.Parse("lost"), content.Length, 100_000, WriteOptions.Default, default);
+        var lost = await before.BeginUploadAsync(
+            EntryPath.Parse("lost"), content.Length, 100_000, WriteOptions.Default, default);
         await lost.WritePartAsync(0, content.AsMemory(0, 100_000), default);
 
         await using var after = Open(bootId: "boot-2");
         var failure = await FailsAsync(
             FailureKind.NotFound,
-            async () => await after.ResumeUploadAsync(EntryPath.Parse("lost"), content.Length, 100_000, WriteOptions.Default, lost.Token!, default));
+            async () => await after.ResumeUploadAsync(
+                EntryPath.Parse("lost"), content.Length, 100_000, WriteOptions.Default, lost.Token!, default));
         Assert.Contains("restarted", failure.Message, StringComparison.Ordinal);
-        await using var resumed = await after.ResumeUploadAsync(Target, content.Length, 100_000, WriteOptions.Default, settled.Token!, default);
+        await using var resumed = await after.ResumeUploadAsync(
+            Target, content.Length, 100_000, WriteOptions.Default, settled.Token!, default);
         PartReceipt[] receipts =
         [
             first,
@@ -269,7 +292,8 @@ public sealed class DiskTests : IDisposable
         await account.ResumeUploadAsync(Target, 20, 10, WriteOptions.Default, upload.Token!, default);
         await FailsAsync(
             FailureKind.NotFound,
-            async () => await Open(bootId: "boot-2").ResumeUploadAsync(Target, 20, 10, WriteOptions.Default, upload.Token!, default));
+            async () => await Open(bootId: "boot-2").ResumeUploadAsync(
+                Target, 20, 10, WriteOptions.Default, upload.Token!, default));
     }
 
     [Fact]
@@ -277,11 +301,14 @@ public sealed class DiskTests : IDisposable
     {
         await using var account = Open();
         var upload = await account.BeginUploadAsync(Target, 20, 10, WriteOptions.Default, default);
-        PartReceipt[] receipts = [await upload.WritePartAsync(0, new byte[10], default), await upload.WritePartAsync(1, new byte[10], default)];
+        PartReceipt[] receipts = [
+            await upload.WritePartAsync(0, new byte[10], default),
+            await upload.WritePartAsync(1, new byte[10], default)];
         // The trailer is cut off, the file not yet renamed.
         var temporary = scratch.In(DiskTemporary.NameOf(upload.Token!));
         await using (var file = File.OpenWrite(temporary)) file.SetLength(20);
-        await using var resumed = await Open().ResumeUploadAsync(Target, 20, 10, WriteOptions.Default, upload.Token!, default);
+        await using var resumed = await Open().ResumeUploadAsync(
+            Target, 20, 10, WriteOptions.Default, upload.Token!, default);
         Assert.Equal(20, (await resumed.CompleteAsync(receipts, default)).Length);
         Assert.Equal([scratch.In("file")], Directory.GetFiles(scratch.Path));
     }
@@ -291,17 +318,22 @@ public sealed class DiskTests : IDisposable
     {
         await using var account = Open();
         await using var upload = await account.BeginUploadAsync(Target, 20, 10, WriteOptions.Default, default);
-        foreach (var (path, length, part) in new[] { ("other", 20, 10), ("file", 21, 10), ("file", 20, 5), ("folder/file", 20, 10) })
+        foreach (var (path, length, part) in new[] {
+            ("other", 20, 10), ("file", 21, 10), ("file", 20, 5), ("folder/file", 20, 10) })
         {
             await FailsAsync(
                 FailureKind.NotFound,
-                async () => await account.ResumeUploadAsync(EntryPath.Parse(path), length, part, WriteOptions.Default, upload.Token!, default));
+                async () => await account.ResumeUploadAsync(
+                    EntryPath.Parse(path), length, part, WriteOptions.Default, upload.Token!, default));
         }
         foreach (var token in new[] { "", "x", "../../../etc/passwd", upload.Token!.ToUpperInvariant() + "A" })
         {
             await FailsAsync(
-                FailureKind.BadInput, async () => await account.ResumeUploadAsync(Target, 20, 10, WriteOptions.Default, token, default));
-            await FailsAsync(FailureKind.BadInput, async () => await account.AbortUploadAsync(new PendingUpload(Target, token, null), default));
+                FailureKind.BadInput, async () => await account.ResumeUploadAsync(
+                    Target, 20, 10, WriteOptions.Default, token, default));
+            await FailsAsync(
+                FailureKind.BadInput,
+                async () => await account.AbortUploadAsync(new PendingUpload(Target, token, null), default));
         }
     }
 
@@ -332,7 +364,8 @@ public sealed class DiskTests : IDisposable
     {
         // Even root may not make files in sysfs.
         await using var account = Open(root: "/sys/kernel");
-        var failure = await FailsAsync(FailureKind.Denied, async () => await account.WriteAsync(Target, default, WriteOptions.Default, default));
+        var failure = await FailsAsync(
+            FailureKind.Denied, async () => await account.WriteAsync(Target, default, WriteOptions.Default, default));
         Assert.NotNull(failure.Advice);
     }
 
@@ -344,7 +377,8 @@ public sealed class DiskTests : IDisposable
         Assert.True(space.FreeBytes > 0);
         await FailsAsync(
             FailureKind.Full,
-            async () => await account.BeginUploadAsync(Target, space.FreeBytes!.Value * 2, 64 << 20, WriteOptions.Default, default));
+            async () => await account.BeginUploadAsync(
+                Target, space.FreeBytes!.Value * 2, 64 << 20, WriteOptions.Default, default));
         Assert.Empty(Directory.GetFiles(scratch.Path));
     }
 
@@ -370,9 +404,12 @@ public sealed class DiskTests : IDisposable
         var none = new Dictionary<string, string>();
         Assert.Equal("disk:/srv/my data", adapter.Describe(adapter.ParseAddress("disk:/srv/my data/", none, none)));
         Assert.Equal("disk:/", adapter.Describe(adapter.ParseAddress("disk://", none, none)));
-        Assert.Throws<VirgaException>(() => adapter.ParseAddress("disk:/a", new Dictionary<string, string> { ["durable"] = "maybe" }, none));
-        Assert.Throws<VirgaException>(() => adapter.ParseAddress("disk:/a", new Dictionary<string, string> { ["colour"] = "red" }, none));
-        Assert.Throws<VirgaException>(() => adapter.ParseAddress("disk:/a", none, new Dictionary<string, string> { ["password"] = "p" }));
+        Assert.Throws<VirgaException>(
+            () => adapter.ParseAddress("disk:/a", new Dictionary<string, string> { ["durable"] = "maybe" }, none));
+        Assert.Throws<VirgaException>(
+            () => adapter.ParseAddress("disk:/a", new Dictionary<string, string> { ["colour"] = "red" }, none));
+        Assert.Throws<VirgaException>(
+            () => adapter.ParseAddress("disk:/a", none, new Dictionary<string, string> { ["password"] = "p" }));
     }
 
     [Fact]
@@ -386,12 +423,16 @@ public sealed class DiskTests : IDisposable
         {
             await using var account = Open(root: mount);
             await account.WriteAsync(Target, new byte[500_000], WriteOptions.Default, default);
-            await FailsAsync(FailureKind.Full, async () => await account.WriteAsync(Target, new byte[4 << 20], WriteOptions.Default, default));
+            await FailsAsync(
+                FailureKind.Full,
+                async () => await account.WriteAsync(Target, new byte[4 << 20], WriteOptions.Default, default));
             Assert.Equal(500_000, (await account.StatAsync(Target, default))!.Length);
             Assert.Single(Directory.GetFileSystemEntries(mount));
-            await using var upload = await account.BeginUploadAsync(EntryPath.Parse("up"), 1_400_000, 1_400_000, WriteOptions.Default, default);
+            await using var upload = await account.BeginUploadAsync(
+                EntryPath.Parse("up"), 1_400_000, 1_400_000, WriteOptions.Default, default);
             await account.WriteAsync(EntryPath.Parse("other"), new byte[1_000_000], WriteOptions.Default, default);
-            var failure = await FailsAsync(FailureKind.Full, async () => await upload.WritePartAsync(0, new byte[1_400_000], default));
+            var failure = await FailsAsync(
+                FailureKind.Full, async () => await upload.WritePartAsync(0, new byte[1_400_000], default));
             Assert.NotNull(failure.Advice);
             await upload.AbortAsync(default);
             Assert.Equal(2, Directory.GetFileSystemEntries(mount).Length);
@@ -415,11 +456,17 @@ public sealed class DiskTests : IDisposable
             Run("mount", "-o", "remount,ro", mount);
             await using var account = Open(root: mount);
             Assert.True(account.Traits.IsReadOnly);
-            await FailsAsync(FailureKind.ReadOnly, async () => await account.WriteAsync(Target, default, WriteOptions.Default, default));
-            await FailsAsync(FailureKind.ReadOnly, async () => await account.BeginUploadAsync(Target, 1, 1, WriteOptions.Default, default));
-            await FailsAsync(FailureKind.ReadOnly, async () => await account.CreateFolderAsync(EntryPath.Parse("new"), default));
+            await FailsAsync(
+                FailureKind.ReadOnly,
+                async () => await account.WriteAsync(Target, default, WriteOptions.Default, default));
+            await FailsAsync(
+                FailureKind.ReadOnly,
+                async () => await account.BeginUploadAsync(Target, 1, 1, WriteOptions.Default, default));
+            await FailsAsync(
+                FailureKind.ReadOnly, async () => await account.CreateFolderAsync(EntryPath.Parse("new"), default));
             await FailsAsync(FailureKind.ReadOnly, async () => await account.DeleteAsync(Target, default));
-            await FailsAsync(FailureKind.ReadOnly, async () => await account.MoveAsync(Target, EntryPath.Parse("b"), default));
+            await FailsAsync(
+                FailureKind.ReadOnly, async () => await account.MoveAsync(Target, EntryPath.Parse("b"), default));
             Assert.Equal("kept"u8.ToArray(), await ReadAsync(account, Target, 4));
         }
         finally

@@ -12,7 +12,8 @@ public sealed class OldKernelDiskConformance : AccountConformance
     protected override int ManyEntries => 200;
 
     protected override ValueTask<IAccount> OpenAsync() => new(
-        new DiskAccount(scratch.Path, RandomNumberGenerator.Fill, DiskDurability.Uploads, bootId: null, walksByHand: true));
+        new DiskAccount(
+            scratch.Path, RandomNumberGenerator.Fill, DiskDurability.Uploads, bootId: null, walksByHand: true));
 
     protected override ValueTask CleanUpAsync()
     {

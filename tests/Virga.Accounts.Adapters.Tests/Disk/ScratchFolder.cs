@@ -14,7 +14,8 @@ internal sealed class ScratchFolder : IDisposable
     {
         var adapter = new DiskAdapter(RandomNumberGenerator.Fill);
         var settings = new Dictionary<string, string> { ["durable"] = durable };
-        return adapter.OpenAsync(adapter.ParseAddress($"disk:{Path}", settings, new Dictionary<string, string>()), default);
+        return adapter.OpenAsync(
+            adapter.ParseAddress($"disk:{Path}", settings, new Dictionary<string, string>()), default);
     }
 
     public void Dispose() => Directory.Delete(Path, recursive: true);

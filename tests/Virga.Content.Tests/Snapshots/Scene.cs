@@ -24,7 +24,7 @@ internal sealed class Scene
         Snapshotter = new Snapshotter(random.RandomBytes, Time);
     }
 
-    public ManualTime Time { get; } = new();
+    public FakeTimeProvider Time { get; } = new();
 
     public InMemoryStore Store { get; }
 
