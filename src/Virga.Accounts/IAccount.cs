@@ -79,8 +79,8 @@ public interface IUpload : IAsyncDisposable
     string? Token { get; }
 
     /// <summary>
-    /// Parts that a resumed upload of order Sequence holds already: those can't be written again, whether or not a receipt of them
-    /// was kept. Empty in order Any, and in a new upload.
+    /// Parts that a resumed upload of order Sequence holds already: those can't be written again, whether or not a
+    /// receipt of them was kept. Empty in order Any, and in a new upload.
     /// </summary>
     IReadOnlyList<PartReceipt> Stored => [];
 
