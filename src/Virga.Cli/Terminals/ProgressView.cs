@@ -26,7 +26,7 @@ internal sealed class ProgressView(Terminal terminal)
 
     private readonly Dictionary<string, (long At, int Tenth)> printed = new(StringComparer.Ordinal);
     private int drawnLines;
-    private long drawnAt;
+    private long? drawnAt;
 
     public void Show(params IReadOnlyList<ProgressRow> rows)
     {
@@ -46,7 +46,7 @@ internal sealed class ProgressView(Terminal terminal)
 
     private void Redraw(IReadOnlyList<ProgressRow> rows)
     {
-        if (drawnAt != 0 && terminal.Time.GetElapsedTime(drawnAt) < RedrawEvery) return;
+        if (drawnAt is { } before && terminal.Time.GetElapsedTime(before) < RedrawEvery) return;
         drawnAt = terminal.Time.GetTimestamp();
         var width = Math.Max(20, terminal.Width() - 1);
         var screen = new StringBuilder();
