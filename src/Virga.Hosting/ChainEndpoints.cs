@@ -25,7 +25,8 @@ internal sealed class ChainEndpoints(PeerServerOptions options)
         var from = FromOf(context.Request);
         var agent = context.RouteAgent();
         var page = await options.Chains.ReadAsync(agent, from, context.RequestAborted)
-            ?? throw new VirgaException(FailureKind.NotFound, $"the chain of {agent} is not known here", "Ask another repository, or the agent itself.");
+            ?? throw new VirgaException(FailureKind.NotFound, $"the chain of {agent} is not known here",
+                "Ask another repository, or the agent itself.");
         await context.AnswerAsync(SignedEnvelope.EncodeList(page));
     }
 
@@ -35,11 +36,13 @@ internal sealed class ChainEndpoints(PeerServerOptions options)
         var body = await context.ReadBodyAsync(ProtocolLimits.MessageBytes, context.RequestAborted);
         var statements = SignedEnvelope.ParseList(body.Span, ProtocolLimits.ChainPageEnvelopes);
         if (!await options.Chains.KnowsAsync(agent, context.RequestAborted))
-            Refusals.RequireRate(newChains.TryAcquire(ClientAddress.Of(context.AskerAddress())), "this address that bring new agents");
+            Refusals.RequireRate(newChains.TryAcquire(ClientAddress.Of(context.AskerAddress())),
+                "this address that bring new agents");
         var result = await options.Chains.AppendAsync(agent, statements, context.RequestAborted);
         if (result.Proof is { } proof)
         {
-            throw Refusals.WithProof(new VirgaException(FailureKind.Conflict, $"{agent} has signed two different statements with one number",
+            throw Refusals.WithProof(
+                new VirgaException(FailureKind.Conflict, $"{agent} has signed two different statements with one number",
                 "The agent is trusted no more; its owner must make a new identity."), proof);
         }
 
@@ -50,7 +53,9 @@ internal sealed class ChainEndpoints(PeerServerOptions options)
     {
         var text = request.Query["from"];
         if (text.Count == 0) return 0;
-        if (text.Count == 1 && long.TryParse(text[0], NumberStyles.None, CultureInfo.InvariantCulture, out var from)) return from;
-        throw new VirgaException(FailureKind.BadInput, "from is not a number", "Give the seq of the first statement that is wanted, e.g. from=0.");
+        if (text.Count == 1
+            && long.TryParse(text[0], NumberStyles.None, CultureInfo.InvariantCulture, out var from)) return from;
+        throw new VirgaException(FailureKind.BadInput, "from is not a number",
+            "Give the seq of the first statement that is wanted, e.g. from=0.");
     }
 }

@@ -7,7 +7,9 @@ using Virga.Trust;
 
 namespace Virga.Hosting;
 
-/// <param name="AgentsMax">Chains kept; when full, the one unused for longest makes room, if it was unused for <paramref name="UnusedMin"/>.</param>
+/// <param name="AgentsMax">
+/// Chains kept; when full, the one unused for longest makes room, if it was unused for <paramref name="UnusedMin"/>.
+/// </param>
 /// <param name="StatementsMax">Most statements of one agent.</param>
 /// <param name="AgentBytesMax">Most bytes of one agent's statements.</param>
 /// <param name="CachedStatementsMax">Statements held in memory, of the chains used last.</param>
@@ -25,11 +27,12 @@ public sealed record AcceptedStatement(AgentId Agent, long Seq, SignedEnvelope E
 public sealed record ChainAppend(long Next, byte[]? Proof);
 
 /// <summary>
-/// The sigchains that a peer knows, checked statement by statement, in SQLite. Two rightly signed statements with one seq are kept as
-/// a proof of fraud, and that agent is refused from then on (spec/v1/sigchain.md). Thread-safe.
+/// The sigchains that a peer knows, checked statement by statement, in SQLite. Two rightly signed statements with one
+/// seq are kept as a proof of fraud, and that agent is refused from then on (spec/v1/sigchain.md). Thread-safe.
 /// </summary>
 public sealed class ChainStore(
-    Database database, PeerKeys own, TimeProvider time, ChainLimits? limits = null, Action<SqlSession, AcceptedStatement>? accepted = null)
+    Database database, PeerKeys own, TimeProvider time, ChainLimits? limits = null,
+    Action<SqlSession, AcceptedStatement>? accepted = null)
 {
     /// <summary>The store's tables: one migration of the database that it is given.</summary>
     public const string SchemaSql = """
@@ -62,8 +65,12 @@ public sealed class ChainStore(
         return (await LoadAsync(agent, cancellationToken)).Chain;
     }
 
-    /// <summary>Envelopes from a seq on, at most <see cref="ProtocolLimits.ChainPageEnvelopes"/>; null when the agent is unknown.</summary>
-    public async ValueTask<IReadOnlyList<SignedEnvelope>?> ReadAsync(AgentId agent, long from, CancellationToken cancellationToken)
+    /// <summary>
+    /// Envelopes from a seq on, at most <see cref="ProtocolLimits.ChainPageEnvelopes"/>; null when the agent is
+    /// unknown.
+    /// </summary>
+    public async ValueTask<IReadOnlyList<SignedEnvelope>?> ReadAsync(AgentId agent, long from,
+        CancellationToken cancellationToken)
     {
         if (agent == own.Id) return Page(own.Envelopes.Skip((int)Math.Min(from, int.MaxValue)));
         return await database.ReadAsync(sql =>
@@ -77,13 +84,16 @@ public sealed class ChainStore(
 
     /// <summary>Whether any statement of the agent is held, without loading its chain.</summary>
     public async ValueTask<bool> KnowsAsync(AgentId agent, CancellationToken cancellationToken) =>
-        agent == own.Id || cache.Find(agent) is not null || await database.ReadAsync(sql => StateOf(sql, agent) is not null, cancellationToken);
+        agent == own.Id || cache.Find(agent) is not null
+            || await database.ReadAsync(sql => StateOf(sql, agent) is not null, cancellationToken);
 
     /// <summary>
-    /// Checks and stores statements that come in order; those known already are skipped. What came before a bad one stands.
+    /// Checks and stores statements that come in order; those known already are skipped. What came before a bad one
+    /// stands.
     /// </summary>
     /// <exception cref="VirgaException">
-    /// BadInput (a rule is broken, or statements are missing in between), Denied (known fraud), Full (bounds of the store).
+    /// BadInput (a rule is broken, or statements are missing in between), Denied (known fraud), Full (bounds of the
+    /// store).
     /// </exception>
     public async ValueTask<ChainAppend> AppendAsync(
         AgentId agent, IReadOnlyList<SignedEnvelope> envelopes, CancellationToken cancellationToken)
@@ -108,7 +118,8 @@ public sealed class ChainStore(
                 }
 
                 RequireRoom(agent, chain, bytes + envelope.Body.Length, seq);
-                chain = chain is null ? Begin(agent, envelope) : chain.Append(envelope.Body, envelope.Signature, time.GetUtcNow());
+                chain = chain is null ? Begin(agent, envelope)
+                    : chain.Append(envelope.Body, envelope.Signature, time.GetUtcNow());
                 bytes += envelope.Body.Length;
                 fresh.Add(envelope);
             }
@@ -127,14 +138,16 @@ public sealed class ChainStore(
     }
 
     /// <summary>Keeps an agent's chain from making room for others, e.g. because its feeds are kept.</summary>
-    public static void Pin(SqlSession sql, AgentId agent) => sql.Execute("UPDATE chain SET pinned=1 WHERE agent=?1", agent);
+    public static void Pin(SqlSession sql, AgentId agent) =>
+        sql.Execute("UPDATE chain SET pinned=1 WHERE agent=?1", agent);
 
     private static long SeqOf(SignedEnvelope envelope) =>
         BencodeValue.ParseDictionary(envelope.Body, BencodeLimits.Message, "statement").Integer("seq", 0, int.MaxValue);
 
     private static VirgaException Fraud(AgentId agent, byte[] proof)
     {
-        var failure = new VirgaException(FailureKind.Denied, $"{agent} has signed two different statements with one number and is trusted no more",
+        var failure = new VirgaException(FailureKind.Denied,
+            $"{agent} has signed two different statements with one number and is trusted no more",
             "The agent's owner must make a new identity.");
         failure.Data["virga.proof"] = proof;
         return failure;
@@ -178,7 +191,8 @@ public sealed class ChainStore(
 
         if (next >= limits.StatementsMax || bytes > limits.AgentBytesMax)
         {
-            throw new VirgaException(FailureKind.Full, $"the chain of {agent} is longer than this peer keeps ({limits.StatementsMax} statements)",
+            throw new VirgaException(FailureKind.Full,
+                $"the chain of {agent} is longer than this peer keeps ({limits.StatementsMax} statements)",
                 "Use another repository, or make a new identity.");
         }
     }
@@ -194,7 +208,8 @@ public sealed class ChainStore(
         if (state is null) return (null, 0);
         RefuseFraud(agent, state.Proof);
         if (now - state.Used > UsedPrecision)
-            await database.WriteAsync(sql => sql.Execute("UPDATE chain SET used=?2 WHERE agent=?1", agent, now), cancellationToken);
+            await database.WriteAsync(sql =>
+                sql.Execute("UPDATE chain SET used=?2 WHERE agent=?1", agent, now), cancellationToken);
         var chain = cache.Find(agent);
         if (chain is null || chain.Statements.Count != envelopes.Count)
             chain = Sigchain.Check(envelopes.Select(envelope => (envelope.Body, envelope.Signature)), now);
@@ -213,7 +228,8 @@ public sealed class ChainStore(
                 "ON CONFLICT(agent) DO UPDATE SET next=?2, bytes=?3, used=?4", agent, known + fresh.Count, bytes, now);
             for (var i = 0; i < fresh.Count; i++)
             {
-                sql.Execute("INSERT INTO statement(agent,seq,body,sig) VALUES(?1,?2,?3,?4)", agent, known + i, fresh[i].Body, fresh[i].Signature);
+                sql.Execute("INSERT INTO statement(agent,seq,body,sig) VALUES(?1,?2,?3,?4)", agent, known + i,
+                    fresh[i].Body, fresh[i].Signature);
                 accepted?.Invoke(sql, new AcceptedStatement(agent, known + i, fresh[i]));
             }
         }, cancellationToken);
@@ -226,7 +242,8 @@ public sealed class ChainStore(
             static row => new AgentId(row.Hash(0)), now - limits.UnusedMin);
         if (evicted == default)
         {
-            throw new VirgaException(FailureKind.Full, $"this peer knows {limits.AgentsMax} agents already and takes no more",
+            throw new VirgaException(FailureKind.Full,
+                $"this peer knows {limits.AgentsMax} agents already and takes no more",
                 "Use another repository, or try again in some days.");
         }
 
@@ -234,8 +251,11 @@ public sealed class ChainStore(
         cache.Remove(evicted);
     }
 
-    /// <summary>A contradiction counts only if the other statement is rightly signed at its point of the chain.</summary>
-    private async ValueTask<ChainAppend> ProveAsync(Sigchain chain, SignedEnvelope contradicting, CancellationToken cancellationToken)
+    /// <summary>
+    /// A contradiction counts only if the other statement is rightly signed at its point of the chain.
+    /// </summary>
+    private async ValueTask<ChainAppend> ProveAsync(Sigchain chain, SignedEnvelope contradicting,
+        CancellationToken cancellationToken)
     {
         if (!chain.TryProveFraud(contradicting.Body, contradicting.Signature, out var proof))
         {
@@ -246,7 +266,8 @@ public sealed class ChainStore(
 
         var encoded = proof.Encode();
         await database.WriteAsync(
-            sql => sql.Execute("UPDATE chain SET proof=?2, pinned=1 WHERE agent=?1", chain.Id, encoded), cancellationToken);
+            sql => sql.Execute("UPDATE chain SET proof=?2, pinned=1 WHERE agent=?1", chain.Id, encoded),
+            cancellationToken);
         cache.Remove(chain.Id);
         FraudFound?.Invoke(chain.Id);
         return new ChainAppend(chain.Statements.Count, encoded);

@@ -3,7 +3,10 @@ using System.Net.Sockets;
 
 namespace Virga.Hosting;
 
-/// <summary>Who is counted as one: an IPv4 address, or an IPv6 network of 64 bits, since a single host has one of those at least.</summary>
+/// <summary>
+/// Who is counted as one: an IPv4 address, or an IPv6 network of 64 bits, since a single host has one of those at
+/// least.
+/// </summary>
 internal readonly record struct ClientAddress(UInt128 Network)
 {
     public static ClientAddress Of(IPAddress? address)

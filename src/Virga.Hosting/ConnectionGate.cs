@@ -6,13 +6,15 @@ using Microsoft.AspNetCore.Connections;
 namespace Virga.Hosting;
 
 /// <summary>
-/// Bounds connections from the network, together and by address, before anything is read from them. The control socket has its
-/// own listener, so that a flood never shuts out the machine's owner.
+/// Bounds connections from the network, together and by address, before anything is read from them. The control socket
+/// has its own listener, so that a flood never shuts out the machine's owner.
 /// </summary>
 internal sealed class ConnectionGate(PeerLimits limits)
 {
-    private static readonly UpDownCounter<long> Open = Telemetry.Meter.CreateUpDownCounter<long>("virga.connections", "{connection}");
-    private static readonly Counter<long> Refused = Telemetry.Meter.CreateCounter<long>("virga.connections.refused", "{connection}");
+    private static readonly UpDownCounter<long> Open =
+        Telemetry.Meter.CreateUpDownCounter<long>("virga.connections", "{connection}");
+    private static readonly Counter<long> Refused =
+        Telemetry.Meter.CreateCounter<long>("virga.connections.refused", "{connection}");
 
     private readonly Dictionary<ClientAddress, int> byAddress = [];
     private readonly Lock gate = new();

@@ -4,16 +4,20 @@ using Virga.Core;
 
 namespace Virga.Hosting;
 
-/// <summary>Stands between routing and the endpoints: the listener must be the endpoint's own, and the asker within its rate.</summary>
+/// <summary>
+/// Stands between routing and the endpoints: the listener must be the endpoint's own, and the asker within its rate.
+/// </summary>
 internal sealed class Gatekeeper(PeerServerOptions options)
 {
-    private static readonly Histogram<double> Seconds = Telemetry.Meter.CreateHistogram<double>("virga.requests", "s", "Requests answered");
+    private static readonly Histogram<double> Seconds =
+        Telemetry.Meter.CreateHistogram<double>("virga.requests", "s", "Requests answered");
 
     private readonly RequestLimiter<ClientAddress> ordinary = new(options.Limits.Address, options.Time);
     private readonly RequestLimiter<ClientAddress> reads = new(options.Limits.Reads, options.Time);
 
     public static VirgaException NotFound() =>
-        new(FailureKind.NotFound, "there is nothing here", "Check the address, and whether both sides run the same version.");
+        new(FailureKind.NotFound, "there is nothing here",
+            "Check the address, and whether both sides run the same version.");
 
     public async Task RunAsync(HttpContext context, RequestDelegate next)
     {
@@ -40,7 +44,9 @@ internal sealed class Gatekeeper(PeerServerOptions options)
         }
         finally
         {
-            Seconds.Record(options.Time.GetElapsedTime(begun).TotalSeconds, new KeyValuePair<string, object?>("listener", listener.ToString()));
+            Seconds.Record(
+                options.Time.GetElapsedTime(begun).TotalSeconds,
+                new KeyValuePair<string, object?>("listener", listener.ToString()));
         }
     }
 }

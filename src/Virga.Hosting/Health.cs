@@ -3,8 +3,8 @@ using Microsoft.AspNetCore.Http;
 namespace Virga.Hosting;
 
 /// <summary>
-/// <c>/health/live</c>: the process answers. <c>/health/ready</c> and <c>/health</c>: it can do its work. 200 or 503, one word of text; over the
-/// network and over the control socket (there under <c>/control</c>).
+/// <c>/health/live</c>: the process answers. <c>/health/ready</c> and <c>/health</c>: it can do its work. 200 or 503,
+/// one word of text; over the network and over the control socket (there under <c>/control</c>).
 /// </summary>
 internal static class Health
 {

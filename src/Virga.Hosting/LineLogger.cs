@@ -5,8 +5,9 @@ using Microsoft.Extensions.Logging;
 namespace Virga.Hosting;
 
 /// <summary>
-/// One line a message, <c>2026-01-31T12:00:00Z warn virga.repository: text</c>, to a writer that the command line gives. The framework's own
-/// messages appear from Warning on. Line breaks in messages are escaped, so that nobody can forge a line.
+/// One line a message, <c>2026-01-31T12:00:00Z warn virga.repository: text</c>, to a writer that the command line
+/// gives. The framework's own messages appear from Warning on. Line breaks in messages are escaped, so that nobody can
+/// forge a line.
 /// </summary>
 public sealed class LineLogger(TextWriter output, LogLevel level, TimeProvider time) : ILoggerProvider
 {
@@ -50,7 +51,8 @@ public sealed class LineLogger(TextWriter output, LogLevel level, TimeProvider t
 
     private sealed class CategoryLogger(LineLogger owner, string category) : ILogger
     {
-        private readonly LogLevel least = category.StartsWith("Virga", StringComparison.Ordinal) || owner.MinLevel > LogLevel.Warning
+        private readonly LogLevel least = category.StartsWith("Virga", StringComparison.Ordinal)
+            || owner.MinLevel > LogLevel.Warning
             ? owner.MinLevel
             : LogLevel.Warning;
 
@@ -60,7 +62,8 @@ public sealed class LineLogger(TextWriter output, LogLevel level, TimeProvider t
         public bool IsEnabled(LogLevel logLevel) => logLevel >= least && logLevel != LogLevel.None;
 
         public void Log<TState>(
-            LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+            LogLevel logLevel, EventId eventId, TState state, Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             if (IsEnabled(logLevel)) owner.Write(logLevel, category, formatter(state, exception), exception);
         }

@@ -5,13 +5,14 @@ using System.Text;
 namespace Virga.Hosting;
 
 /// <summary>
-/// Sums up what the process' <c>Virga.*</c> meters report and writes it in Prometheus' text format 0.0.4. Bounded: series
-/// beyond the bound are dropped and counted.
+/// Sums up what the process' <c>Virga.*</c> meters report and writes it in Prometheus' text format 0.0.4. Bounded:
+/// series beyond the bound are dropped and counted.
 /// </summary>
 public sealed class MetricsText : IDisposable
 {
     private const int SeriesMax = 2_000;
-    private static readonly double[] Bounds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+    private static readonly double[] Bounds =
+        [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
     private readonly MeterListener listener = new();
     private readonly Dictionary<(Instrument Instrument, string Labels), Series> series = [];
@@ -22,7 +23,8 @@ public sealed class MetricsText : IDisposable
     {
         listener.InstrumentPublished = static (instrument, listener) =>
         {
-            if (instrument.Meter.Name.StartsWith("Virga.", StringComparison.Ordinal)) listener.EnableMeasurementEvents(instrument);
+            if (instrument.Meter.Name.StartsWith("Virga.", StringComparison.Ordinal))
+                listener.EnableMeasurementEvents(instrument);
         };
         listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Record(instrument, value, tags));
         listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => Record(instrument, value, tags));
@@ -36,15 +38,18 @@ public sealed class MetricsText : IDisposable
         var text = new StringBuilder();
         lock (gate)
         {
-            foreach (var group in series.GroupBy(item => NameOf(item.Key.Instrument), StringComparer.Ordinal).OrderBy(group => group.Key, StringComparer.Ordinal))
+            foreach (var group in series.GroupBy(item => NameOf(item.Key.Instrument), StringComparer.Ordinal)
+                .OrderBy(group => group.Key, StringComparer.Ordinal))
             {
                 var instrument = group.First().Key.Instrument;
-                if (instrument.Description is { } help) text.Append("# HELP ").Append(group.Key).Append(' ').Append(help.ReplaceLineEndings(" ")).Append('\n');
+                if (instrument.Description is { } help)
+                    text.Append($"# HELP {group.Key} {help.ReplaceLineEndings(" ")}\n");
                 text.Append("# TYPE ").Append(group.Key).Append(' ').Append(TypeOf(instrument)).Append('\n');
                 foreach (var ((_, labels), value) in group) value.Write(text, group.Key, labels);
             }
 
-            text.Append("# TYPE virga_metrics_dropped_total counter\nvirga_metrics_dropped_total ").Append(dropped).Append('\n');
+            text.Append("# TYPE virga_metrics_dropped_total counter\nvirga_metrics_dropped_total ").Append(dropped)
+                .Append('\n');
         }
 
         return text.ToString();

@@ -10,7 +10,8 @@ using Virga.Trust;
 namespace Virga.Hosting;
 
 /// <summary>
-/// A peer's own keys and sigchain, in its data folder: <c>virga.key</c> (the key that seals the others), <c>identity.sealed</c>,
+/// A peer's own keys and sigchain, in its data folder: <c>virga.key</c> (the key that seals the others),
+/// <c>identity.sealed</c>,
 /// <c>next-key.sealed</c> (replaces the signing key one day: to be kept elsewhere) and <c>chain</c>.
 /// Thread-safe. Hold the <see cref="DataFolder"/> while it is in use.
 /// </summary>
@@ -59,7 +60,8 @@ public sealed class PeerKeys : IDisposable
         var isNew = !File.Exists(PathOf(IdentityName));
         if (isNew && File.Exists(PathOf(ChainName)))
         {
-            throw new VirgaException(FailureKind.NotFound, $"{PathOf(IdentityName)} is missing, though the identity's chain is there",
+            throw new VirgaException(FailureKind.NotFound,
+                $"{PathOf(IdentityName)} is missing, though the identity's chain is there",
                 "Restore the data folder from a backup, or name another folder for a new identity.");
         }
 
@@ -78,7 +80,8 @@ public sealed class PeerKeys : IDisposable
 
     /// <summary>Makes, signs, checks and durably keeps the chain's next statement; returns it for publishing.</summary>
     /// <param name="body">A bencoded dictionary.</param>
-    public async Task<SignedEnvelope> AppendStatementAsync(string type, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    public async Task<SignedEnvelope> AppendStatementAsync(string type, ReadOnlyMemory<byte> body,
+        CancellationToken cancellationToken)
     {
         await appending.WaitAsync(cancellationToken);
         try
@@ -91,14 +94,18 @@ public sealed class PeerKeys : IDisposable
         }
     }
 
-    /// <summary>States where the peer is reached, unless the chain says so already. Returns the new statement or null.</summary>
-    public async Task<SignedEnvelope?> StateEndpointsAsync(IReadOnlyList<Endpoint> endpoints, CancellationToken cancellationToken)
+    /// <summary>
+    /// States where the peer is reached, unless the chain says so already. Returns the new statement or null.
+    /// </summary>
+    public async Task<SignedEnvelope?> StateEndpointsAsync(IReadOnlyList<Endpoint> endpoints,
+        CancellationToken cancellationToken)
     {
         var stated = endpoints.Select(endpoint => new ChainEndpoint(endpoint.Url, endpoint.Certificate)).ToList();
         await appending.WaitAsync(cancellationToken);
         try
         {
-            return own.Chain.Endpoints.SequenceEqual(stated) ? null : Append(StatementType.Endpoint, StatementWriter.EndpointBody(stated));
+            return own.Chain.Endpoints.SequenceEqual(stated) ? null
+                : Append(StatementType.Endpoint, StatementWriter.EndpointBody(stated));
         }
         finally
         {
@@ -137,9 +144,11 @@ public sealed class PeerKeys : IDisposable
             using var signingKey = SigningKey.FromSeed(sign);
             using var nextKey = SigningKey.FromSeed(next);
             var nextHash = new Hash256(SHA256.HashData(nextKey.PublicKey.Bytes.ToArray()));
-            var genesis = StatementWriter.Genesis(signingKey.PublicKey, new AgeIdentity(seal).Recipient.PublicKey, nextHash, time.GetUtcNow());
+            var genesis = StatementWriter.Genesis(signingKey.PublicKey, new AgeIdentity(seal).Recipient.PublicKey,
+                nextHash, time.GetUtcNow());
             var envelope = SignedEnvelope.Sign(signingKey, Statement.SignatureType, genesis);
-            // The identity comes last but one: with it the folder has an identity, and the chain can be made from it again.
+            // The identity comes last but one: with it the folder has an identity, and the chain can be made from it
+            // again.
             SealedFile.Write(pathOf(NextName), dataKey, next, random);
             SealedFile.Write(pathOf(IdentityName), dataKey, EncodeIdentity(envelope.Encode(), seal, sign), random);
             DurableFile.Write(pathOf(ChainName), SignedEnvelope.EncodeList([envelope]));
@@ -155,7 +164,8 @@ public sealed class PeerKeys : IDisposable
     private static byte[] EncodeIdentity(byte[] genesis, ReadOnlySpan<byte> seal, ReadOnlySpan<byte> sign)
     {
         var buffer = new System.Buffers.ArrayBufferWriter<byte>(256);
-        new BencodeWriter(buffer).StartDictionary().Key("genesis").Bytes(genesis).Key("seal").Bytes(seal).Key("sign").Bytes(sign).End();
+        new BencodeWriter(buffer).StartDictionary()
+            .Key("genesis").Bytes(genesis).Key("seal").Bytes(seal).Key("sign").Bytes(sign).End();
         return buffer.WrittenSpan.ToArray();
     }
 
@@ -169,9 +179,11 @@ public sealed class PeerKeys : IDisposable
         CryptographicOperations.ZeroMemory(content);
         try
         {
-            if (!File.Exists(pathOf(ChainName))) DurableFile.Write(pathOf(ChainName), SignedEnvelope.EncodeList([genesis]));
+            if (!File.Exists(pathOf(ChainName)))
+                DurableFile.Write(pathOf(ChainName), SignedEnvelope.EncodeList([genesis]));
             var envelopes = ReadChain(pathOf(ChainName));
-            var chain = Sigchain.Check(envelopes.Select(envelope => (envelope.Body, envelope.Signature)), time.GetUtcNow());
+            var chain =
+                Sigchain.Check(envelopes.Select(envelope => (envelope.Body, envelope.Signature)), time.GetUtcNow());
             var id = new AgentId(new Hash256(SHA256.HashData(genesis.Body)));
             if (chain.Id != id) throw Damaged(pathOf(ChainName), "it belongs to another identity", null);
             var identity = new PeerIdentity(id, signingKey, sealIdentity);
@@ -199,7 +211,8 @@ public sealed class PeerKeys : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new VirgaException(FailureKind.Denied, $"can't read {path}: {e.Message}", "Make it belong to the user that runs virga.", e);
+            throw new VirgaException(FailureKind.Denied, $"can't read {path}: {e.Message}",
+                "Make it belong to the user that runs virga.", e);
         }
     }
 

@@ -18,9 +18,9 @@ public enum RequestClass
 }
 
 /// <summary>
-/// Where a peer says which requests it answers. What is mapped for the network is never reachable over the control socket and the other way
-/// round: every request carries the listener that it came in by, which nothing in the request can change.
-/// Patterns are those of ASP.NET Core's routing. Failures are thrown; see <see cref="PeerServer"/>.
+/// Where a peer says which requests it answers. What is mapped for the network is never reachable over the control
+/// socket and the other way round: every request carries the listener that it came in by, which nothing in the request
+/// can change. Patterns are those of ASP.NET Core's routing. Failures are thrown; see <see cref="PeerServer"/>.
 /// </summary>
 public sealed class PeerRoutes
 {
@@ -34,17 +34,21 @@ public sealed class PeerRoutes
     }
 
     /// <summary>Anybody on the network may ask.</summary>
-    public void Public(string method, string pattern, Func<HttpContext, Task> answer, RequestClass requests = RequestClass.Ordinary) =>
+    public void Public(string method, string pattern, Func<HttpContext, Task> answer,
+        RequestClass requests = RequestClass.Ordinary) =>
         Map(method, pattern, new EndpointPolicy(Listener.Network, requests), new RequestDelegate(answer));
 
     /// <summary>
-    /// Only agents with a signature that holds: the body is read whole (at most 1 MiB), the chain is known, nothing is replayed.
+    /// Only agents with a signature that holds: the body is read whole (at most 1 MiB), the chain is known, nothing is
+    /// replayed.
     /// </summary>
     public void Signed(string method, string pattern, Func<SignedRequest, Task> answer) =>
         Map(method, pattern, new EndpointPolicy(Listener.Network, RequestClass.Ordinary),
             async context => await answer(await signatures.ReadAsync(context)));
 
-    /// <summary>Only who may open the control socket: the user that runs the peer. Unlimited body, failures as JSON.</summary>
+    /// <summary>
+    /// Only who may open the control socket: the user that runs the peer. Unlimited body, failures as JSON.
+    /// </summary>
     public void Control(string method, string pattern, Func<HttpContext, Task> answer) =>
         Map(method, pattern, new EndpointPolicy(Listener.Control, RequestClass.Free), new RequestDelegate(answer));
 

@@ -23,13 +23,14 @@ using Endpoint = Virga.Protocol.Endpoint;
 namespace Virga.Hosting;
 
 /// <summary>
-/// What both peers are served by: HTTPS (TLS 1.3, HTTP/1.1 and HTTP/2) for the network and plain HTTP over a Unix socket for the
-/// machine's owner. Endpoints throw VirgaExceptions, which become the error body of spec/v1/messages.md; anything else becomes a
-/// status 500 that tells nothing but a reference to the log.
+/// What both peers are served by: HTTPS (TLS 1.3, HTTP/1.1 and HTTP/2) for the network and plain HTTP over a Unix
+/// socket for the machine's owner. Endpoints throw VirgaExceptions, which become the error body of spec/v1/messages.md;
+/// anything else becomes a status 500 that tells nothing but a reference to the log.
 /// </summary>
 public sealed class PeerServer : IAsyncDisposable
 {
-    private static readonly List<SslApplicationProtocol> Protocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
+    private static readonly List<SslApplicationProtocol> Protocols =
+        [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
 
     private readonly PeerServerOptions options;
     private readonly WebApplication application;
@@ -38,7 +39,8 @@ public sealed class PeerServer : IAsyncDisposable
     private bool stopped;
 
     private PeerServer(
-        PeerServerOptions options, WebApplication application, X509Certificate2 certificate, MetricsText? metrics, Endpoint endpoint)
+        PeerServerOptions options, WebApplication application, X509Certificate2 certificate, MetricsText? metrics,
+        Endpoint endpoint)
     {
         this.options = options;
         this.application = application;
@@ -51,10 +53,14 @@ public sealed class PeerServer : IAsyncDisposable
     public Endpoint Endpoint { get; }
 
     /// <summary>Listens once everything is mapped.</summary>
-    /// <exception cref="VirgaException">InUse (the port), Denied (a port below 1024), BadInput (an address that isn't ours, a path too long).</exception>
-    public static async Task<PeerServer> StartAsync(PeerServerOptions options, Action<PeerRoutes> map, CancellationToken cancellationToken)
+    /// <exception cref="VirgaException">
+    /// InUse (the port), Denied (a port below 1024), BadInput (an address that isn't ours, a path too long).
+    /// </exception>
+    public static async Task<PeerServer> StartAsync(PeerServerOptions options, Action<PeerRoutes> map,
+        CancellationToken cancellationToken)
     {
-        var certificate = EndpointCertificate.LoadOrCreate(options.DataFolder, options.Keys.DataKey, options.Time, options.Random);
+        var certificate =
+            EndpointCertificate.LoadOrCreate(options.DataFolder, options.Keys.DataKey, options.Time, options.Random);
         var metrics = options.ControlSocket is null ? null : new MetricsText();
         WebApplication? application = null;
         try
@@ -73,7 +79,9 @@ public sealed class PeerServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Takes no new requests, lets running ones end within <see cref="PeerLimits.Drain"/>, then cuts them.</summary>
+    /// <summary>
+    /// Takes no new requests, lets running ones end within <see cref="PeerLimits.Drain"/>, then cuts them.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (stopped) return;
@@ -86,10 +94,13 @@ public sealed class PeerServer : IAsyncDisposable
         if (options.ControlSocket is { } path) File.Delete(path);
     }
 
-    private static WebApplication Build(PeerServerOptions options, X509Certificate2 certificate, MetricsText? metrics, Action<PeerRoutes> map)
+    private static WebApplication Build(PeerServerOptions options, X509Certificate2 certificate, MetricsText? metrics,
+        Action<PeerRoutes> map)
     {
-        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = options.DataFolder });
-        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(kestrel => Configure(kestrel, options, certificate));
+        var builder =
+            WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = options.DataFolder });
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration()
+            .ConfigureKestrel(kestrel => Configure(kestrel, options, certificate));
         builder.Services.AddRoutingCore();
         // Signals are the command line's business; two hosts may live in one process.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
@@ -109,7 +120,8 @@ public sealed class PeerServer : IAsyncDisposable
         return application;
     }
 
-    private static void MapAll(PeerRoutes routes, PeerServerOptions options, MetricsText? metrics, Action<PeerRoutes> map)
+    private static void MapAll(PeerRoutes routes, PeerServerOptions options, MetricsText? metrics,
+        Action<PeerRoutes> map)
     {
         new ChainEndpoints(options).Map(routes);
         Health.Map(routes, options);
@@ -171,7 +183,8 @@ public sealed class PeerServer : IAsyncDisposable
         // 128 bits first: the same strength in practice for a session, and a quarter less work a byte than 256.
         var ciphers = OperatingSystem.IsLinux()
             ? new CipherSuitesPolicy([
-                TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256])
+                TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384,
+                TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256])
             : null;
         return new TlsHandshakeCallbackOptions
         {
@@ -187,7 +200,9 @@ public sealed class PeerServer : IAsyncDisposable
         };
     }
 
-    /// <summary>The control socket gets its mode before it listens, so that nobody else can connect at any time.</summary>
+    /// <summary>
+    /// The control socket gets its mode before it listens, so that nobody else can connect at any time.
+    /// </summary>
     private static Socket Bind(EndPoint endpoint)
     {
         var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
@@ -196,17 +211,20 @@ public sealed class PeerServer : IAsyncDisposable
     }
 
     [UnsupportedOSPlatform("windows")]
-    private static void RestrictMode(string path) => File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+    private static void RestrictMode(string path) =>
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
 
     private static void RequireSocketPath(string path)
     {
         const int bytesMax = 107;
         if (System.Text.Encoding.UTF8.GetByteCount(path) <= bytesMax) return;
-        throw new VirgaException(FailureKind.BadInput, $"the path of the control socket is longer than the {bytesMax} bytes that the system allows: {path}",
+        throw new VirgaException(FailureKind.BadInput,
+            $"the path of the control socket is longer than the {bytesMax} bytes that the system allows: {path}",
             "Choose a data folder with a shorter path.");
     }
 
-    private static async Task ListenAsync(WebApplication application, PeerServerOptions options, CancellationToken cancellationToken)
+    private static async Task ListenAsync(WebApplication application, PeerServerOptions options,
+        CancellationToken cancellationToken)
     {
         try
         {
@@ -214,7 +232,8 @@ public sealed class PeerServer : IAsyncDisposable
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
-            throw new VirgaException(FailureKind.InUse, $"port {options.Listen.Port} on {options.Listen.Address} is in use by another program",
+            throw new VirgaException(FailureKind.InUse,
+                $"port {options.Listen.Port} on {options.Listen.Address} is in use by another program",
                 "Stop that program, or listen on another port (port 0 takes a free one).", e);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
@@ -224,25 +243,31 @@ public sealed class PeerServer : IAsyncDisposable
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
         {
-            throw new VirgaException(FailureKind.BadInput, $"{options.Listen.Address} is not an address of this machine",
+            throw new VirgaException(FailureKind.BadInput,
+                $"{options.Listen.Address} is not an address of this machine",
                 "Listen on one of its addresses, or on 0.0.0.0 for all of them.", e);
         }
     }
 
-    private static Endpoint EndpointOf(WebApplication application, PeerServerOptions options, X509Certificate2 certificate)
+    private static Endpoint EndpointOf(WebApplication application, PeerServerOptions options,
+        X509Certificate2 certificate)
     {
         var own = EndpointCertificate.HashOf(certificate);
         if (options.PublicUrl is { } url) return new Endpoint(url, options.IsPublicUrlPinned ? own : null);
         var listening = application.Urls.First(text => text.StartsWith("https://", StringComparison.Ordinal));
         var uri = new UriBuilder(listening);
-        if (options.Listen.Address.Equals(IPAddress.Any) || options.Listen.Address.Equals(IPAddress.IPv6Any)) uri.Host = OwnAddress();
+        var address = options.Listen.Address;
+        if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)) uri.Host = OwnAddress();
         return new Endpoint(uri.Uri, own);
     }
 
-    /// <summary>Listening on all addresses, we name the first that isn't loopback: the best guess without a public URL.</summary>
+    /// <summary>
+    /// Listening on all addresses, we name the first that isn't loopback: the best guess without a public URL.
+    /// </summary>
     private static string OwnAddress() =>
         NetworkInterface.GetAllNetworkInterfaces()
-            .Where(card => card.OperationalStatus == OperationalStatus.Up && card.NetworkInterfaceType != NetworkInterfaceType.Loopback)
+            .Where(card => card.OperationalStatus == OperationalStatus.Up
+                && card.NetworkInterfaceType != NetworkInterfaceType.Loopback)
             .SelectMany(card => card.GetIPProperties().UnicastAddresses)
             .Select(unicast => unicast.Address)
             .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork)?.ToString() ?? "127.0.0.1";

@@ -30,8 +30,9 @@ public sealed record PeerServerOptions
     public Uri? PublicUrl { get; init; }
 
     /// <summary>
-    /// True where connections to the public URL are passed through to us (a router's port forwarding), so that our own certificate
-    /// is pinned. False where a proxy or platform answers there, with a certificate that public authorities vouch for.
+    /// True where connections to the public URL are passed through to us (a router's port forwarding), so that our own
+    /// certificate is pinned. False where a proxy or platform answers there, with a certificate that public authorities
+    /// vouch for.
     /// </summary>
     public bool IsPublicUrlPinned { get; init; }
 

@@ -10,11 +10,15 @@ using Virga.Protocol;
 
 namespace Virga.Hosting;
 
-/// <summary>Turns failures into answers: bencode for the network, JSON for the control socket. Bugs are logged and told by a number.</summary>
+/// <summary>
+/// Turns failures into answers: bencode for the network, JSON for the control socket. Bugs are logged and told by a
+/// number.
+/// </summary>
 internal sealed class Refusals(PeerServerOptions options, ILogger logger)
 {
     private const string ProofKey = "virga.proof";
-    private static readonly Counter<long> Refused = Telemetry.Meter.CreateCounter<long>("virga.requests.refused", "{request}");
+    private static readonly Counter<long> Refused =
+        Telemetry.Meter.CreateCounter<long>("virga.requests.refused", "{request}");
 
     /// <summary>Attaches the fraud proof that the answer is to carry.</summary>
     public static VirgaException WithProof(VirgaException failure, byte[] proof)
@@ -27,7 +31,8 @@ internal sealed class Refusals(PeerServerOptions options, ILogger logger)
     {
         if (wait == TimeSpan.Zero) return;
         var seconds = Math.Ceiling(wait.TotalSeconds);
-        throw new VirgaException(FailureKind.Throttled, $"too many requests of {who}", $"Wait {seconds.ToString(CultureInfo.InvariantCulture)} s, then go on more slowly.")
+        throw new VirgaException(FailureKind.Throttled, $"too many requests of {who}",
+            $"Wait {seconds.ToString(CultureInfo.InvariantCulture)} s, then go on more slowly.")
         {
             RetryAfter = TimeSpan.FromSeconds(seconds),
         };
@@ -59,9 +64,11 @@ internal sealed class Refusals(PeerServerOptions options, ILogger logger)
 
         context.Response.Clear();
         if (failure.RetryAfter is { } wait)
-            context.Response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+            context.Response.Headers.RetryAfter = Math.Max(1, Math.Ceiling(wait.TotalSeconds))
+                .ToString(CultureInfo.InvariantCulture);
         if (IsControl(context)) await AnswerJsonAsync(context, failure, status);
-        else await context.AnswerAsync(ErrorMessage.Encode(failure, code, options.Time.GetUtcNow(), e.Data[ProofKey] as byte[]), status);
+        else await context.AnswerAsync(
+            ErrorMessage.Encode(failure, code, options.Time.GetUtcNow(), e.Data[ProofKey] as byte[]), status);
     }
 
     private (VirgaException Failure, int Status, string Code) Describe(HttpContext context, Exception e)
@@ -72,20 +79,25 @@ internal sealed class Refusals(PeerServerOptions options, ILogger logger)
                 var (status, code) = ErrorMessage.StatusOf(failure);
                 return (failure, status, code);
             case BadHttpRequestException { StatusCode: 413 }:
-                return (new VirgaException(FailureKind.BadInput, "the body is too long", "Send it in parts."), 413, ErrorCode.TooLarge);
+                return (new VirgaException(FailureKind.BadInput, "the body is too long", "Send it in parts."), 413,
+                    ErrorCode.TooLarge);
             case BadHttpRequestException:
-                return (new VirgaException(FailureKind.BadInput, "the request is malformed"), 400, ErrorCode.BadRequest);
+                return (new VirgaException(FailureKind.BadInput, "the request is malformed"), 400,
+                    ErrorCode.BadRequest);
             default:
                 Span<byte> reference = stackalloc byte[6];
                 options.Random(reference);
                 var number = Convert.ToHexStringLower(reference);
-                logger.LogError(e, "{Method} {Path} failed, reference {Reference}", context.Request.Method, context.Request.Path, number);
+                logger.LogError(e, "{Method} {Path} failed, reference {Reference}", context.Request.Method,
+                    context.Request.Path, number);
                 return (new VirgaException(FailureKind.Unavailable, $"something went wrong here, reference {number}",
-                    "If it stays, tell whoever runs this peer the reference; it stands in its log."), 500, ErrorCode.Internal);
+                    "If it stays, tell whoever runs this peer the reference; it stands in its log."), 500,
+                    ErrorCode.Internal);
         }
     }
 
-    private static bool IsControl(HttpContext context) => context.Features.Get<ListenerFeature>()?.Listener == Listener.Control;
+    private static bool IsControl(HttpContext context) =>
+        context.Features.Get<ListenerFeature>()?.Listener == Listener.Control;
 
     private static async Task AnswerJsonAsync(HttpContext context, VirgaException failure, int status)
     {

@@ -1,8 +1,8 @@
 namespace Virga.Hosting;
 
 /// <summary>
-/// Limits requests by key, in bounded memory and without timers: the generic cell rate algorithm (ITU-T I.371), one time
-/// for each key that is not at rest. When there are too many keys, those that are new share one.
+/// Limits requests by key, in bounded memory and without timers: the generic cell rate algorithm (ITU-T I.371), one
+/// time for each key that is not at rest. When there are too many keys, those that are new share one.
 /// </summary>
 internal sealed class RequestLimiter<TKey>(RequestRate rate, TimeProvider time, int keysMax = 50_000)
     where TKey : notnull

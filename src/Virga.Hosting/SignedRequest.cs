@@ -22,7 +22,8 @@ public sealed record SignedRequest(HttpContext Context, AgentId Asker, Sigchain 
     {
         if (speaker != Asker)
         {
-            throw new VirgaException(FailureKind.Denied, $"the {type} speaks for another agent than the one that sent it",
+            throw new VirgaException(FailureKind.Denied,
+                $"the {type} speaks for another agent than the one that sent it",
                 "Only an agent itself may send its records.");
         }
 
@@ -36,7 +37,9 @@ public sealed record SignedRequest(HttpContext Context, AgentId Asker, Sigchain 
     }
 }
 
-/// <summary>Checks signed requests in the order of spec/v1/messages.md; the nonce is used up only by a signature that holds.</summary>
+/// <summary>
+/// Checks signed requests in the order of spec/v1/messages.md; the nonce is used up only by a signature that holds.
+/// </summary>
 internal sealed class SignedRequestReader(PeerServerOptions options)
 {
     private readonly ReplayCache replays = new(options.Time);
@@ -48,17 +51,20 @@ internal sealed class SignedRequestReader(PeerServerOptions options)
         var body = await context.ReadBodyAsync(ProtocolLimits.MessageBytes, cancellationToken);
         var (path, query) = TargetOf(context);
         var pending = RequestSignature.Read(
-            options.Keys.Id, context.Request.Method, path, query, name => HeaderOf(context, name), body.Span, options.Time.GetUtcNow());
+            options.Keys.Id, context.Request.Method, path, query, name => HeaderOf(context, name), body.Span,
+            options.Time.GetUtcNow());
         var chain = await options.Chains.FindAsync(pending.Asker, cancellationToken) ?? throw Unknown(pending.Asker);
         if (!chain.ValidSigningKeys.Any(pending.Verify))
         {
-            throw new VirgaException(FailureKind.Unauthenticated, $"the signature is not by a key of {pending.Asker} that is valid here",
+            throw new VirgaException(FailureKind.Unauthenticated,
+                $"the signature is not by a key of {pending.Asker} that is valid here",
                 "If the key is new, post the newest statements of your chain first.").WithCode(ErrorCode.BadSignature);
         }
 
         if (!replays.TryAdd(pending.Asker, pending.Nonce, pending.Expires))
         {
-            throw new VirgaException(FailureKind.Unauthenticated, "this request was made before", "Sign each request anew, with a new nonce.")
+            throw new VirgaException(FailureKind.Unauthenticated, "this request was made before",
+                "Sign each request anew, with a new nonce.")
                 .WithCode(ErrorCode.Replay);
         }
 
@@ -69,7 +75,8 @@ internal sealed class SignedRequestReader(PeerServerOptions options)
     private static (string Path, string Query) TargetOf(HttpContext context)
     {
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        if (!target.StartsWith('/')) throw new VirgaException(FailureKind.BadInput, "the request's target is not a path", "Ask without a proxy.");
+        if (!target.StartsWith('/'))
+            throw new VirgaException(FailureKind.BadInput, "the request target is not a path", "Ask without a proxy.");
         var mark = target.IndexOf('?', StringComparison.Ordinal);
         return mark < 0 ? (target, "") : (target[..mark], target[mark..]);
     }
@@ -81,7 +88,8 @@ internal sealed class SignedRequestReader(PeerServerOptions options)
     }
 
     private static VirgaException Unknown(AgentId agent) =>
-        new VirgaException(FailureKind.Unauthenticated, $"{agent} is not known here", "Post your chain first, then try again.")
+        new VirgaException(FailureKind.Unauthenticated, $"{agent} is not known here",
+            "Post your chain first, then try again.")
             .WithCode(ErrorCode.UnknownAgent);
 }
 
@@ -100,7 +108,8 @@ public static class PeerHttpContext
     }
 
     /// <summary>The whole body; BadInput (too-large) where it is longer, before more than the bound is held.</summary>
-    public static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(this HttpContext context, int bytesMax, CancellationToken cancellationToken)
+    public static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(this HttpContext context, int bytesMax,
+        CancellationToken cancellationToken)
     {
         if (context.Request.ContentLength > bytesMax) throw TooLarge(bytesMax);
         var buffer = new ArrayBufferWriter<byte>((int)(context.Request.ContentLength ?? 4096) + 1);
@@ -117,19 +126,23 @@ public static class PeerHttpContext
     public static AgentId RouteAgent(this HttpContext context, string name = "agent") =>
         AgentId.TryParse(RouteText(context, name), out var agent)
             ? agent
-            : throw new VirgaException(FailureKind.BadInput, "the path has no agent's id where one belongs", "An agent's id begins with virga1.");
+            : throw new VirgaException(FailureKind.BadInput, "the path has no agent's id where one belongs",
+                "An agent's id begins with virga1.");
 
     /// <summary>The 64 hexadecimal digits in the path.</summary>
     public static Hash256 RouteHash(this HttpContext context, string name) =>
         Hash256.TryParse(RouteText(context, name), out var hash)
             ? hash
-            : throw new VirgaException(FailureKind.BadInput, $"the path has no {name} where one belongs", "It is 64 hexadecimal digits.");
+            : throw new VirgaException(FailureKind.BadInput, $"the path has no {name} where one belongs",
+                "It is 64 hexadecimal digits.");
 
-    public static string RouteText(this HttpContext context, string name) => context.Request.RouteValues[name] as string ?? "";
+    public static string RouteText(this HttpContext context, string name) =>
+        context.Request.RouteValues[name] as string ?? "";
 
     /// <summary>The asker's address, for logs; null over the control socket.</summary>
     public static IPAddress? AskerAddress(this HttpContext context) => context.Connection.RemoteIpAddress;
 
     private static VirgaException TooLarge(int bytesMax) =>
-        new VirgaException(FailureKind.BadInput, $"the body is longer than {bytesMax} bytes", "Send it in parts.").WithCode(ErrorCode.TooLarge);
+        new VirgaException(FailureKind.BadInput, $"the body is longer than {bytesMax} bytes", "Send it in parts.")
+            .WithCode(ErrorCode.TooLarge);
 }

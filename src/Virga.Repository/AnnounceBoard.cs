@@ -13,8 +13,8 @@ public sealed record AnnounceLimits(
     int AgentsPerHashMax = ProtocolLimits.AnnouncesListed);
 
 /// <summary>
-/// What is announced at the moment (spec/v1/announces.md), in memory only. Records are dropped when they expire, on the next call of any kind.
-/// The caller has checked signatures. Thread-safe; every call is short.
+/// What is announced at the moment (spec/v1/announces.md), in memory only. Records are dropped when they expire, on the
+/// next call of any kind. The caller has checked signatures. Thread-safe; every call is short.
 /// </summary>
 internal sealed class AnnounceBoard(TimeProvider time, AnnounceLimits limits)
 {
@@ -67,7 +67,8 @@ internal sealed class AnnounceBoard(TimeProvider time, AnnounceLimits limits)
             var fresh = infoHashes.Count(hash => announcer is null || !announcer.Held.ContainsKey(hash));
             RequireRoom(announcer?.Held.Count ?? 0, fresh);
             if (announcer is null) announcers.Add(announce.Agent, announcer = new Announcer(announce.Agent));
-            var record = new Record(announcer, recordNumber++, announce.Time, announce.Expires, envelope, [.. infoHashes]);
+            var record =
+                new Record(announcer, recordNumber++, announce.Time, announce.Expires, envelope, [.. infoHashes]);
             byExpiry.Add(record);
             recordBytes += record.Bytes;
             foreach (var hash in infoHashes) Hold(announcer, hash, record);
@@ -93,7 +94,9 @@ internal sealed class AnnounceBoard(TimeProvider time, AnnounceLimits limits)
         }
     }
 
-    /// <summary>Removes what the agent announced up to that time; returns how many of the info-hashes were held.</summary>
+    /// <summary>
+    /// Removes what the agent announced up to that time; returns how many of the info-hashes were held.
+    /// </summary>
     public int Withdraw(AgentId agent, IReadOnlyList<Hash256> infoHashes, DateTimeOffset until)
     {
         lock (gate)
@@ -125,12 +128,14 @@ internal sealed class AnnounceBoard(TimeProvider time, AnnounceLimits limits)
     {
         if (held + fresh > limits.HashesPerAgentMax)
         {
-            throw new VirgaException(FailureKind.Full, $"one agent may announce {limits.HashesPerAgentMax} shares here, and {held} are announced",
+            throw new VirgaException(FailureKind.Full,
+                $"one agent may announce {limits.HashesPerAgentMax} shares here, and {held} are announced",
                 "Withdraw shares that are no longer offered, or use another repository.");
         }
 
         if (total + fresh > limits.HashesMax || recordBytes >= limits.RecordBytesMax)
-            throw new VirgaException(FailureKind.Full, "this repository is full", "Use another repository, or try again later.");
+            throw new VirgaException(FailureKind.Full, "this repository is full",
+                "Use another repository, or try again later.");
     }
 
     private void Hold(Announcer announcer, Hash256 hash, Record record)
@@ -213,7 +218,8 @@ internal sealed class AnnounceBoard(TimeProvider time, AnnounceLimits limits)
     }
 
     private sealed class Record(
-        Announcer announcer, long number, DateTimeOffset time, DateTimeOffset expires, SignedEnvelope envelope, Hash256[] hashes)
+        Announcer announcer, long number, DateTimeOffset time, DateTimeOffset expires, SignedEnvelope envelope,
+        Hash256[] hashes)
     {
         private const int OverheadBytes = 400;
 

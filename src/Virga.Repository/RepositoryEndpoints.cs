@@ -7,12 +7,17 @@ using Virga.Protocol;
 namespace Virga.Repository;
 
 /// <summary>The requests of spec/v1/announces.md.</summary>
-internal sealed class RepositoryEndpoints(AnnounceBoard board, FeedStore feeds, ChainStore chains, TimeProvider time, Meter meter)
+internal sealed class RepositoryEndpoints(AnnounceBoard board, FeedStore feeds, ChainStore chains, TimeProvider time,
+    Meter meter)
 {
-    private readonly Counter<long> announces = meter.CreateCounter<long>("virga.repository.announces", "{record}", "Announces accepted");
-    private readonly Counter<long> lookUps = meter.CreateCounter<long>("virga.repository.lookups", "{request}", "Info-hashes looked up");
-    private readonly Counter<long> withdrawals = meter.CreateCounter<long>("virga.repository.withdrawals", "{record}", "Withdrawals accepted");
-    private readonly Counter<long> feedPuts = meter.CreateCounter<long>("virga.repository.feed.puts", "{record}", "Feeds accepted");
+    private readonly Counter<long> announces =
+        meter.CreateCounter<long>("virga.repository.announces", "{record}", "Announces accepted");
+    private readonly Counter<long> lookUps =
+        meter.CreateCounter<long>("virga.repository.lookups", "{request}", "Info-hashes looked up");
+    private readonly Counter<long> withdrawals =
+        meter.CreateCounter<long>("virga.repository.withdrawals", "{record}", "Withdrawals accepted");
+    private readonly Counter<long> feedPuts =
+        meter.CreateCounter<long>("virga.repository.feed.puts", "{record}", "Feeds accepted");
 
     public void Map(PeerRoutes routes)
     {
@@ -59,7 +64,8 @@ internal sealed class RepositoryEndpoints(AnnounceBoard board, FeedStore feeds, 
         var feed = Feed.Parse(record.Body);
         request.RequireOwn(record, Feed.SignatureType, feed.Agent);
         if (feed.Agent != request.Context.RouteAgent() || feed.Name != request.Context.RouteText("name"))
-            throw new VirgaException(FailureKind.BadInput, "the feed is not the one that the path names", "Put it under its own agent and name.");
+            throw new VirgaException(FailureKind.BadInput, "the feed is not the one that the path names",
+                "Put it under its own agent and name.");
         RequireTime(feed.Time, "feed");
         await feeds.PutAsync(feed, record, request.Context.RequestAborted);
         feedPuts.Add(1);
@@ -72,7 +78,8 @@ internal sealed class RepositoryEndpoints(AnnounceBoard board, FeedStore feeds, 
         Feed.RequireName(name);
         await chains.FindAsync(agent, context.RequestAborted);
         var feed = await feeds.FindAsync(agent, name, context.RequestAborted)
-            ?? throw new VirgaException(FailureKind.NotFound, $"{agent} has no feed '{name}' here", "Check its name, or ask another repository.");
+            ?? throw new VirgaException(FailureKind.NotFound, $"{agent} has no feed '{name}' here",
+                "Check its name, or ask another repository.");
         await context.AnswerAsync(feed.Encode());
     }
 
@@ -81,7 +88,8 @@ internal sealed class RepositoryEndpoints(AnnounceBoard board, FeedStore feeds, 
         var now = time.GetUtcNow();
         if ((now - made).Duration() <= ProtocolLimits.ClockDifference) return;
         throw new VirgaException(FailureKind.ClockSkew,
-            $"the {what} was made at {made.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, but it is {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC here",
+            $"the {what} was made at {made.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, "
+            + $"but it is {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC here",
             "Set the clock that is wrong, then try again.");
     }
 }

@@ -15,7 +15,10 @@ namespace Virga.Repository;
 /// <summary>Settings of a running repository.</summary>
 public sealed record RepositoryOptions
 {
-    /// <summary>Holds state, keys and control socket; made when missing. One repository at a time, and no agent beside it in the same folder.</summary>
+    /// <summary>
+    /// Holds state, keys and control socket; made when missing. One repository at a time, and no agent beside it in the
+    /// same folder.
+    /// </summary>
     public required string DataFolder { get; init; }
 
     /// <summary>Address and port; port 0 takes a free one.</summary>
@@ -35,7 +38,9 @@ public sealed record RepositoryOptions
 
     public AnnounceLimits Announces { get; init; } = new();
 
-    /// <summary>Chains are for good here: only what nobody has used for a year makes room when the store is full.</summary>
+    /// <summary>
+    /// Chains are for good here: only what nobody has used for a year makes room when the store is full.
+    /// </summary>
     public ChainLimits Chains { get; init; } = new() { UnusedMin = TimeSpan.FromDays(365) };
 
     public int FeedsPerAgentMax { get; init; } = 1_000;
@@ -53,7 +58,9 @@ public sealed record RepositoryOptions
 
 /// <summary>Answer of <c>GET /control/status</c> on a repository's control socket.</summary>
 /// <param name="Repository">Its AgentId.</param>
-/// <param name="Certificate">SHA-256 of its certificate, 64 hex digits; null where public authorities vouch for it.</param>
+/// <param name="Certificate">
+/// SHA-256 of its certificate, 64 hex digits; null where public authorities vouch for it.
+/// </param>
 /// <param name="Announced">Announced info-hashes, each agent's counted.</param>
 public sealed record RepositoryInfo(
     string Repository, string Version, string Endpoint, string? Certificate, string DataFolder, double UptimeSeconds,
@@ -64,8 +71,8 @@ public sealed record RepositoryInfo(
 public sealed partial class RepositoryJson : JsonSerializerContext;
 
 /// <summary>
-/// A running repository: announces in memory, chains and feeds in SQLite (spec/v1/announces.md). May run beside an agent in one
-/// process, on a port and in a data folder of its own.
+/// A running repository: announces in memory, chains and feeds in SQLite (spec/v1/announces.md). May run beside an
+/// agent in one process, on a port and in a data folder of its own.
 /// </summary>
 public sealed class RepositoryHost : IAsyncDisposable
 {
@@ -96,8 +103,10 @@ public sealed class RepositoryHost : IAsyncDisposable
         started = options.Time.GetTimestamp();
         board = new AnnounceBoard(options.Time, options.Announces);
         feeds = new FeedStore(database, options.FeedsPerAgentMax);
-        meter.CreateObservableGauge("virga.repository.announced", () => board.Count, "{share}", "Shares announced at the moment");
-        meter.CreateObservableGauge("virga.repository.announcers", () => board.Agents, "{agent}", "Agents that announce at the moment");
+        meter.CreateObservableGauge(
+            "virga.repository.announced", () => board.Count, "{share}", "Shares announced at the moment");
+        meter.CreateObservableGauge(
+            "virga.repository.announcers", () => board.Agents, "{agent}", "Agents that announce at the moment");
     }
 
     public AgentId Id => keys.Id;
@@ -110,7 +119,9 @@ public sealed class RepositoryHost : IAsyncDisposable
     /// <summary>Completes when somebody asked the repository to stop over the control socket.</summary>
     public Task StopRequested => stopRequested.Task;
 
-    /// <exception cref="VirgaException">InUse (data folder or port), Corrupt, Unsupported, Denied, Full, ReadOnly, BadInput.</exception>
+    /// <exception cref="VirgaException">
+    /// InUse (data folder or port), Corrupt, Unsupported, Denied, Full, ReadOnly, BadInput.
+    /// </exception>
     public static async Task<RepositoryHost> StartAsync(RepositoryOptions options, CancellationToken cancellationToken)
     {
         var folder = Storage.DataFolder.Open(options.DataFolder);
@@ -141,7 +152,9 @@ public sealed class RepositoryHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops gracefully: running answers end within <see cref="PeerLimits.Drain"/>. Announces are forgotten.</summary>
+    /// <summary>
+    /// Stops gracefully: running answers end within <see cref="PeerLimits.Drain"/>. Announces are forgotten.
+    /// </summary>
     public async ValueTask DisposeAsync()
     {
         if (server is not null) await server.DisposeAsync();
@@ -155,7 +168,8 @@ public sealed class RepositoryHost : IAsyncDisposable
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
         var log = options.Log ?? new OrderLog();
-        var chains = new ChainStore(database, keys, options.Time, options.Chains, log.Append) { FraudFound = board.RemoveAgent };
+        var chains =
+            new ChainStore(database, keys, options.Time, options.Chains, log.Append) { FraudFound = board.RemoveAgent };
         var endpoints = new RepositoryEndpoints(board, feeds, chains, options.Time, meter);
         server = await PeerServer.StartAsync(new PeerServerOptions
         {
@@ -184,9 +198,11 @@ public sealed class RepositoryHost : IAsyncDisposable
     {
         var info = new RepositoryInfo(
             Id.ToString(), options.Version, Endpoint.Origin, Endpoint.Certificate?.ToString(), folder.Path,
-            options.Time.GetElapsedTime(started).TotalSeconds, board.Agents, board.Count, await feeds.CountAsync(context.RequestAborted));
+            options.Time.GetElapsedTime(started).TotalSeconds, board.Agents, board.Count,
+            await feeds.CountAsync(context.RequestAborted));
         context.Response.ContentType = "application/json";
-        await JsonSerializer.SerializeAsync(context.Response.Body, info, RepositoryJson.Default.RepositoryInfo, context.RequestAborted);
+        await JsonSerializer.SerializeAsync(context.Response.Body, info, RepositoryJson.Default.RepositoryInfo,
+            context.RequestAborted);
     }
 
     private Task StopAsync(HttpContext context)

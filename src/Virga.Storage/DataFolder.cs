@@ -4,8 +4,9 @@ using Virga.Core;
 namespace Virga.Storage;
 
 /// <summary>
-/// The folder where a peer keeps its state, held by one process at a time: an exclusive lock on <c>virga.lock</c>, which the
-/// system drops when the process ends, however it ends. <c>virga.pid</c> beside it says which process that is.
+/// The folder where a peer keeps its state, held by one process at a time: an exclusive lock on <c>virga.lock</c>,
+/// which the system drops when the process ends, however it ends. <c>virga.pid</c> beside it says which process that
+/// is.
 /// </summary>
 public sealed class DataFolder : IDisposable
 {
@@ -25,7 +26,9 @@ public sealed class DataFolder : IDisposable
     public string Path { get; }
 
     /// <summary>Creates the folder (mode 0700) where it is missing, and locks it.</summary>
-    /// <exception cref="VirgaException">InUse (names the process), Denied, ReadOnly, Full, BadInput (a file is in the way).</exception>
+    /// <exception cref="VirgaException">
+    /// InUse (names the process), Denied, ReadOnly, Full, BadInput (a file is in the way).
+    /// </exception>
     public static DataFolder Open(string path)
     {
         path = System.IO.Path.GetFullPath(path);
@@ -46,7 +49,8 @@ public sealed class DataFolder : IDisposable
 
         try
         {
-            File.WriteAllText(System.IO.Path.Combine(path, PidName), Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
+            File.WriteAllText(System.IO.Path.Combine(path, PidName),
+                Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -57,7 +61,9 @@ public sealed class DataFolder : IDisposable
         return new DataFolder(path, lockFile);
     }
 
-    /// <summary>The process that holds the folder, or null where none does or the folder is not there. Takes no lock for long.</summary>
+    /// <summary>
+    /// The process that holds the folder, or null where none does or the folder is not there. Takes no lock for long.
+    /// </summary>
     public static int? HolderOf(string path)
     {
         var file = System.IO.Path.Combine(path, LockName);
@@ -92,7 +98,8 @@ public sealed class DataFolder : IDisposable
         }
         catch (IOException) when (File.Exists(path))
         {
-            throw new VirgaException(FailureKind.BadInput, $"the data folder {path} is a file", "Name a folder, or a path that is free.");
+            throw new VirgaException(FailureKind.BadInput, $"the data folder {path} is a file",
+                "Name a folder, or a path that is free.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -102,7 +109,8 @@ public sealed class DataFolder : IDisposable
 
     private static FileStream OpenOwnFile(string path, FileShare share)
     {
-        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = share };
+        var options =
+            new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = share };
         if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
         return new FileStream(path, options);
     }
@@ -111,7 +119,8 @@ public sealed class DataFolder : IDisposable
     {
         try
         {
-            return int.TryParse(File.ReadAllText(System.IO.Path.Combine(path, PidName)).Trim(), CultureInfo.InvariantCulture, out var pid) ? pid : null;
+            return int.TryParse(File.ReadAllText(System.IO.Path.Combine(path, PidName)).Trim(),
+                CultureInfo.InvariantCulture, out var pid) ? pid : null;
         }
         catch (IOException)
         {
@@ -131,10 +140,12 @@ public sealed class DataFolder : IDisposable
 
     private static VirgaException Unusable(string path, Exception e) => e switch
     {
-        UnauthorizedAccessException => new VirgaException(FailureKind.Denied, $"not allowed to use the data folder {path}",
+        UnauthorizedAccessException =>
+            new VirgaException(FailureKind.Denied, $"not allowed to use the data folder {path}",
             "Make it belong to the user that runs virga, or name another folder.", e),
         IOException io when io.Message.Contains("Read-only", StringComparison.OrdinalIgnoreCase) => new VirgaException(
-            FailureKind.ReadOnly, $"the data folder {path} is on a read-only file system", "Name a folder that can be written to.", e),
+            FailureKind.ReadOnly, $"the data folder {path} is on a read-only file system",
+                "Name a folder that can be written to.", e),
         IOException io => SqliteFailure.FromIo(io, path, "the data folder"),
         _ => new VirgaException(FailureKind.Unavailable, $"the data folder {path}: {e.Message}", null, e),
     };

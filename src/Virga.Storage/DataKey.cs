@@ -4,8 +4,9 @@ using Virga.Core;
 namespace Virga.Storage;
 
 /// <summary>
-/// The 32-byte key that seals what a peer keeps on its own disk: AES-256-GCM with a random nonce and associated data that binds
-/// a box to its place. Whoever steals the data folder without the key file reads no secret (spec/v1/threats.md).
+/// The 32-byte key that seals what a peer keeps on its own disk: AES-256-GCM with a random nonce and associated data
+/// that binds a box to its place. Whoever steals the data folder without the key file reads no secret
+/// (spec/v1/threats.md).
 /// </summary>
 public sealed class DataKey : IDisposable
 {
@@ -21,8 +22,12 @@ public sealed class DataKey : IDisposable
 
     public DataKey(ReadOnlySpan<byte> key) => cipher = new AesGcm(key, TagBytes);
 
-    /// <summary>Reads the key file, or makes one (mode 0600) where <paramref name="mayCreate"/> says that nothing is sealed yet.</summary>
-    /// <exception cref="VirgaException">NotFound, Denied (others may read it), Corrupt (wrong length), Full.</exception>
+    /// <summary>
+    /// Reads the key file, or makes one (mode 0600) where <paramref name="mayCreate"/> says that nothing is sealed yet.
+    /// </summary>
+    /// <exception cref="VirgaException">
+    /// NotFound, Denied (others may read it), Corrupt (wrong length), Full.
+    /// </exception>
     public static DataKey Load(string path, bool mayCreate, RandomBytes random)
     {
         Span<byte> key = stackalloc byte[KeyBytes];
@@ -33,7 +38,8 @@ public sealed class DataKey : IDisposable
             using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
             if (file.Length != KeyBytes)
             {
-                throw new VirgaException(FailureKind.Corrupt, $"the key file {path} has {file.Length} bytes instead of {KeyBytes}",
+                throw new VirgaException(FailureKind.Corrupt,
+                    $"the key file {path} has {file.Length} bytes instead of {KeyBytes}",
                     "Restore it from a backup: without it, what is sealed with it can't be opened.");
             }
 
@@ -60,11 +66,14 @@ public sealed class DataKey : IDisposable
         var box = new byte[OverheadBytes + plaintext.Length];
         var nonce = box.AsSpan(0, NonceBytes);
         random(nonce);
-        cipher.Encrypt(nonce, plaintext, box.AsSpan(NonceBytes, plaintext.Length), box.AsSpan(NonceBytes + plaintext.Length), associated);
+        cipher.Encrypt(nonce, plaintext, box.AsSpan(NonceBytes, plaintext.Length),
+            box.AsSpan(NonceBytes + plaintext.Length), associated);
         return box;
     }
 
-    /// <exception cref="VirgaException">Corrupt: the box is damaged, or was sealed with another key or for another place.</exception>
+    /// <exception cref="VirgaException">
+    /// Corrupt: the box is damaged, or was sealed with another key or for another place.
+    /// </exception>
     public byte[] Open(ReadOnlySpan<byte> box, ReadOnlySpan<byte> associated, string what)
     {
         if (box.Length < OverheadBytes) throw Damaged(what, null);
@@ -103,9 +112,11 @@ public sealed class DataKey : IDisposable
     private static void CheckMode(string path)
     {
         if (OperatingSystem.IsWindows()) return;
-        const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
+        const UnixFileMode Others =
+            UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
         if ((File.GetUnixFileMode(path) & Others) == 0) return;
-        throw new VirgaException(FailureKind.Denied, $"the key file {path} may be read by others", $"Run: chmod 600 '{path}'");
+        throw new VirgaException(FailureKind.Denied, $"the key file {path} may be read by others",
+            $"Run: chmod 600 '{path}'");
     }
 }
 
@@ -133,7 +144,8 @@ public static class SealedFile
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new VirgaException(FailureKind.Denied, $"not allowed to read {path}", "Make it belong to the user that runs virga.", e);
+            throw new VirgaException(FailureKind.Denied, $"not allowed to read {path}",
+                "Make it belong to the user that runs virga.", e);
         }
         catch (IOException e)
         {
@@ -145,9 +157,11 @@ public static class SealedFile
     }
 
     private static VirgaException Unknown(string path) =>
-        new(FailureKind.Unsupported, $"{path} is not a sealed file that this version knows", "Run the version of virga that wrote it, or restore a backup.");
+        new(FailureKind.Unsupported, $"{path} is not a sealed file that this version knows",
+            "Run the version of virga that wrote it, or restore a backup.");
 
-    private static byte[] Associated(string path) => [.. Magic, .. System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path))];
+    private static byte[] Associated(string path) =>
+        [.. Magic, .. System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path))];
 }
 
 /// <summary>Files that are there whole or not at all.</summary>
@@ -172,7 +186,8 @@ public static class DurableFile
         }
         catch (UnauthorizedAccessException e)
         {
-            throw new VirgaException(FailureKind.Denied, $"not allowed to write {path}", "Make its folder belong to the user that runs virga.", e);
+            throw new VirgaException(FailureKind.Denied, $"not allowed to write {path}",
+                "Make its folder belong to the user that runs virga.", e);
         }
         catch (IOException e)
         {

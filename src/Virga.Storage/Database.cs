@@ -6,7 +6,9 @@ using Virga.Core;
 namespace Virga.Storage;
 
 /// <summary>What a database file holds and how it came to be so.</summary>
-/// <param name="ApplicationId">Stands in the file's header, so that a file of another kind is never opened by mistake.</param>
+/// <param name="ApplicationId">
+/// Stands in the file's header, so that a file of another kind is never opened by mistake.
+/// </param>
 /// <param name="What">Its name in messages, e.g. "the agent's state".</param>
 /// <param name="Migrations">
 /// SQL scripts; the file's <c>user_version</c> is how many of them it has had. Only ever append.
@@ -22,9 +24,9 @@ public sealed record DatabaseOptions(
     int QueueMax = 4096, int BatchMax = 512, int ReadersMax = 3, int CacheKiB = 4096, long CheckBytesMax = 16 << 20);
 
 /// <summary>
-/// One SQLite file in WAL mode: a single writer that commits queued writes in groups, and a few readers beside it. What has been
-/// committed survives <c>kill -9</c> (spec/v1/journal.md); a power cut may lose the newest commits, never the file.
-/// Safe to use from any thread. The file belongs to one process: open its <see cref="DataFolder"/> first.
+/// One SQLite file in WAL mode: a single writer that commits queued writes in groups, and a few readers beside it. What
+/// has been committed survives <c>kill -9</c> (spec/v1/journal.md); a power cut may lose the newest commits, never the
+/// file. Safe to use from any thread. The file belongs to one process: open its <see cref="DataFolder"/> first.
 /// </summary>
 public sealed class Database : IAsyncDisposable
 {
@@ -56,9 +58,12 @@ public sealed class Database : IAsyncDisposable
 
     public string Path { get; }
 
-    /// <summary>Opens or creates the file and brings it to the newest schema, each migration in a transaction of its own.</summary>
+    /// <summary>
+    /// Opens or creates the file and brings it to the newest schema, each migration in a transaction of its own.
+    /// </summary>
     /// <exception cref="VirgaException">
-    /// Corrupt (damaged, or not ours; nothing is overwritten), Unsupported (written by a newer version), InUse, Denied, Full, ReadOnly.
+    /// Corrupt (damaged, or not ours; nothing is overwritten), Unsupported (written by a newer version), InUse, Denied,
+    /// Full, ReadOnly.
     /// </exception>
     public static Database Open(string path, DatabaseSchema schema, DatabaseOptions? options = null)
     {
@@ -80,8 +85,8 @@ public sealed class Database : IAsyncDisposable
     }
 
     /// <summary>
-    /// Queues a write and completes when it is committed. All writes run one after another, in the order queued, and those that wait
-    /// together share a transaction; one that throws is undone alone and its caller gets the exception.
+    /// Queues a write and completes when it is committed. All writes run one after another, in the order queued, and
+    /// those that wait together share a transaction; one that throws is undone alone and its caller gets the exception.
     /// The delegate runs on the writer's thread: it must only use the session, and be quick. A cancelled token takes it
     /// out of the queue; once begun it is finished.
     /// </summary>
@@ -105,8 +110,8 @@ public sealed class Database : IAsyncDisposable
     }
 
     /// <summary>
-    /// Reads in one consistent snapshot, on a connection of its own and the caller's thread; what was committed before is seen.
-    /// The delegate must not wait for anything.
+    /// Reads in one consistent snapshot, on a connection of its own and the caller's thread; what was committed before
+    /// is seen. The delegate must not wait for anything.
     /// </summary>
     public async ValueTask<T> ReadAsync<T>(Func<SqlSession, T> read, CancellationToken cancellationToken = default)
     {
@@ -143,13 +148,19 @@ public sealed class Database : IAsyncDisposable
     {
         try
         {
-            var create = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.ReadWrite };
+            var create = new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.ReadWrite,
+            };
             if (!OperatingSystem.IsWindows()) create.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
             using var file = new FileStream(path, create);
             if (file.Length == 0) return;
             Span<byte> head = stackalloc byte[16];
             var read = file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
-            if (!head[..read].SequenceEqual("SQLite format 3\0"u8)) throw SqliteFailure.Damaged(path, schema.What, "it is not a database");
+            if (!head[..read].SequenceEqual("SQLite format 3\0"u8))
+                throw SqliteFailure.Damaged(path, schema.What, "it is not a database");
         }
         catch (UnauthorizedAccessException e)
         {
@@ -158,7 +169,8 @@ public sealed class Database : IAsyncDisposable
         }
         catch (DirectoryNotFoundException e)
         {
-            throw new VirgaException(FailureKind.NotFound, $"{schema.What}: there is no folder for {path}", "Create the folder.", e);
+            throw new VirgaException(FailureKind.NotFound, $"{schema.What}: there is no folder for {path}",
+                "Create the folder.", e);
         }
         catch (IOException e)
         {
@@ -217,8 +229,8 @@ public sealed class Database : IAsyncDisposable
     }
 
     /// <summary>
-    /// Runs the batch in one transaction. Where SQLite itself gives the transaction up (disk full, IO error), those that ran in it
-    /// fail together and the rest goes on in a new one.
+    /// Runs the batch in one transaction. Where SQLite itself gives the transaction up (disk full, IO error), those
+    /// that ran in it fail together and the rest goes on in a new one.
     /// </summary>
     private void Commit(List<Write> batch)
     {
@@ -308,7 +320,8 @@ public sealed class Database : IAsyncDisposable
 
         public override void Fail(Exception e)
         {
-            if (e is OperationCanceledException && cancellationToken.IsCancellationRequested) completion.TrySetCanceled(cancellationToken);
+            if (e is OperationCanceledException && cancellationToken.IsCancellationRequested)
+                completion.TrySetCanceled(cancellationToken);
             else completion.TrySetException(e);
         }
     }

@@ -21,7 +21,8 @@ internal static class Migrations
         if (version > schema.Migrations.Count)
         {
             throw new VirgaException(FailureKind.Unsupported,
-                $"{schema.What}: {path} was written by a newer version of virga (schema {version}, this one knows {schema.Migrations.Count})",
+                $"{schema.What}: {path} was written by a newer version of virga "
+                + $"(schema {version}, this one knows {schema.Migrations.Count})",
                 "Run the newer version of virga, or restore the backup that was made before it was used.");
         }
 

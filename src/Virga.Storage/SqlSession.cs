@@ -4,9 +4,9 @@ using Virga.Core;
 namespace Virga.Storage;
 
 /// <summary>
-/// One connection, as seen inside <see cref="Database.WriteAsync{T}"/> and <see cref="Database.ReadAsync{T}"/>. Statements are
-/// prepared once per SQL text, so the text must be a constant and values always parameters (<c>?1, ?2, ...</c>).
-/// Not to be kept or used after the delegate has returned.
+/// One connection, as seen inside <see cref="Database.WriteAsync{T}"/> and <see cref="Database.ReadAsync{T}"/>.
+/// Statements are prepared once per SQL text, so the text must be a constant and values always parameters (<c>?1, ?2,
+/// ...</c>). Not to be kept or used after the delegate has returned.
 /// </summary>
 public sealed class SqlSession : IDisposable
 {
@@ -30,7 +30,9 @@ public sealed class SqlSession : IDisposable
     internal bool InTransaction => raw.sqlite3_get_autocommit(connection) == 0;
 
     /// <summary>Runs one statement; returns how many rows it changed.</summary>
-    /// <exception cref="VirgaException">Conflict where a constraint is broken, Full, ReadOnly, Corrupt, Unavailable.</exception>
+    /// <exception cref="VirgaException">
+    /// Conflict where a constraint is broken, Full, ReadOnly, Corrupt, Unavailable.
+    /// </exception>
     public int Execute(string sql, params ReadOnlySpan<SqlValue> values)
     {
         var statement = Start(sql, values);
@@ -76,7 +78,8 @@ public sealed class SqlSession : IDisposable
     }
 
     /// <summary>The first column of the first row as an integer; 0 where there is no row or it is NULL.</summary>
-    public long Scalar(string sql, params ReadOnlySpan<SqlValue> values) => First(sql, static row => row.Long(0), values);
+    public long Scalar(string sql, params ReadOnlySpan<SqlValue> values) =>
+        First(sql, static row => row.Long(0), values);
 
     public void Dispose()
     {
@@ -86,7 +89,8 @@ public sealed class SqlSession : IDisposable
 
     internal static SqlSession Open(string path, string what, int cacheKiB, bool readOnly)
     {
-        var code = raw.sqlite3_open_v2(path, out var connection, raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_NOMUTEX, null);
+        var code =
+            raw.sqlite3_open_v2(path, out var connection, raw.SQLITE_OPEN_READWRITE | raw.SQLITE_OPEN_NOMUTEX, null);
         var session = new SqlSession(connection, path, what);
         try
         {
@@ -172,7 +176,8 @@ public sealed class SqlSession : IDisposable
     {
         public static readonly ReferenceFirstComparer Instance = new();
 
-        public bool Equals(string? x, string? y) => ReferenceEquals(x, y) || string.Equals(x, y, StringComparison.Ordinal);
+        public bool Equals(string? x, string? y) =>
+            ReferenceEquals(x, y) || string.Equals(x, y, StringComparison.Ordinal);
 
         public int GetHashCode(string obj) => obj.GetHashCode(StringComparison.Ordinal);
     }
@@ -221,7 +226,8 @@ internal sealed class SqlStatement(sqlite3_stmt handle)
 
     public void Begin()
     {
-        if (running) throw new InvalidOperationException("a statement was started again while its rows were being read");
+        if (running)
+            throw new InvalidOperationException("a statement was started again while its rows were being read");
         running = true;
     }
 

@@ -3,7 +3,9 @@ using Virga.Core;
 
 namespace Virga.Storage;
 
-/// <summary>A parameter: made by implicit conversion from what is passed; <c>null</c> text or bytes become NULL.</summary>
+/// <summary>
+/// A parameter: made by implicit conversion from what is passed; <c>null</c> text or bytes become NULL.
+/// </summary>
 public readonly struct SqlValue
 {
     private readonly Kind kind;
@@ -13,7 +15,8 @@ public readonly struct SqlValue
     private readonly ReadOnlyMemory<byte> bytes;
     private readonly Hash256 hash;
 
-    private SqlValue(Kind kind, long number = 0, double real = 0, string? text = null, ReadOnlyMemory<byte> bytes = default, Hash256 hash = default)
+    private SqlValue(Kind kind, long number = 0, double real = 0, string? text = null,
+        ReadOnlyMemory<byte> bytes = default, Hash256 hash = default)
     {
         this.kind = kind;
         this.number = number;
@@ -46,7 +49,8 @@ public readonly struct SqlValue
     /// <summary>A blob of 32 bytes.</summary>
     public static implicit operator SqlValue(Hash256 value) => new(Kind.Hash, hash: value);
 
-    public static implicit operator SqlValue(Hash256? value) => value is { } hash ? new(Kind.Hash, hash: hash) : default;
+    public static implicit operator SqlValue(Hash256? value) =>
+        value is { } hash ? new(Kind.Hash, hash: hash) : default;
 
     public static implicit operator SqlValue(AgentId value) => new(Kind.Hash, hash: value.Hash);
 

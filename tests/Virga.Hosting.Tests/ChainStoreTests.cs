@@ -15,7 +15,8 @@ public sealed class ChainStoreTests : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
-        fixture = await Fixture.StartAsync(change: options => options with { Limits = new PeerLimits { NewChains = new RequestRate(0.1, 5) } });
+        fixture = await Fixture.StartAsync(change: options =>
+            options with { Limits = new PeerLimits { NewChains = new RequestRate(0.1, 5) } });
         client = fixture.Client();
     }
 
@@ -44,15 +45,18 @@ public sealed class ChainStoreTests : IAsyncLifetime
         using var agent = new TestAgent(fixture.Time);
         for (var i = 0; i < 299; i++) await AppendAsync(agent, $"name {i}");
         foreach (var page in SignedEnvelope.Pages(agent.Keys.Envelopes)) await PostAsync(agent, page);
-        Assert.Equal(256, SignedEnvelope.ParseList(await client.GetByteArrayAsync($"/v1/chains/{agent.Id}"), 256).Count);
-        Assert.Equal(44, SignedEnvelope.ParseList(await client.GetByteArrayAsync($"/v1/chains/{agent.Id}?from=256"), 256).Count);
+        Assert.Equal(256, SignedEnvelope.ParseList(await client.GetByteArrayAsync($"/v1/chains/{agent.Id}"), 256)
+            .Count);
+        Assert.Equal(44,
+            SignedEnvelope.ParseList(await client.GetByteArrayAsync($"/v1/chains/{agent.Id}?from=256"), 256).Count);
     }
 
     [Fact]
     public async Task The_peers_own_chain_is_served_and_an_unknown_one_is_not_found()
     {
         var own = SignedEnvelope.ParseList(await client.GetByteArrayAsync($"/v1/chains/{fixture.Keys.Id}"), 256);
-        Assert.Equal(fixture.Keys.Id, Sigchain.Check(own.Select(e => (e.Body, e.Signature)), fixture.Time.GetUtcNow()).Id);
+        Assert.Equal(fixture.Keys.Id, Sigchain.Check(own.Select(e => (e.Body, e.Signature)), fixture.Time.GetUtcNow())
+            .Id);
         using var stranger = new TestAgent(fixture.Time);
         using var response = await client.GetAsync($"/v1/chains/{stranger.Id}");
         Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
@@ -96,7 +100,8 @@ public sealed class ChainStoreTests : IAsyncLifetime
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_contradiction_is_answered_with_its_proof_and_the_agent_is_refused_from_then_on(bool inOneMessage)
+    public async Task A_contradiction_is_answered_with_its_proof_and_the_agent_is_refused_from_then_on(
+        bool inOneMessage)
     {
         using var agent = new TestAgent(fixture.Time);
         var honest = agent.Keys.Envelopes[0];
@@ -117,7 +122,8 @@ public sealed class ChainStoreTests : IAsyncLifetime
         using var fetched = await client.GetAsync($"/v1/chains/{agent.Id}");
         Assert.Equal(HttpStatusCode.Forbidden, fetched.StatusCode);
         Assert.NotNull((await Fixture.ErrorOf(fetched)).Proof);
-        var denied = await Assert.ThrowsAsync<VirgaException>(async () => await fixture.Chains.FindAsync(agent.Id, CancellationToken.None));
+        var denied = await Assert.ThrowsAsync<VirgaException>(async () =>
+            await fixture.Chains.FindAsync(agent.Id, CancellationToken.None));
         Assert.Equal(FailureKind.Denied, denied.Kind);
     }
 
@@ -192,12 +198,14 @@ public sealed class ChainStoreTests : IAsyncLifetime
     {
         await using var database = Database.Open(Path.Combine(fixture.Folder, "log.db"), Fixture.Schema);
         var seen = new List<(AgentId, long)>();
-        var store = new ChainStore(database, fixture.Keys, fixture.Time, null, (_, statement) => seen.Add((statement.Agent, statement.Seq)));
+        var store = new ChainStore(database, fixture.Keys, fixture.Time, null, (_, statement) =>
+            seen.Add((statement.Agent, statement.Seq)));
         using var agent = new TestAgent(fixture.Time);
         await AppendAsync(agent, "one");
         await store.AppendAsync(agent.Id, agent.Keys.Envelopes, CancellationToken.None);
         await AppendAsync(agent, "two");
-        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => store.AppendAsync(agent.Id, agent.Keys.Envelopes, CancellationToken.None).AsTask()));
+        await Task.WhenAll(Enumerable.Range(0, 8)
+            .Select(_ => store.AppendAsync(agent.Id, agent.Keys.Envelopes, CancellationToken.None).AsTask()));
         Assert.Equal([(agent.Id, 0), (agent.Id, 1), (agent.Id, 2)], seen);
     }
 
@@ -216,20 +224,25 @@ public sealed class ChainStoreTests : IAsyncLifetime
     }
 
     private static Task<SignedEnvelope> AppendAsync(TestAgent agent, string name) =>
-        agent.Keys.AppendStatementAsync(StatementType.Profile, StatementWriter.ProfileBody(name), CancellationToken.None);
+        agent.Keys.AppendStatementAsync(StatementType.Profile, StatementWriter.ProfileBody(name),
+            CancellationToken.None);
 
     private static SignedEnvelope Statement(TestAgent agent, string name)
     {
-        var genesis = Sigchain.Check([(agent.Keys.Envelopes[0].Body, agent.Keys.Envelopes[0].Signature)], DateTimeOffset.MaxValue.AddYears(-1));
-        var body = StatementWriter.Next(genesis, StatementType.Profile, StatementWriter.ProfileBody(name), genesis.Head.Time);
+        var genesis = Sigchain.Check([(agent.Keys.Envelopes[0].Body, agent.Keys.Envelopes[0].Signature)],
+            DateTimeOffset.MaxValue.AddYears(-1));
+        var body =
+            StatementWriter.Next(genesis, StatementType.Profile, StatementWriter.ProfileBody(name), genesis.Head.Time);
         return SignedEnvelope.Sign(agent.Identity.SigningKey, "statement", body);
     }
 
-    private static ByteArrayContent Content(IEnumerable<SignedEnvelope> envelopes) => new(SignedEnvelope.EncodeList(envelopes));
+    private static ByteArrayContent Content(IEnumerable<SignedEnvelope> envelopes) =>
+        new(SignedEnvelope.EncodeList(envelopes));
 
     private async Task<long> PostAsync(TestAgent agent, IEnumerable<SignedEnvelope>? envelopes = null)
     {
-        using var response = await client.PostAsync($"/v1/chains/{agent.Id}", Content(envelopes ?? agent.Keys.Envelopes));
+        using var response =
+            await client.PostAsync($"/v1/chains/{agent.Id}", Content(envelopes ?? agent.Keys.Envelopes));
         var body = await response.Content.ReadAsByteArrayAsync();
         Assert.True(response.StatusCode == HttpStatusCode.OK, ErrorMessage.TryRead(body)?.Message);
         return NumberAnswer.Parse(body, "next");

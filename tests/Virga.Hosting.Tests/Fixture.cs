@@ -41,7 +41,8 @@ internal sealed class Fixture : IAsyncDisposable
     public string ControlSocket => Path.Combine(Folder, "control.sock");
 
     public static async Task<Fixture> StartAsync(
-        Action<PeerRoutes>? map = null, Func<PeerServerOptions, PeerServerOptions>? change = null, string? folder = null)
+        Action<PeerRoutes>? map = null, Func<PeerServerOptions, PeerServerOptions>? change = null,
+        string? folder = null)
     {
         var fixture = new Fixture(folder);
         var random = Random();
@@ -61,7 +62,8 @@ internal sealed class Fixture : IAsyncDisposable
         };
         try
         {
-            fixture.server = await PeerServer.StartAsync(change?.Invoke(options) ?? options, map ?? (_ => { }), CancellationToken.None);
+            fixture.server = await PeerServer.StartAsync(
+                change?.Invoke(options) ?? options, map ?? (_ => { }), CancellationToken.None);
             return fixture;
         }
         catch
@@ -109,22 +111,26 @@ internal sealed class Fixture : IAsyncDisposable
     }
 
     public static HttpRequestMessage Signed(
-        PeerIdentity self, AgentId receiver, string method, string pathAndQuery, byte[] body, DateTimeOffset created, byte[]? nonce = null)
+        PeerIdentity self, AgentId receiver, string method, string pathAndQuery, byte[] body, DateTimeOffset created,
+        byte[]? nonce = null)
     {
         nonce ??= RandomNumberGenerator.GetBytes(RequestSignature.NonceBytes);
         var mark = pathAndQuery.IndexOf('?', StringComparison.Ordinal);
         var (path, query) = mark < 0 ? (pathAndQuery, "") : (pathAndQuery[..mark], pathAndQuery[mark..]);
-        var request = new HttpRequestMessage(new HttpMethod(method), pathAndQuery) { Content = new ByteArrayContent(body) };
+        var request =
+            new HttpRequestMessage(new HttpMethod(method), pathAndQuery) { Content = new ByteArrayContent(body) };
         foreach (var (name, value) in RequestSignature.Sign(self, receiver, method, path, query, body, created, nonce))
         {
-            if (!request.Headers.TryAddWithoutValidation(name, value)) request.Content.Headers.TryAddWithoutValidation(name, value);
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+                request.Content.Headers.TryAddWithoutValidation(name, value);
         }
 
         return request;
     }
 
     public static async Task<PeerError> ErrorOf(HttpResponseMessage response) =>
-        ErrorMessage.TryRead(await response.Content.ReadAsByteArrayAsync()) ?? throw new InvalidDataException($"status {response.StatusCode} without our error body");
+        ErrorMessage.TryRead(await response.Content.ReadAsByteArrayAsync())
+            ?? throw new InvalidDataException($"status {response.StatusCode} without our error body");
 
     public async ValueTask DisposeAsync()
     {

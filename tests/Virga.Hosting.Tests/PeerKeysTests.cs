@@ -39,7 +39,8 @@ public sealed class PeerKeysTests : IDisposable
         {
             Assert.NotNull(await keys.StateEndpointsAsync([endpoint], CancellationToken.None));
             Assert.Null(await keys.StateEndpointsAsync([endpoint], CancellationToken.None));
-            await keys.AppendStatementAsync(StatementType.Profile, StatementWriter.ProfileBody("Ann"), CancellationToken.None);
+            await keys.AppendStatementAsync(StatementType.Profile, StatementWriter.ProfileBody("Ann"),
+                CancellationToken.None);
             Assert.Null(await keys.StateEndpointsAsync([endpoint], CancellationToken.None));
         }
 
@@ -55,7 +56,8 @@ public sealed class PeerKeysTests : IDisposable
     {
         using var keys = Open();
         time.Jump(TimeSpan.FromSeconds(-200));
-        await keys.AppendStatementAsync(StatementType.Profile, StatementWriter.ProfileBody("Ann"), CancellationToken.None);
+        await keys.AppendStatementAsync(StatementType.Profile, StatementWriter.ProfileBody("Ann"),
+            CancellationToken.None);
         Assert.Equal(2, keys.Chain.Statements.Count);
     }
 
@@ -132,7 +134,8 @@ public sealed class PeerKeysTests : IDisposable
         raw = new byte[32];
         for (var i = 0; i < 256; i++)
         {
-            if ((alphabet.IndexOf(data[i / 5], StringComparison.Ordinal) >> (4 - (i % 5)) & 1) == 1) raw[i / 8] |= (byte)(0x80 >> (i % 8));
+            var five = alphabet.IndexOf(data[i / 5], StringComparison.Ordinal);
+            if ((five >> (4 - (i % 5)) & 1) == 1) raw[i / 8] |= (byte)(0x80 >> (i % 8));
         }
     }
 

@@ -93,7 +93,8 @@ public sealed class PeerServerTests
     public async Task An_address_that_is_not_ours_is_refused()
     {
         var failure = await Assert.ThrowsAsync<VirgaException>(() =>
-            Fixture.StartAsync(change: options => options with { Listen = new IPEndPoint(IPAddress.Parse("192.0.2.1"), 0) }));
+            Fixture.StartAsync(change: options =>
+                options with { Listen = new IPEndPoint(IPAddress.Parse("192.0.2.1"), 0) }));
         Assert.Equal(FailureKind.BadInput, failure.Kind);
     }
 
@@ -115,10 +116,15 @@ public sealed class PeerServerTests
             reached++;
             return context.Response.WriteAsync("secret");
         }));
+        string[] paths =
+        [
+            "/control/secret", "/control//secret", "/CONTROL/secret", "/control/secret/", "/control/health", "/metrics",
+            "/v1/../control/secret",
+        ];
         foreach (var version in new[] { HttpVersion.Version11, HttpVersion.Version20 })
         {
             using var client = fixture.Client(version);
-            foreach (var path in new[] { "/control/secret", "/control//secret", "/CONTROL/secret", "/control/secret/", "/control/health", "/metrics", "/v1/../control/secret" })
+            foreach (var path in paths)
             {
                 foreach (var host in new[] { null, "localhost", "control" })
                 {
@@ -243,7 +249,8 @@ public sealed class PeerServerTests
         try
         {
             await tls.WriteAsync("GET /v1/peer HTTP/1.1\r\nHost: x\r\n"u8.ToArray());
-            for (; sent < 10_000; sent++) await tls.WriteAsync(Encoding.ASCII.GetBytes($"X-{sent}: {new string('y', 200)}\r\n"));
+            for (; sent < 10_000; sent++)
+                await tls.WriteAsync(Encoding.ASCII.GetBytes($"X-{sent}: {new string('y', 200)}\r\n"));
         }
         catch (IOException)
         {

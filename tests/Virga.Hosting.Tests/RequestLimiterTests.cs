@@ -71,6 +71,7 @@ public sealed class LineLoggerTests
         logger.LogDebug("not shown");
         logger.LogWarning("{Text}", "evil\n2026-01-01T00:00:00Z info virga: forged\u001b[31m");
         provider.CreateLogger("Microsoft.Something").LogInformation("chatter");
-        Assert.Equal("2026-01-01T00:00:00Z warn Virga.Test: evil \\n2026-01-01T00:00:00Z info virga: forged [31m\n", output.ToString());
+        Assert.Equal("2026-01-01T00:00:00Z warn Virga.Test: evil \\n2026-01-01T00:00:00Z info virga: forged [31m\n",
+            output.ToString());
     }
 }

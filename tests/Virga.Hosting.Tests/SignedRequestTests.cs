@@ -15,7 +15,8 @@ public sealed class SignedRequestTests : IAsyncLifetime
     public async Task InitializeAsync()
     {
         fixture = await Fixture.StartAsync(routes => routes.Signed("POST", "/v1/echo/{name}", request =>
-            request.Context.AnswerAsync(Encoding.UTF8.GetBytes($"{request.Asker} {Encoding.UTF8.GetString(request.Body.Span)}"))));
+            request.Context.AnswerAsync(
+                Encoding.UTF8.GetBytes($"{request.Asker} {Encoding.UTF8.GetString(request.Body.Span)}"))));
         agent = new TestAgent(fixture.Time);
         client = fixture.Client();
         using var posted = await client.PostAsync($"/v1/chains/{agent.Id}", new ByteArrayContent(agent.ChainBytes));
@@ -63,7 +64,8 @@ public sealed class SignedRequestTests : IAsyncLifetime
     public async Task An_agent_that_is_not_known_is_told_to_post_its_chain()
     {
         using var stranger = new TestAgent(fixture.Time);
-        using var response = await client.SendAsync(Fixture.Signed(stranger.Identity, fixture.Keys.Id, "POST", "/v1/echo/x", [], fixture.Time.GetUtcNow()));
+        using var response = await client.SendAsync(
+            Fixture.Signed(stranger.Identity, fixture.Keys.Id, "POST", "/v1/echo/x", [], fixture.Time.GetUtcNow()));
         var error = await ExpectAsync(response, 401, ErrorCode.UnknownAgent);
         Assert.Contains("chain", error.Advice, StringComparison.Ordinal);
     }
@@ -75,7 +77,8 @@ public sealed class SignedRequestTests : IAsyncLifetime
         var nonce = RandomNumberGenerator.GetBytes(16);
         var pretending = new PeerIdentity(agent.Id, thief.Identity.SigningKey, thief.Identity.SealIdentity);
         using var forged = await client.SendAsync(
-            Fixture.Signed(pretending, fixture.Keys.Id, "POST", "/v1/echo/x", "hi"u8.ToArray(), fixture.Time.GetUtcNow(), nonce));
+            Fixture.Signed(pretending, fixture.Keys.Id, "POST", "/v1/echo/x", "hi"u8.ToArray(),
+                fixture.Time.GetUtcNow(), nonce));
         await ExpectAsync(forged, 401, ErrorCode.BadSignature);
         using var genuine = await client.SendAsync(Sign("hi", nonce: nonce));
         Assert.Equal(HttpStatusCode.OK, genuine.StatusCode);
@@ -85,7 +88,8 @@ public sealed class SignedRequestTests : IAsyncLifetime
     public async Task A_request_to_another_receiver_is_refused()
     {
         using var other = new TestAgent(fixture.Time);
-        using var response = await client.SendAsync(Fixture.Signed(agent.Identity, other.Id, "POST", "/v1/echo/x", [], fixture.Time.GetUtcNow()));
+        using var response = await client.SendAsync(
+            Fixture.Signed(agent.Identity, other.Id, "POST", "/v1/echo/x", [], fixture.Time.GetUtcNow()));
         await ExpectAsync(response, 401, ErrorCode.BadSignature);
     }
 
@@ -105,9 +109,11 @@ public sealed class SignedRequestTests : IAsyncLifetime
     public async Task A_body_that_was_changed_on_the_way_is_refused()
     {
         using var request = Sign("hello");
-        using var changed = new HttpRequestMessage(HttpMethod.Post, request.RequestUri) { Content = new StringContent("hellp") };
+        using var changed =
+            new HttpRequestMessage(HttpMethod.Post, request.RequestUri) { Content = new StringContent("hellp") };
         foreach (var header in request.Headers) changed.Headers.TryAddWithoutValidation(header.Key, header.Value);
-        foreach (var header in request.Content!.Headers.Where(header => header.Key.StartsWith("Content-D", StringComparison.Ordinal)))
+        foreach (var header in request.Content!.Headers.Where(header =>
+            header.Key.StartsWith("Content-D", StringComparison.Ordinal)))
             changed.Content.Headers.TryAddWithoutValidation(header.Key, header.Value);
         using var response = await client.SendAsync(changed);
         await ExpectAsync(response, 401, ErrorCode.BadSignature);
@@ -119,9 +125,11 @@ public sealed class SignedRequestTests : IAsyncLifetime
         foreach (var (method, target) in new[] { ("POST", "/v1/echo/y"), ("POST", "/v1/echo/x?a=1") })
         {
             using var request = Sign("hello");
-            using var moved = new HttpRequestMessage(new HttpMethod(method), target) { Content = new StringContent("hello") };
+            using var moved =
+                new HttpRequestMessage(new HttpMethod(method), target) { Content = new StringContent("hello") };
             foreach (var header in request.Headers) moved.Headers.TryAddWithoutValidation(header.Key, header.Value);
-            foreach (var header in request.Content!.Headers.Where(header => header.Key.StartsWith("Content-D", StringComparison.Ordinal)))
+            foreach (var header in request.Content!.Headers.Where(header =>
+                header.Key.StartsWith("Content-D", StringComparison.Ordinal)))
                 moved.Content.Headers.TryAddWithoutValidation(header.Key, header.Value);
             using var response = await client.SendAsync(moved);
             await ExpectAsync(response, 401, ErrorCode.BadSignature);
@@ -151,7 +159,8 @@ public sealed class SignedRequestTests : IAsyncLifetime
             options => options with { Limits = new PeerLimits { Agent = new RequestRate(1, 3) } });
         using var limitedClient = limited.Client();
         await limitedClient.PostAsync($"/v1/chains/{agent.Id}", new ByteArrayContent(agent.ChainBytes));
-        HttpRequestMessage Ask() => Fixture.Signed(agent.Identity, limited.Keys.Id, "POST", "/v1/echo/x", [], limited.Time.GetUtcNow());
+        HttpRequestMessage Ask() =>
+            Fixture.Signed(agent.Identity, limited.Keys.Id, "POST", "/v1/echo/x", [], limited.Time.GetUtcNow());
         for (var i = 0; i < 3; i++) Assert.Equal(HttpStatusCode.OK, (await limitedClient.SendAsync(Ask())).StatusCode);
         using var refused = await limitedClient.SendAsync(Ask());
         Assert.NotNull(refused.Headers.RetryAfter);
@@ -165,12 +174,14 @@ public sealed class SignedRequestTests : IAsyncLifetime
         Array.Fill(bomb, (byte)'l');
         using var response = await client.PostAsync($"/v1/chains/{agent.Id}", new ByteArrayContent(bomb));
         await ExpectAsync(response, 400, ErrorCode.BadRequest);
-        using var claims = await client.PostAsync($"/v1/chains/{agent.Id}", new ByteArrayContent("l2000000000:"u8.ToArray()));
+        using var claims =
+            await client.PostAsync($"/v1/chains/{agent.Id}", new ByteArrayContent("l2000000000:"u8.ToArray()));
         await ExpectAsync(claims, 400, ErrorCode.BadRequest);
     }
 
     private HttpRequestMessage Sign(string body, string target = "/v1/echo/x", byte[]? nonce = null) =>
-        Fixture.Signed(agent.Identity, fixture.Keys.Id, "POST", target, Encoding.UTF8.GetBytes(body), fixture.Time.GetUtcNow(), nonce);
+        Fixture.Signed(agent.Identity, fixture.Keys.Id, "POST", target, Encoding.UTF8.GetBytes(body),
+            fixture.Time.GetUtcNow(), nonce);
 
     private HttpRequestMessage Sign(byte[] body) =>
         Fixture.Signed(agent.Identity, fixture.Keys.Id, "POST", "/v1/echo/x", body, fixture.Time.GetUtcNow());

@@ -67,7 +67,8 @@ internal sealed class Fixture : IAsyncDisposable
             ConnectCallback = async (_, cancellationToken) =>
             {
                 var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-                await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(Folder, "control.sock")), cancellationToken);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(Folder, "control.sock")),
+                    cancellationToken);
                 return new NetworkStream(socket, ownsSocket: true);
             },
         };
@@ -114,15 +115,18 @@ internal sealed class TestAgent : IDisposable
     {
         var request = new HttpRequestMessage(new HttpMethod(method), path) { Content = new ByteArrayContent(body) };
         var nonce = RandomNumberGenerator.GetBytes(RequestSignature.NonceBytes);
-        foreach (var (name, value) in RequestSignature.Sign(Keys.Identity, fixture.Host.Id, method, path, "", body, fixture.Time.GetUtcNow(), nonce))
+        foreach (var (name, value) in RequestSignature.Sign(Keys.Identity, fixture.Host.Id, method, path, "", body,
+            fixture.Time.GetUtcNow(), nonce))
         {
-            if (!request.Headers.TryAddWithoutValidation(name, value)) request.Content.Headers.TryAddWithoutValidation(name, value);
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+                request.Content.Headers.TryAddWithoutValidation(name, value);
         }
 
         return request;
     }
 
-    public byte[] AnnounceBody(IReadOnlyList<Hash256> hashes, Func<Announce, Announce>? change = null, TestAgent? signer = null)
+    public byte[] AnnounceBody(IReadOnlyList<Hash256> hashes, Func<Announce, Announce>? change = null,
+        TestAgent? signer = null)
     {
         var now = fixture.Time.GetUtcNow();
         var record = new Announce(Id, hashes.Count, Announce.DigestOf(hashes), [Home], now.AddHours(1), now);

@@ -65,7 +65,8 @@ public sealed class HostileClientTests : IAsyncLifetime
     public async Task Hashes_that_are_not_those_of_the_record_are_refused()
     {
         var body = agent.AnnounceBody([Some.Hash(1)], announce => announce with { Digest = Some.Hash(5) });
-        await ExpectAsync(agent.Request("POST", "/v1/announces", body), 400, ErrorCode.BadRequest, "not those of the record");
+        await ExpectAsync(agent.Request("POST", "/v1/announces", body), 400, ErrorCode.BadRequest,
+            "not those of the record");
         body = agent.AnnounceBody([Some.Hash(1)], announce => announce with { Count = 2 });
         await ExpectAsync(agent.Request("POST", "/v1/announces", body), 400, ErrorCode.BadRequest, "1 hashes");
         await ExpectNothingAsync();
@@ -75,8 +76,10 @@ public sealed class HostileClientTests : IAsyncLifetime
     public async Task A_thousand_and_one_hashes_are_refused_and_a_thousand_are_not()
     {
         Hash256[] hashes = [.. Enumerable.Range(0, 1_001).Select(Some.Hash).Order()];
-        await ExpectAsync(agent.Request("POST", "/v1/announces", agent.AnnounceBody(hashes)), 400, ErrorCode.BadRequest, "");
-        using var accepted = await client.SendAsync(agent.Request("POST", "/v1/announces", agent.AnnounceBody(hashes[..1_000])));
+        await ExpectAsync(agent.Request("POST", "/v1/announces", agent.AnnounceBody(hashes)), 400,
+            ErrorCode.BadRequest, "");
+        using var accepted =
+            await client.SendAsync(agent.Request("POST", "/v1/announces", agent.AnnounceBody(hashes[..1_000])));
         Assert.Equal(HttpStatusCode.OK, accepted.StatusCode);
     }
 
@@ -96,7 +99,8 @@ public sealed class HostileClientTests : IAsyncLifetime
         });
         using var response = await client.SendAsync(agent.Request("POST", "/v1/announces", body));
         Assert.Contains((int)response.StatusCode, new[] { 400, 401 });
-        Assert.Contains(ErrorMessage.TryRead(await response.Content.ReadAsByteArrayAsync())!.Code, new[] { ErrorCode.BadRequest, ErrorCode.Clock });
+        Assert.Contains(ErrorMessage.TryRead(await response.Content.ReadAsByteArrayAsync())!.Code,
+            new[] { ErrorCode.BadRequest, ErrorCode.Clock });
         await ExpectNothingAsync();
     }
 
@@ -105,9 +109,11 @@ public sealed class HostileClientTests : IAsyncLifetime
     {
         var body = agent.AnnounceBody([Some.Hash(1)]);
         using var first = agent.Request("POST", "/v1/announces", body);
-        using var second = new HttpRequestMessage(HttpMethod.Post, "/v1/announces") { Content = new ByteArrayContent(body) };
+        using var second =
+            new HttpRequestMessage(HttpMethod.Post, "/v1/announces") { Content = new ByteArrayContent(body) };
         foreach (var header in first.Headers) second.Headers.TryAddWithoutValidation(header.Key, header.Value);
-        foreach (var header in first.Content!.Headers.Where(header => header.Key.StartsWith("Content-D", StringComparison.Ordinal)))
+        foreach (var header in first.Content!.Headers.Where(header =>
+            header.Key.StartsWith("Content-D", StringComparison.Ordinal)))
             second.Content.Headers.TryAddWithoutValidation(header.Key, header.Value);
         Assert.Equal(HttpStatusCode.OK, (await client.SendAsync(first)).StatusCode);
         await ExpectAsync(second, 401, ErrorCode.Replay, "before");
@@ -117,13 +123,15 @@ public sealed class HostileClientTests : IAsyncLifetime
     public async Task An_agent_that_is_unknown_is_told_so()
     {
         var stranger = fixture.NewAgent();
-        await ExpectAsync(stranger.Request("POST", "/v1/announces", stranger.AnnounceBody([Some.Hash(1)])), 401, ErrorCode.UnknownAgent, "not known");
+        await ExpectAsync(stranger.Request("POST", "/v1/announces", stranger.AnnounceBody([Some.Hash(1)])), 401,
+            ErrorCode.UnknownAgent, "not known");
     }
 
     [Fact]
     public async Task Two_megabytes_are_too_large()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/announces") { Content = new ByteArrayContent(new byte[2 << 20]) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/announces");
+        request.Content = new ByteArrayContent(new byte[2 << 20]);
         // Otherwise the refusal may come while the body is still on its way, and be lost with the connection.
         request.Headers.ExpectContinue = true;
         await ExpectAsync(request, 413, ErrorCode.TooLarge, "longer");
@@ -133,7 +141,8 @@ public sealed class HostileClientTests : IAsyncLifetime
     [Fact]
     public async Task A_megabyte_without_end_is_cut_off_at_the_bound()
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"/v1/chains/{agent.Id}") { Content = new EndlessContent() };
+        using var request =
+            new HttpRequestMessage(HttpMethod.Post, $"/v1/chains/{agent.Id}") { Content = new EndlessContent() };
         try
         {
             using var response = await client.SendAsync(request);
@@ -150,11 +159,17 @@ public sealed class HostileClientTests : IAsyncLifetime
     [Fact]
     public async Task Bencode_bombs_are_refused()
     {
-        foreach (var bomb in new[] { new string('l', 500_000), new string('d', 500_000), "l" + string.Concat(Enumerable.Repeat("i1e", 100_000)) + "e", "9999999999999:", "i" + new string('9', 500_000) + "e" })
+        string[] bombs =
+        [
+            new string('l', 500_000), new string('d', 500_000), $"l{string.Concat(Enumerable.Repeat("i1e", 100_000))}e",
+            "9999999999999:", $"i{new string('9', 500_000)}e",
+        ];
+        foreach (var bomb in bombs)
         {
             var bytes = Encoding.ASCII.GetBytes(bomb);
             await ExpectAsync(agent.Request("POST", "/v1/announces", bytes), 400, ErrorCode.BadRequest, "");
-            using var chain = new HttpRequestMessage(HttpMethod.Post, $"/v1/chains/{agent.Id}") { Content = new ByteArrayContent(bytes) };
+            using var chain = new HttpRequestMessage(HttpMethod.Post, $"/v1/chains/{agent.Id}");
+            chain.Content = new ByteArrayContent(bytes);
             await ExpectAsync(chain, 400, ErrorCode.BadRequest, "");
         }
     }
@@ -216,7 +231,8 @@ public sealed class HostileClientTests : IAsyncLifetime
     [Fact]
     public async Task A_contradiction_is_proven_and_ends_the_agents_announces()
     {
-        await agent.Client.AnnounceAsync([Some.Hash(1)], [TestAgent.Home], TimeSpan.FromHours(1), CancellationToken.None);
+        await agent.Client.AnnounceAsync([Some.Hash(1)], [TestAgent.Home], TimeSpan.FromHours(1),
+            CancellationToken.None);
         var genesis = agent.Keys.Chain;
         SignedEnvelope Profile(string name) => agent.Sign("statement", StatementWriter.Next(
             genesis, StatementType.Profile, StatementWriter.ProfileBody(name), fixture.Time.GetUtcNow()));
@@ -228,13 +244,15 @@ public sealed class HostileClientTests : IAsyncLifetime
         var error = await ExpectAsync(request, 409, ErrorCode.Conflict, "two different statements");
         FraudProof.Parse(error.Proof).Verify(genesis);
         await ExpectNothingAsync();
-        await ExpectAsync(agent.Request("POST", "/v1/announces", agent.AnnounceBody([Some.Hash(1)])), 403, ErrorCode.Denied, "trusted no more");
+        await ExpectAsync(agent.Request("POST", "/v1/announces", agent.AnnounceBody([Some.Hash(1)])), 403,
+            ErrorCode.Denied, "trusted no more");
     }
 
     [Fact]
     public async Task A_feed_under_anothers_path_is_refused()
     {
-        var feed = agent.Sign(Feed.SignatureType, new Feed(agent.Id, "x", Some.Hash(1), fixture.Time.GetUtcNow(), 1).Encode()).Encode();
+        var record = new Feed(agent.Id, "x", Some.Hash(1), fixture.Time.GetUtcNow(), 1);
+        var feed = agent.Sign(Feed.SignatureType, record.Encode()).Encode();
         await ExpectAsync(agent.Request("PUT", $"/v1/feeds/{victim.Id}/x", feed), 400, ErrorCode.BadRequest, "path");
         await ExpectAsync(agent.Request("PUT", $"/v1/feeds/{agent.Id}/y", feed), 400, ErrorCode.BadRequest, "path");
     }
@@ -242,15 +260,18 @@ public sealed class HostileClientTests : IAsyncLifetime
     [Fact]
     public async Task A_flood_is_throttled_with_the_time_to_wait()
     {
-        await fixture.RestartAsync(options => options with { Limits = new PeerLimits { Address = new RequestRate(5, 20) } });
+        await fixture.RestartAsync(options =>
+            options with { Limits = new PeerLimits { Address = new RequestRate(5, 20) } });
         using var flooding = fixture.RawClient();
-        var answers = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => flooding.GetAsync($"/v1/announces/{Some.Hash(1)}")));
+        var answers =
+            await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => flooding.GetAsync($"/v1/announces/{Some.Hash(1)}")));
         Assert.Equal(20, answers.Count(answer => answer.StatusCode == HttpStatusCode.OK));
         var refused = answers.First(answer => answer.StatusCode == HttpStatusCode.TooManyRequests);
         Assert.Equal(40, answers.Count(answer => answer.StatusCode == HttpStatusCode.TooManyRequests));
         Assert.Equal(TimeSpan.FromSeconds(1), refused.Headers.RetryAfter!.Delta);
         Assert.Equal(ErrorCode.Throttled, ErrorMessage.TryRead(await refused.Content.ReadAsByteArrayAsync())!.Code);
-        var throttled = await Assert.ThrowsAsync<VirgaException>(() => agent.Client.LookUpAsync(Some.Hash(1), CancellationToken.None));
+        var throttled = await Assert.ThrowsAsync<VirgaException>(() =>
+            agent.Client.LookUpAsync(Some.Hash(1), CancellationToken.None));
         Assert.Equal(FailureKind.Throttled, throttled.Kind);
         Assert.Equal(TimeSpan.FromSeconds(1), throttled.RetryAfter);
         fixture.Time.Advance(TimeSpan.FromSeconds(1));
@@ -261,11 +282,14 @@ public sealed class HostileClientTests : IAsyncLifetime
     public async Task An_agent_that_announces_too_much_is_told_the_bound()
     {
         await fixture.RestartAsync(options => options with { Announces = new AnnounceLimits(HashesPerAgentMax: 3) });
-        await agent.Client.AnnounceAsync([Some.Hash(1), Some.Hash(2)], [TestAgent.Home], TimeSpan.FromHours(1), CancellationToken.None);
+        await agent.Client.AnnounceAsync([Some.Hash(1), Some.Hash(2)], [TestAgent.Home], TimeSpan.FromHours(1),
+            CancellationToken.None);
         var full = await Assert.ThrowsAsync<VirgaException>(() =>
-            agent.Client.AnnounceAsync([Some.Hash(3), Some.Hash(4)], [TestAgent.Home], TimeSpan.FromHours(1), CancellationToken.None));
+            agent.Client.AnnounceAsync([Some.Hash(3), Some.Hash(4)], [TestAgent.Home], TimeSpan.FromHours(1),
+                CancellationToken.None));
         Assert.Equal(FailureKind.Full, full.Kind);
-        await agent.Client.AnnounceAsync([Some.Hash(1), Some.Hash(3)], [TestAgent.Home], TimeSpan.FromHours(1), CancellationToken.None);
+        await agent.Client.AnnounceAsync([Some.Hash(1), Some.Hash(3)], [TestAgent.Home], TimeSpan.FromHours(1),
+            CancellationToken.None);
     }
 
     private async Task<PeerError> ExpectAsync(HttpRequestMessage request, int status, string code, string messagePart)

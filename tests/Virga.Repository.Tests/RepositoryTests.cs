@@ -24,7 +24,8 @@ public sealed class RepositoryTests
         var envelope = Assert.Single(await receiver.Client.LookUpAsync(hashes[1], None));
         var announce = Announce.Parse(envelope.Body);
         var chain = Sigchain.Check(
-            (await receiver.Client.GetChainAsync(announce.Agent, 0, None)).Select(e => (e.Body, e.Signature)), fixture.Time.GetUtcNow());
+            (await receiver.Client.GetChainAsync(announce.Agent, 0, None)).Select(e => (e.Body, e.Signature)),
+            fixture.Time.GetUtcNow());
         Assert.Equal(sender.Id, chain.Id);
         Assert.True(envelope.Verify(chain.SigningKey, Announce.SignatureType));
         Assert.Equal(TestAgent.Home, Assert.Single(announce.Endpoints));
@@ -90,7 +91,8 @@ public sealed class RepositoryTests
         Assert.Equal(5, await agent.Client.PutFeedAsync("photos", Some.Hash(1), 5, None));
         foreach (var version in new[] { 5, 4 })
         {
-            var refused = await Assert.ThrowsAsync<VirgaException>(() => agent.Client.PutFeedAsync("photos", Some.Hash(2), version, None));
+            var refused = await Assert.ThrowsAsync<VirgaException>(() =>
+                agent.Client.PutFeedAsync("photos", Some.Hash(2), version, None));
             Assert.Equal(FailureKind.Conflict, refused.Kind);
         }
 
@@ -141,7 +143,8 @@ public sealed class RepositoryTests
         Assert.Equal(fixture.Host.Id.ToString(), info!.Repository);
         Assert.Equal(2, info.Announced);
         Assert.Equal(1, info.Announcers);
-        Assert.Contains("virga_repository_announced", await control.GetStringAsync("/metrics"), StringComparison.Ordinal);
+        Assert.Contains("virga_repository_announced", await control.GetStringAsync("/metrics"),
+            StringComparison.Ordinal);
         Assert.False(fixture.Host.StopRequested.IsCompleted);
         using var stop = await control.PostAsync("/control/stop", null);
         await fixture.Host.StopRequested;
@@ -187,6 +190,7 @@ public sealed class RepositoryTests
     {
         public List<(AgentId, long)> Seen { get; } = [];
 
-        public void Append(Storage.SqlSession sql, Hosting.AcceptedStatement statement) => Seen.Add((statement.Agent, statement.Seq));
+        public void Append(Storage.SqlSession sql, Hosting.AcceptedStatement statement) =>
+            Seen.Add((statement.Agent, statement.Seq));
     }
 }

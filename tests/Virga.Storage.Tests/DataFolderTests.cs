@@ -14,7 +14,8 @@ public sealed class DataFolderTests : IDisposable
     public void A_new_folder_is_for_its_owner_only()
     {
         using var folder = DataFolder.Open(temporary["a/b"]);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(folder.Path));
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute,
+            File.GetUnixFileMode(folder.Path));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(folder.PathOf("virga.lock")));
     }
 
@@ -25,7 +26,8 @@ public sealed class DataFolderTests : IDisposable
         var failure = Assert.Throws<VirgaException>(() => DataFolder.Open(temporary["d"]));
         Assert.Equal(FailureKind.InUse, failure.Kind);
         Assert.Contains(temporary["d"], failure.Message, StringComparison.Ordinal);
-        Assert.Contains(Environment.ProcessId.ToString(CultureInfo.InvariantCulture), failure.Message, StringComparison.Ordinal);
+        Assert.Contains(Environment.ProcessId.ToString(CultureInfo.InvariantCulture), failure.Message,
+            StringComparison.Ordinal);
         Assert.NotNull(failure.Advice);
         Assert.Equal(Environment.ProcessId, DataFolder.HolderOf(temporary["d"]));
     }
@@ -62,7 +64,8 @@ public sealed class DataKeyTests : IDisposable
         SealedFile.Write(temporary["box"], key, "a secret"u8, Random);
         using var again = DataKey.Load(temporary["key"], mayCreate: false, Random);
         Assert.Equal("a secret", Encoding.UTF8.GetString(SealedFile.Read(temporary["box"], again)));
-        Assert.DoesNotContain("secret", Encoding.Latin1.GetString(File.ReadAllBytes(temporary["box"])), StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", Encoding.Latin1.GetString(File.ReadAllBytes(temporary["box"])),
+            StringComparison.Ordinal);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(temporary["box"]));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(temporary["key"]));
     }
@@ -75,7 +78,8 @@ public sealed class DataKeyTests : IDisposable
         for (var bit = 0; bit < box.Length * 8; bit++)
         {
             box[bit / 8] ^= (byte)(1 << (bit % 8));
-            Assert.Equal(FailureKind.Corrupt, Assert.Throws<VirgaException>(() => key.Open(box, "place"u8, "box")).Kind);
+            Assert.Equal(FailureKind.Corrupt, Assert.Throws<VirgaException>(() => key.Open(box, "place"u8, "box"))
+                .Kind);
             box[bit / 8] ^= (byte)(1 << (bit % 8));
         }
 
@@ -91,7 +95,8 @@ public sealed class DataKeyTests : IDisposable
         using var key = new DataKey(new byte[32]);
         SealedFile.Write(temporary["one"], key, "x"u8, Random);
         File.Move(temporary["one"], temporary["two"]);
-        Assert.Equal(FailureKind.Corrupt, Assert.Throws<VirgaException>(() => SealedFile.Read(temporary["two"], key)).Kind);
+        Assert.Equal(FailureKind.Corrupt, Assert.Throws<VirgaException>(() => SealedFile.Read(temporary["two"], key))
+            .Kind);
     }
 
     [Fact]
@@ -116,7 +121,8 @@ public sealed class DataKeyTests : IDisposable
     public void A_key_of_the_wrong_length_is_Corrupt()
     {
         DurableFile.Write(temporary["key"], new byte[31]);
-        Assert.Equal(FailureKind.Corrupt, Assert.Throws<VirgaException>(() => DataKey.Load(temporary["key"], mayCreate: true, Random)).Kind);
+        Assert.Equal(FailureKind.Corrupt,
+            Assert.Throws<VirgaException>(() => DataKey.Load(temporary["key"], mayCreate: true, Random)).Kind);
     }
 
     private static RandomBytes Counting()

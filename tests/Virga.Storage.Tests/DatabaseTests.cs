@@ -20,10 +20,13 @@ public sealed class DatabaseTests : IDisposable
         var hash = new Hash256(Enumerable.Repeat((byte)7, 32).ToArray());
         await using (var database = Database.Open(File_, Schema))
         {
-            var changed = await database.WriteAsync(sql => sql.Execute("INSERT INTO item(name,data) VALUES(?1,?2)", "ärger", hash));
+            var changed = await database.WriteAsync(sql =>
+                sql.Execute("INSERT INTO item(name,data) VALUES(?1,?2)", "ärger", hash));
             Assert.Equal(1, changed);
-            await database.WriteAsync(sql => { sql.Execute("INSERT INTO item(name,data) VALUES(?1,?2)", "empty", Array.Empty<byte>()); });
-            await database.WriteAsync(sql => { sql.Execute("INSERT INTO item(name,data) VALUES(?1,?2)", SqlValue.Null, (string?)null); });
+            await database.WriteAsync(sql =>
+                { sql.Execute("INSERT INTO item(name,data) VALUES(?1,?2)", "empty", Array.Empty<byte>()); });
+            await database.WriteAsync(sql =>
+                { sql.Execute("INSERT INTO item(name,data) VALUES(?1,?2)", SqlValue.Null, (string?)null); });
             Assert.Equal(3, await database.ReadAsync(sql => sql.Scalar("SELECT count(*) FROM item")));
         }
 
@@ -130,7 +133,8 @@ public sealed class DatabaseTests : IDisposable
     {
         await using (var database = Database.Open(File_, Schema))
             await database.WriteAsync(sql => sql.Execute("INSERT INTO item(name) VALUES('kept')"));
-        var newer = Schema with { Migrations = [.. Schema.Migrations, "ALTER TABLE item ADD COLUMN extra INTEGER NOT NULL DEFAULT 5; CREATE TABLE more(x)"] };
+        var newer = Schema with { Migrations = [.. Schema.Migrations,
+            "ALTER TABLE item ADD COLUMN extra INTEGER NOT NULL DEFAULT 5; CREATE TABLE more(x)"] };
         for (var i = 0; i < 2; i++)
         {
             await using var database = Database.Open(File_, newer);
@@ -145,13 +149,15 @@ public sealed class DatabaseTests : IDisposable
         var broken = Schema with { Migrations = [.. Schema.Migrations, "CREATE TABLE more(x); CREATE TABLE item(x)"] };
         Assert.Throws<InvalidOperationException>(() => Database.Open(File_, broken));
         await using var database = Database.Open(File_, Schema);
-        Assert.Equal(0, await database.ReadAsync(sql => sql.Scalar("SELECT count(*) FROM sqlite_master WHERE name='more'")));
+        Assert.Equal(0,
+            await database.ReadAsync(sql => sql.Scalar("SELECT count(*) FROM sqlite_master WHERE name='more'")));
     }
 
     [Fact]
     public async Task A_newer_schema_is_Unsupported_and_left_alone()
     {
-        await using (Database.Open(File_, Schema with { Migrations = [.. Schema.Migrations, "CREATE TABLE more(x)"] })) { }
+        await using (
+            Database.Open(File_, Schema with { Migrations = [.. Schema.Migrations, "CREATE TABLE more(x)"] })) { }
         var failure = Assert.Throws<VirgaException>(() => Database.Open(File_, Schema));
         Assert.Equal(FailureKind.Unsupported, failure.Kind);
         Assert.Contains("newer version", failure.Message, StringComparison.Ordinal);
@@ -189,7 +195,8 @@ public sealed class DatabaseTests : IDisposable
             for (var i = 0; i < 300; i++)
             {
                 var name = Encoding.UTF8.GetString(Enumerable.Repeat((byte)'a', 50).ToArray()) + i;
-                await database.WriteAsync(sql => sql.Execute("INSERT INTO item(name,data) VALUES(?1,?2)", name, new byte[500]));
+                await database.WriteAsync(sql =>
+                    sql.Execute("INSERT INTO item(name,data) VALUES(?1,?2)", name, new byte[500]));
             }
         }
 
@@ -238,9 +245,11 @@ public sealed class DatabaseTests : IDisposable
         {
             while (!writing.IsCompleted)
             {
-                // Reads end on the caller's thread: without a pause, eight loops would keep the writer from the pool's threads.
+                // Reads end on the caller's thread: without a pause, eight loops would keep the writer from the pool's
+                // threads.
                 await Task.Yield();
-                var (a, b) = await database.ReadAsync(sql => (sql.Scalar("SELECT count(*) FROM item"), sql.Scalar("SELECT count(*) FROM item")));
+                var (a, b) = await database.ReadAsync(sql =>
+                    (sql.Scalar("SELECT count(*) FROM item"), sql.Scalar("SELECT count(*) FROM item")));
                 Assert.Equal(a, b);
                 Assert.Equal(0, a % 2);
             }
