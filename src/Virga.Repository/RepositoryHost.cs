@@ -66,6 +66,7 @@ public sealed record RepositoryInfo(
     string Repository, string Version, string Endpoint, string? Certificate, string DataFolder, double UptimeSeconds,
     int Announcers, int Announced, long Feeds);
 
+/// <summary>Reads and writes the control socket's answers without reflection.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(RepositoryInfo))]
 public sealed partial class RepositoryJson : JsonSerializerContext;
