@@ -60,7 +60,7 @@ public sealed class ChainStore(
     public async ValueTask<Sigchain?> FindAsync(AgentId agent, CancellationToken cancellationToken)
     {
         if (agent == own.Id) return own.Chain;
-        if (cache.Find(agent) is { } cached) return cached;
+        if (cache.Find(agent, out var loaded) is { } cached && time.GetUtcNow() - loaded < UsedPrecision) return cached;
         using var held = await LockAsync(agent, cancellationToken);
         return (await LoadAsync(agent, cancellationToken)).Chain;
     }
@@ -84,7 +84,7 @@ public sealed class ChainStore(
 
     /// <summary>Whether any statement of the agent is held, without loading its chain.</summary>
     public async ValueTask<bool> KnowsAsync(AgentId agent, CancellationToken cancellationToken) =>
-        agent == own.Id || cache.Find(agent) is not null
+        agent == own.Id || cache.Find(agent, out _) is not null
             || await database.ReadAsync(sql => StateOf(sql, agent) is not null, cancellationToken);
 
     /// <summary>
@@ -131,7 +131,7 @@ public sealed class ChainStore(
         }
 
         if (fresh.Count > 0) await StoreAsync(agent, known, fresh, bytes, cancellationToken);
-        if (chain is not null) cache.Put(agent, chain);
+        if (chain is not null) cache.Put(agent, chain, time.GetUtcNow());
         if (contradicting is not null) return await ProveAsync(chain!, contradicting, cancellationToken);
         if (refusal is not null) throw refusal;
         return new ChainAppend(chain?.Statements.Count ?? 0, null);
@@ -210,10 +210,10 @@ public sealed class ChainStore(
         if (now - state.Used > UsedPrecision)
             await database.WriteAsync(sql =>
                 sql.Execute("UPDATE chain SET used=?2 WHERE agent=?1", agent, now), cancellationToken);
-        var chain = cache.Find(agent);
+        var chain = cache.Find(agent, out _);
         if (chain is null || chain.Statements.Count != envelopes.Count)
             chain = Sigchain.Check(envelopes.Select(envelope => (envelope.Body, envelope.Signature)), now);
-        cache.Put(agent, chain);
+        cache.Put(agent, chain, time.GetUtcNow());
         return (chain, state.Bytes);
     }
 
@@ -291,28 +291,30 @@ public sealed class ChainStore(
 /// <summary>The chains used last, bounded by the number of their statements.</summary>
 internal sealed class ChainCache(int statementsMax)
 {
-    private readonly Dictionary<AgentId, LinkedListNode<(AgentId Agent, Sigchain Chain)>> byAgent = [];
-    private readonly LinkedList<(AgentId Agent, Sigchain Chain)> newestFirst = new();
+    private readonly Dictionary<AgentId, LinkedListNode<Entry>> byAgent = [];
+    private readonly LinkedList<Entry> newestFirst = new();
     private readonly Lock gate = new();
     private int statements;
 
-    public Sigchain? Find(AgentId agent)
+    public Sigchain? Find(AgentId agent, out DateTimeOffset loaded)
     {
         lock (gate)
         {
+            loaded = default;
             if (!byAgent.TryGetValue(agent, out var node)) return null;
             newestFirst.Remove(node);
             newestFirst.AddFirst(node);
+            loaded = node.Value.Loaded;
             return node.Value.Chain;
         }
     }
 
-    public void Put(AgentId agent, Sigchain chain)
+    public void Put(AgentId agent, Sigchain chain, DateTimeOffset now)
     {
         lock (gate)
         {
             RemoveHeld(agent);
-            byAgent.Add(agent, newestFirst.AddFirst((agent, chain)));
+            byAgent.Add(agent, newestFirst.AddFirst(new Entry(agent, chain, now)));
             statements += chain.Statements.Count;
             while (statements > statementsMax && newestFirst.Count > 1) RemoveHeld(newestFirst.Last!.Value.Agent);
         }
@@ -329,4 +331,6 @@ internal sealed class ChainCache(int statementsMax)
         newestFirst.Remove(node);
         statements -= node.Value.Chain.Statements.Count;
     }
+
+    private readonly record struct Entry(AgentId Agent, Sigchain Chain, DateTimeOffset Loaded);
 }

@@ -181,6 +181,25 @@ public sealed class ChainStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_chain_that_is_asked_for_now_and_then_does_not_count_as_unused()
+    {
+        await using var database = Database.Open(Path.Combine(fixture.Folder, "used.db"), Fixture.Schema);
+        var store = new ChainStore(database, fixture.Keys, fixture.Time, new ChainLimits(AgentsMax: 1));
+        using var busy = new TestAgent(fixture.Time);
+        await store.AppendAsync(busy.Id, busy.Keys.Envelopes, CancellationToken.None);
+        for (var day = 0; day < 10; day++)
+        {
+            fixture.Time.Advance(TimeSpan.FromDays(1.5));
+            Assert.NotNull(await store.FindAsync(busy.Id, CancellationToken.None));
+        }
+
+        using var other = new TestAgent(fixture.Time);
+        await Assert.ThrowsAsync<VirgaException>(async () =>
+            await store.AppendAsync(other.Id, other.Keys.Envelopes, CancellationToken.None));
+        Assert.NotNull(await store.FindAsync(busy.Id, CancellationToken.None));
+    }
+
+    [Fact]
     public async Task A_chain_longer_than_the_store_keeps_is_refused_as_Full()
     {
         await using var database = Database.Open(Path.Combine(fixture.Folder, "short.db"), Fixture.Schema);

@@ -222,6 +222,73 @@ public sealed class PeerServerTests
     }
 
     [Fact]
+    public async Task A_streamed_answer_has_exactly_the_bytes_that_were_made()
+    {
+        var data = Some.Bytes(1, 1_000_003);
+        await using var fixture = await Fixture.StartAsync(routes => routes.Public("GET", "/v1/blob", context =>
+        {
+            var at = 0;
+            return context.AnswerStreamAsync(206, "application/octet-stream", data.Length, (memory, _) =>
+            {
+                // Sizes that fit no buffer, so that every boundary is met.
+                var count = Math.Min(memory.Length, 1 + (at % 70_001));
+                data.AsSpan(at, count).CopyTo(memory.Span);
+                at += count;
+                return ValueTask.FromResult(count);
+            });
+        }, RequestClass.Read));
+        foreach (var version in new[] { HttpVersion.Version11, HttpVersion.Version20 })
+        {
+            using var client = fixture.Client(version);
+            using var response = await client.GetAsync("/v1/blob");
+            Assert.Equal(HttpStatusCode.PartialContent, response.StatusCode);
+            Assert.Equal(data, await response.Content.ReadAsByteArrayAsync());
+        }
+    }
+
+    [Fact]
+    public async Task A_streamed_answer_that_fails_is_cut()
+    {
+        await using var fixture = await Fixture.StartAsync(routes => routes.Public("GET", "/v1/blob", context =>
+        {
+            var made = 0;
+            return context.AnswerStreamAsync(206, "application/octet-stream", 1_000_000, (memory, _) =>
+                made++ < 5
+                    ? ValueTask.FromResult(memory.Length)
+                    : throw new VirgaException(FailureKind.Changed, "the entry changed"));
+        }));
+        using var client = fixture.Client();
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => client.GetByteArrayAsync("/v1/blob"));
+    }
+
+    [Fact]
+    public async Task A_receiver_that_goes_away_ends_the_stream()
+    {
+        var ended = new TaskCompletionSource();
+        await using var fixture = await Fixture.StartAsync(
+            routes => routes.Public("GET", "/v1/endless", async context =>
+        {
+            try
+            {
+                await context.AnswerStreamAsync(
+                    200, "application/octet-stream", long.MaxValue, (memory, _) => ValueTask.FromResult(memory.Length));
+            }
+            finally
+            {
+                ended.SetResult();
+            }
+        }));
+        using (var client = fixture.Client())
+        {
+            using var response = await client.GetAsync("/v1/endless", HttpCompletionOption.ResponseHeadersRead);
+            await using var stream = await response.Content.ReadAsStreamAsync();
+            await stream.ReadExactlyAsync(new byte[100_000]);
+        }
+
+        await ended.Task.WaitAsync(TimeSpan.FromSeconds(30));
+    }
+
+    [Fact]
     public async Task Endless_headers_are_refused()
     {
         await using var fixture = await Fixture.StartAsync();
@@ -329,6 +396,27 @@ public sealed class PeerServerTests
         await Assert.ThrowsAsync<HttpRequestException>(() => third.GetAsync("/v1/peer"));
         using var control = fixture.ControlClient();
         Assert.Equal("ok\n", await control.GetStringAsync("/control/health"));
+    }
+
+    [Fact]
+    public async Task A_stop_cuts_an_answer_that_does_not_end_within_the_bound()
+    {
+        var begun = new TaskCompletionSource();
+        var fixture = await Fixture.StartAsync(
+            routes => routes.Public("GET", "/v1/never", async context =>
+            {
+                begun.SetResult();
+                await Task.Delay(Timeout.Infinite, context.RequestAborted);
+            }),
+            options => options with { Limits = new PeerLimits { Drain = TimeSpan.FromSeconds(5) } });
+        using var client = fixture.Client();
+        var answer = client.GetStringAsync("/v1/never");
+        await begun.Task;
+        var stopping = fixture.DisposeAsync().AsTask();
+        Assert.False(stopping.IsCompleted);
+        fixture.Time.Advance(TimeSpan.FromSeconds(5));
+        await stopping.WaitAsync(TimeSpan.FromSeconds(30));
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => answer);
     }
 
     [Fact]

@@ -217,6 +217,28 @@ public sealed class DatabaseTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_committed_is_there_for_whoever_opens_what_a_killed_process_leaves()
+    {
+        await using var database = Database.Open(File_, Schema);
+        for (var i = 0; i < 50; i++)
+        {
+            await database.WriteAsync(sql => sql.Execute("INSERT INTO item(name) VALUES(NULL)"));
+            // What the process leaves when it dies now: its files as the system holds them, and no memory.
+            var left = Directory.CreateDirectory(folder[$"left-{i}"]).FullName;
+            foreach (var name in new[] { "state.db", "state.db-wal" })
+            {
+                await using var from = new FileStream(
+                    folder[name], FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+                await using var to = System.IO.File.Create(Path.Combine(left, name));
+                await from.CopyToAsync(to);
+            }
+
+            await using var again = Database.Open(Path.Combine(left, "state.db"), Schema);
+            Assert.Equal(i + 1, await again.ReadAsync(sql => sql.Scalar("SELECT count(*) FROM item")));
+        }
+    }
+
+    [Fact]
     public async Task A_database_that_is_closed_refuses_writes_and_reads()
     {
         var database = Database.Open(File_, Schema);
