@@ -14,7 +14,7 @@ public sealed class ClientTests : IDisposable
     private static readonly byte[] content = Sample.Array(3, 9 << 20);
     private static readonly SignedEnvelope[] ownChain = [SignedEnvelope.Sign(Alice.SigningKey, "statement", "de"u8.ToArray())];
 
-    private readonly ManualTime time = new(Now);
+    private readonly FakeTimeProvider time = new(Now);
     private readonly PeerHttp http;
 
     public ClientTests() => http = new PeerHttp(time, Sample.Random(1));

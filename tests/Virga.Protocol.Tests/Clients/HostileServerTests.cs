@@ -14,7 +14,7 @@ public sealed class HostileServerTests : IDisposable
     private static readonly Hash256 share = Sample.Hash(1), root = Sample.Hash(2);
     private static readonly byte[] content = Sample.Array(3, 100_000);
 
-    private readonly ManualTime time = new(Now);
+    private readonly FakeTimeProvider time = new(Now);
     private readonly PeerHttp http;
 
     public HostileServerTests() => http = new PeerHttp(time, Sample.Random(1));
