@@ -24,6 +24,9 @@ public sealed record AgentOptions
     /// <summary>How others reach this agent, where that isn't <see cref="Listen"/> (behind a proxy or a name).</summary>
     public Uri? PublicUrl { get; init; }
 
+    /// <inheritdoc cref="PeerServerOptions.IsPublicUrlPinned"/>
+    public bool IsPublicUrlPinned { get; init; }
+
     public IReadOnlyList<Endpoint> Repositories { get; init; } = [];
 
     public required IReadOnlyList<IAccountAdapter> Adapters { get; init; }
@@ -141,6 +144,7 @@ public sealed class AgentHost : IAsyncDisposable
             {
                 Kind = PeerInfo.AgentKind, DataFolder = folder.Path, Keys = keys, Chains = chainStore, Time = options.Time,
                 Random = options.Random, Listen = options.Listen, PublicUrl = options.PublicUrl,
+                IsPublicUrlPinned = options.IsPublicUrlPinned,
                 ControlSocket = folder.PathOf(ControlSocketName), Limits = options.Limits, Logger = options.Logger,
             },
             routes =>
@@ -158,7 +162,7 @@ public sealed class AgentHost : IAsyncDisposable
     {
         var accountCount = (await accountTable!.ListAsync(cancellationToken)).Count;
         return new AgentStatus(
-            Id.ToString(), options.Version, Endpoint.Url.ToString(), Endpoint.Certificate?.ToString() ?? "", announcer!.States,
+            Id.ToString(), options.Version, Endpoint.Origin, Endpoint.Certificate?.ToString() ?? "", announcer!.States,
             keys!.Identity.SealIdentity.Recipient.ToString(), options.DataFolder,
             options.Time.GetElapsedTime(startedAt).TotalSeconds, accountCount, shares!.Count, transfers!.RunningCount);
     }

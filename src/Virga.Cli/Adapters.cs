@@ -3,6 +3,7 @@ using Virga.Accounts;
 using Virga.Accounts.Adapters;
 using Virga.Accounts.Adapters.Disk;
 using Virga.Accounts.Adapters.S3;
+using Virga.Accounts.Adapters.WebDav;
 using Virga.Core;
 
 namespace Virga.Cli;
@@ -12,7 +13,8 @@ internal static class Adapters
 {
     public static readonly RandomBytes SystemRandom = RandomNumberGenerator.Fill;
 
-    public static IReadOnlyList<IAccountAdapter> All { get; } = Create(new AdapterServices(TimeProvider.System, SystemRandom));
+    public static IReadOnlyList<IAccountAdapter> All { get; } = Create(
+        new AdapterServices(TimeProvider.System, SystemRandom));
 
     /// <summary>The adapter that an address is for: <c>s3:...</c>, <c>webdavs://...</c>.</summary>
     public static IAccountAdapter Of(string address)
@@ -25,5 +27,5 @@ internal static class Adapters
     }
 
     private static IReadOnlyList<IAccountAdapter> Create(AdapterServices services) =>
-        [new DiskAdapter(services.Random), new S3Adapter(services)];
+        [new DiskAdapter(services.Random), new S3Adapter(services), new WebDavAdapter(services)];
 }

@@ -8,7 +8,8 @@ namespace Virga.Cli;
 /// <summary>The command line of the one executable: the tree of commands, and how a run of it ends.</summary>
 internal static class CommandLine
 {
-    public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Terminal terminal, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(
+        IReadOnlyList<string> arguments, Terminal terminal, CancellationToken cancellationToken)
     {
         var options = new GlobalOptions(terminal);
         var root = Build(options);
@@ -19,7 +20,10 @@ internal static class CommandLine
             return await parsed.InvokeAsync(
                 new InvocationConfiguration
                 {
-                    EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = terminal.Out, Error = terminal.Error,
+                    EnableDefaultExceptionHandler = false,
+                    ProcessTerminationTimeout = null,
+                    Output = terminal.Out,
+                    Error = terminal.Error,
                 },
                 cancellationToken);
         }
@@ -31,8 +35,10 @@ internal static class CommandLine
 
     public static RootCommand Build(GlobalOptions options)
     {
-        var root = new RootCommand("Virga moves people's data from cloud to cloud, peer to peer, without passing through anyone's home.")
+        var root = new RootCommand(
+            "Virga moves people's data from cloud to cloud, peer to peer, without passing through anyone's home.")
         {
+            UpCommand.Create(options),
             IdCommand.Create(options),
             AccountCommands.Create(options),
             ShareCommands.Create(options),
@@ -45,6 +51,8 @@ internal static class CommandLine
             TransferCommands.CreateResume(options),
             ListCommand.Create(options),
             VerifyCommand.Create(options),
+            RepositoryCommand.Create(options),
+            DoctorCommand.Create(options),
             CompletionCommand.Create(options),
             CompletionCommand.CreateAnswer(options),
             ReferenceCommand.Create(options),
@@ -84,7 +92,8 @@ internal static class CommandLine
             return ExitCode.Usage;
         }
         var message = parsed.Errors[0].Message.TrimEnd('.');
-        Failures.Print(terminal, message.Length > 0 ? char.ToLowerInvariant(message[0]) + message[1..] : "wrong usage", advice);
+        Failures.Print(
+            terminal, message.Length > 0 ? char.ToLowerInvariant(message[0]) + message[1..] : "wrong usage", advice);
         return ExitCode.Usage;
     }
 

@@ -17,8 +17,8 @@ internal enum Wanted
 }
 
 /// <summary>
-/// Words for shell completion. The parser asks its sources while it has no time to wait; so they only note what is wanted, and
-/// the agent is asked afterwards.
+/// Words for shell completion. The parser asks its sources while it has no time to wait; so they only note what is
+/// wanted, and the agent is asked afterwards.
 /// </summary>
 internal sealed class Completions(GlobalOptions options)
 {
@@ -26,15 +26,19 @@ internal sealed class Completions(GlobalOptions options)
 
     private Wanted wanted;
 
-    public static IEnumerable<string> Accounts(GlobalOptions options, CompletionContext _) => Note(options, Wanted.Accounts);
+    public static IEnumerable<string> Accounts(GlobalOptions options, CompletionContext _) =>
+        Note(options, Wanted.Accounts);
 
-    public static IEnumerable<string> Places(GlobalOptions options, CompletionContext _) => Note(options, Wanted.Places);
+    public static IEnumerable<string> Places(GlobalOptions options, CompletionContext _) =>
+        Note(options, Wanted.Places);
 
-    public static IEnumerable<string> Transfers(GlobalOptions options, CompletionContext _) => Note(options, Wanted.Transfers);
+    public static IEnumerable<string> Transfers(GlobalOptions options, CompletionContext _) =>
+        Note(options, Wanted.Transfers);
 
-    public static IEnumerable<string> Shares(GlobalOptions options, CompletionContext _) => Note(options, Wanted.Shares);
+    public static IEnumerable<string> Shares(GlobalOptions options, CompletionContext _) =>
+        Note(options, Wanted.Shares);
 
-    /// <summary>All words that can stand at the end of <paramref name="line"/>, which begins with the command's own name.</summary>
+    /// <summary>All words that can stand at the end of a line, which begins with the command's own name.</summary>
     public async Task<IReadOnlyList<string>> AnswerAsync(string line, CancellationToken cancellationToken)
     {
         var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
@@ -51,36 +55,44 @@ internal sealed class Completions(GlobalOptions options)
         patience.CancelAfter(Patience);
         try
         {
-            if (wanted != Wanted.None) found.AddRange(await AskAsync(Invocation.FolderOf(options, parsed), word, patience.Token));
+            if (wanted != Wanted.None)
+                found.AddRange(await AskAsync(Invocation.FolderOf(options, parsed), word, patience.Token));
         }
         catch (Exception e) when (e is VirgaException or OperationCanceledException)
         {
             // No agent: the words that need none are still of use.
         }
-        return [.. found.Where(w => w.StartsWith(word, StringComparison.Ordinal)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+        return [.. found.Where(w => w.StartsWith(word, StringComparison.Ordinal))
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
 
-    private async Task<IReadOnlyList<string>> AskAsync(string dataFolder, string word, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<string>> AskAsync(
+        string dataFolder, string word, CancellationToken cancellationToken)
     {
         using var agent = new ControlClient(dataFolder);
         var found = new List<string>();
-        if (wanted.HasFlag(Wanted.Transfers)) found.AddRange((await agent.TransfersAsync(cancellationToken)).Select(t => t.Id));
-        if (wanted.HasFlag(Wanted.Shares)) found.AddRange((await agent.SharesAsync(cancellationToken)).Select(s => s.InfoHash));
+        if (wanted.HasFlag(Wanted.Transfers))
+            found.AddRange((await agent.TransfersAsync(cancellationToken)).Select(t => t.Id));
+        if (wanted.HasFlag(Wanted.Shares))
+            found.AddRange((await agent.SharesAsync(cancellationToken)).Select(s => s.InfoHash));
         if (wanted.HasFlag(Wanted.Accounts))
             found.AddRange((await agent.AccountsAsync(cancellationToken)).Select(a => a.Name));
         if (!wanted.HasFlag(Wanted.Places)) return found;
-        if (!word.Contains(':')) found.AddRange((await agent.AccountsAsync(cancellationToken)).Select(a => a.Name + ":"));
-        else found.AddRange(await EntriesAsync(agent, word, cancellationToken));
+        found.AddRange(word.Contains(':')
+            ? await EntriesAsync(agent, word, cancellationToken)
+            : (await agent.AccountsAsync(cancellationToken)).Select(a => a.Name + ":"));
         return found;
     }
 
-    private static async Task<IEnumerable<string>> EntriesAsync(ControlClient agent, string word, CancellationToken cancellationToken)
+    private static async Task<IEnumerable<string>> EntriesAsync(
+        ControlClient agent, string word, CancellationToken cancellationToken)
     {
         var place = Place.Parse(word);
         var slash = place.Path.LastIndexOf('/');
         var folder = word.EndsWith('/') ? place.Path : slash < 0 ? "" : place.Path[..slash];
         var entries = await agent.EntriesAsync(new Place(place.Account, folder), cancellationToken);
-        return entries.Select(e => $"{place.Account}:{e.Path}{(e.Kind == "folder" ? "/" : "")}").Where(p => !p.Any(c => c is ' ' or '\n'));
+        return entries.Select(e => $"{place.Account}:{e.Path}{(e.Kind == "folder" ? "/" : "")}")
+            .Where(p => !p.Any(c => c is ' ' or '\n'));
     }
 
     private static IEnumerable<string> Note(GlobalOptions options, Wanted what)

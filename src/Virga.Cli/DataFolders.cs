@@ -7,7 +7,8 @@ internal static class DataFolders
     public static string Default(Func<string, string?> variable)
     {
         if (variable("VIRGA_DATA") is { Length: > 0 } own) return Path.GetFullPath(own);
-        if (variable("XDG_DATA_HOME") is { Length: > 0 } data && Path.IsPathRooted(data)) return Path.Combine(data, "virga");
+        if (variable("XDG_DATA_HOME") is { Length: > 0 } data && Path.IsPathRooted(data))
+            return Path.Combine(data, "virga");
         var home = variable("HOME") ?? Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         return Path.Combine(home, ".local", "share", "virga");
     }

@@ -21,12 +21,14 @@ internal static class ExitCode
         (Ok, "done"),
         (Failed, "failed for a reason that has no code of its own"),
         (Usage, "wrong usage or bad input: an unknown option, a link that was cut short, a setting that is missing"),
-        (NotReachable, "not reachable: no agent runs on the data folder, or the other side or the network does not answer"),
+        (NotReachable,
+            "not reachable: no agent runs on the data folder, or the other side or the network does not answer"),
         (Denied, "denied: wrong credentials, no permission, read-only, or not among those a share is for"),
         (NotFound, "not found: an account, a share, a transfer, a path"),
         (ContentDiffers, "content changed or corrupt; also when verify finds a difference"),
         (Full, "no room left at the target"),
-        (InTheWay, "something is in the way: a name that is taken, a file that stands there, a port or data folder in use"),
+        (InTheWay,
+            "something is in the way: a name that is taken, a file that stands there, a port or data folder in use"),
         (Interrupted, "interrupted by Ctrl-C or SIGTERM; a transfer goes on in the agent"),
     ];
 

@@ -5,7 +5,8 @@ using Virga.Core;
 
 namespace Virga.Cli;
 
-/// <summary>How failures look: one line what was wrong, one line what to do. A stack trace only with VIRGA_DEBUG=1.</summary>
+/// <summary>How failures look: one line what was wrong, one line what to do. A stack trace only with
+/// VIRGA_DEBUG=1.</summary>
 internal static class Failures
 {
     public static void Print(Terminal terminal, string message, string? advice)
@@ -27,7 +28,8 @@ internal static class Failures
         }
         if (isJson)
         {
-            var error = JsonSerializer.Serialize(new ControlError(kind, message, advice), ControlJson.Default.ControlError);
+            var error = JsonSerializer.Serialize(
+                new ControlError(kind, message, advice), ControlJson.Default.ControlError);
             terminal.Out.WriteLine($$"""{"error":{{error}}}""");
         }
         Print(terminal, message, advice);
@@ -37,9 +39,11 @@ internal static class Failures
     private static (string Kind, string Message, string? Advice) Describe(Exception failure) => failure switch
     {
         VirgaException e => (e.Kind.ToString(), e.Message, e.Advice),
-        UnauthorizedAccessException e => (nameof(FailureKind.Denied), e.Message, "Look at the permissions, or use another place."),
+        UnauthorizedAccessException e =>
+            (nameof(FailureKind.Denied), e.Message, "Look at the permissions, or use another place."),
         FileNotFoundException or DirectoryNotFoundException => (nameof(FailureKind.NotFound), failure.Message, null),
         IOException e => ("Io", e.Message, "Look at the disk and the permissions, then try again."),
-        _ => ("Bug", $"this should not have happened: {failure.Message}", "Run it again with VIRGA_DEBUG=1 and report what it prints."),
+        _ => ("Bug", $"this should not have happened: {failure.Message}",
+            "Run it again with VIRGA_DEBUG=1 and report what it prints."),
     };
 }

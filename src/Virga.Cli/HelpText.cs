@@ -5,7 +5,8 @@ using Virga.Cli.Terminals;
 
 namespace Virga.Cli;
 
-/// <summary>Writes the help of a command: usage, arguments, options, notes, examples. The same text is in docs/reference/cli.md.</summary>
+/// <summary>Writes the help of a command: usage, arguments, options, notes, examples. The same text is in
+/// docs/reference/cli.md.</summary>
 internal sealed class HelpText(Terminal terminal) : SynchronousCommandLineAction
 {
     private const int ColumnsMax = 100;
@@ -23,10 +24,12 @@ internal sealed class HelpText(Terminal terminal) : SynchronousCommandLineAction
     public static string Of(Command command, int width = ColumnsMax)
     {
         var text = new StringBuilder();
-        Wrap(text, command is RootCommand ? command.Description! : $"{NameOf(command)}: {command.Description}", 0, width);
+        Wrap(text, command is RootCommand ? command.Description! : $"{NameOf(command)}: {command.Description}", 0,
+            width);
         text.Append('\n').Append("Usage\n  ").Append(UsageOf(command)).Append('\n');
         Section(text, "Commands", [.. Visible(command.Subcommands).Select(c => (c.Name, c.Description ?? ""))], width);
-        Section(text, "Arguments", [.. command.Arguments.Where(a => !a.Hidden).Select(a => (LabelOf(a), a.Description ?? ""))], width);
+        Section(text, "Arguments",
+            [.. command.Arguments.Where(a => !a.Hidden).Select(a => (LabelOf(a), a.Description ?? ""))], width);
         Section(text, "Options", [.. command.Options.Where(o => !o.Hidden && !o.Recursive).Select(Row)], width);
         Section(text, "Options of every command", [.. Inherited(command).Select(Row)], width);
         if (command is RootCommand)
@@ -78,11 +81,13 @@ internal sealed class HelpText(Terminal terminal) : SynchronousCommandLineAction
 
     private static (string Label, string Text) Row(Option option)
     {
-        var names = string.Join(", ", option.Aliases.Where(a => a is ['-', not '?', ..]).Append(option.Name).Distinct());
+        var names = string.Join(
+            ", ", option.Aliases.Where(a => a is ['-', not '?', ..]).Append(option.Name).Distinct());
         return (option.HelpName is { } value ? $"{names} {value}" : names, option.Description ?? "");
     }
 
-    private static void Section(StringBuilder text, string title, IReadOnlyList<(string Label, string Text)> rows, int width)
+    private static void Section(
+        StringBuilder text, string title, IReadOnlyList<(string Label, string Text)> rows, int width)
     {
         if (rows.Count == 0) return;
         text.Append('\n').Append(title).Append('\n');

@@ -4,7 +4,8 @@ using Virga.Core;
 
 namespace Virga.Cli;
 
-/// <summary>Where a peer listens, as a person types it: <c>PORT</c>, <c>:PORT</c>, <c>ADDRESS:PORT</c>, <c>[::]:PORT</c>.</summary>
+/// <summary>Where a peer listens, as a person types it: <c>PORT</c>, <c>:PORT</c>, <c>ADDRESS:PORT</c>,
+/// <c>[::]:PORT</c>.</summary>
 internal static class ListenAddress
 {
     public static IPEndPoint Parse(string text)
@@ -19,12 +20,15 @@ internal static class ListenAddress
             return new IPEndPoint(address, port);
         }
         throw new VirgaException(
-            FailureKind.BadInput, $"'{text}' is no address to listen on", "Write ADDRESS:PORT, such as 127.0.0.1:8470, 0.0.0.0:8470 or [::]:8470.");
+            FailureKind.BadInput, $"'{text}' is no address to listen on", 
+            "Write ADDRESS:PORT, such as 127.0.0.1:8470, 0.0.0.0:8470 or [::]:8470.");
     }
 
     public static Uri ParsePublicUrl(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps && url.AbsolutePath == "/" && url.Query == ""
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme == Uri.UriSchemeHttps
+            && url.AbsolutePath == "/" && url.Query == ""
             ? url
             : throw new VirgaException(
-                FailureKind.BadInput, $"'{text}' is no public URL", "Write https://HOST or https://HOST:PORT, as others reach this peer.");
+                FailureKind.BadInput, $"'{text}' is no public URL",
+                "Write https://HOST or https://HOST:PORT, as others reach this peer.");
 }

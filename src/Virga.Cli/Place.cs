@@ -3,7 +3,8 @@ using Virga.Core;
 
 namespace Virga.Cli;
 
-/// <summary>A folder or file in an account, as a person writes it: <c>nas:photos/2025</c>; <c>nas</c> is the account's root.</summary>
+/// <summary>A folder or file in an account, as a person writes it: <c>nas:photos/2025</c>; <c>nas</c> is the account's
+/// root.</summary>
 internal readonly record struct Place(string Account, string Path)
 {
     public static Place Parse(string text)

@@ -6,8 +6,8 @@ using System.Text.Json.Serialization;
 namespace Virga.Cli;
 
 /// <summary>
-/// The ports that peers of a data folder took when none was asked for. They are taken again at the next start, so that links and
-/// endpoint statements that name them stay true.
+/// The ports that peers of a data folder took when none was asked for. They are taken again at the next start, so
+/// that links and endpoint statements that name them stay true.
 /// </summary>
 internal sealed class PortMemory(string dataFolder)
 {
@@ -63,13 +63,15 @@ internal sealed class PortMemory(string dataFolder)
 /// <param name="Kind">agent or repository.</param>
 /// <param name="Endpoint">In the form of a link's r and e parameters: URL, and ! with the certificate's hash.</param>
 /// <param name="Repositories">Where the agent announces, in the same form.</param>
-internal sealed record PeerUp(string Kind, string Id, string Endpoint, IReadOnlyList<string> Repositories, string DataFolder, int Process);
+internal sealed record PeerUp(
+    string Kind, string Id, string Endpoint, IReadOnlyList<string> Repositories, string DataFolder, int Process);
 
 /// <summary>One finding of <c>virga doctor</c>.</summary>
 internal sealed record Finding(string What, bool Ok, string Message, string? Advice);
 
 /// <summary>JSON that the command line itself writes.</summary>
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Dictionary<string, int>))]
 [JsonSerializable(typeof(PeerUp))]
 [JsonSerializable(typeof(List<Finding>))]

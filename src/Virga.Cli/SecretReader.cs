@@ -5,8 +5,8 @@ using Virga.Core;
 namespace Virga.Cli;
 
 /// <summary>
-/// Gathers an account's secrets from everywhere but the command line: standard input, a file, the environment, a person who
-/// types without echo.
+/// Gathers an account's secrets from everywhere but the command line: standard input, a file, the environment, a
+/// person who types without echo.
 /// </summary>
 internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
 {
@@ -23,7 +23,8 @@ internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
         {
             var variable = "VIRGA_SECRET_" + setting.Name.ToUpperInvariant().Replace('-', '_');
             if (terminal.Variable(variable) is { } value) secrets[setting.Name] = value;
-            else if (terminal.IsInTerminal || setting.IsRequired || named.Contains(setting.Name, StringComparer.Ordinal)) Ask(setting, variable);
+            else if (terminal.IsInTerminal || setting.IsRequired || named.Contains(setting.Name))
+                Ask(setting, variable);
         }
         return secrets;
     }
@@ -46,10 +47,12 @@ internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
             {
                 throw new VirgaException(
                     FailureKind.BadInput, $"the secret '{name}' stands on the command line, where others can read it",
-                    $"Write --secret {name} to be asked, or --secret {name}=- and give it on standard input. Change it if others use this machine.");
+                    $"Write --secret {name} to be asked, or --secret {name}=- and give it on standard input. Change it "
+                        + "if others use this machine.");
             }
             if (++fromInput > 1)
-                throw new VirgaException(FailureKind.BadInput, "standard input can give one secret only", "Use --secrets-file for several.");
+                throw new VirgaException(
+                    FailureKind.BadInput, "standard input can give one secret only", "Use --secrets-file for several.");
             secrets[name] = (await terminal.In.ReadToEndAsync(cancellationToken)).TrimEnd('\r', '\n');
         }
     }
@@ -63,14 +66,16 @@ internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new VirgaException(FailureKind.NotFound, $"the secrets file {file} can't be read: {e.Message}", null, e);
+            throw new VirgaException(
+                FailureKind.NotFound, $"the secrets file {file} can't be read: {e.Message}", null, e);
         }
         for (var i = 0; i < lines.Length; i++)
         {
             if (lines[i].Length == 0 || lines[i][0] == '#') continue;
             var equals = lines[i].IndexOf('=');
             if (equals < 1)
-                throw new VirgaException(FailureKind.BadInput, $"line {i + 1} of {file} is not NAME=VALUE", "Put each secret on a line of its own.");
+                throw new VirgaException(FailureKind.BadInput, $"line {i + 1} of {file} is not NAME=VALUE",
+                    "Put each secret on a line of its own.");
             secrets[lines[i][..equals].Trim()] = lines[i][(equals + 1)..];
         }
     }
@@ -80,7 +85,8 @@ internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
         if (!terminal.IsInTerminal)
         {
             throw new VirgaException(
-                FailureKind.BadInput, $"the account needs the secret '{setting.Name}', and there is no terminal to ask for it",
+                FailureKind.BadInput, $"the account needs the secret '{setting.Name}', and there is no terminal to ask "
+                    + "for it",
                 $"Set {variable}, or use --secrets-file, or --secret {setting.Name}=- with standard input.");
         }
         var isOptional = !setting.IsRequired;

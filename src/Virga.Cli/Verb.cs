@@ -32,7 +32,8 @@ internal sealed class GlobalOptions(Terminal terminal)
     public Option<string?> Data { get; } = new("--data")
     {
         HelpName = "DIR",
-        Description = "data folder of the agent (default: $VIRGA_DATA, else $XDG_DATA_HOME/virga, else ~/.local/share/virga)",
+        Description =
+            "data folder of the agent (default: $VIRGA_DATA, else $XDG_DATA_HOME/virga, else ~/.local/share/virga)",
         Recursive = true,
     };
 
@@ -64,7 +65,8 @@ internal sealed class Invocation(GlobalOptions options, ParseResult parsed)
 
     public ControlClient OpenAgent() => new(DataFolder);
 
-    /// <summary>The result, on standard output. Not made harmless: callers pass names through <see cref="Display.Safe"/>.</summary>
+    /// <summary>The result, on standard output. Not made harmless: callers pass names through <see
+    /// cref="Display.Safe"/>.</summary>
     public void Print(string line) => Terminal.Out.WriteLine(line);
 
     /// <summary>Words for people, on standard error; left out where JSON is asked for.</summary>

@@ -18,7 +18,8 @@ public sealed class AccountCommandTests : IAsyncLifetime
             await Results(http, new AccountInfo(asked.Name, "s3", asked.Address));
         };
         agent.Answer(
-            "POST /control/accounts/nas/check", new CheckResult(true, [new CheckStep("list", true, null, null, 12)], 5L << 30),
+            "POST /control/accounts/nas/check", new CheckResult(
+                true, [new CheckStep("list", true, null, null, 12)], 5L << 30),
             ControlJson.Default.CheckResult);
     }
 
@@ -54,7 +55,8 @@ public sealed class AccountCommandTests : IAsyncLifetime
     {
         var file = Path.Combine(agent.DataFolder, "secrets");
         await File.WriteAllTextAsync(file, "# keys\naccessKey=from file\n");
-        var run = await AddAsync(new Setting { Input = "from input\n" }, "--secret", "secretKey=-", "--secrets-file", file);
+        var run = await AddAsync(
+            new Setting { Input = "from input\n" }, "--secret", "secretKey=-", "--secrets-file", file);
         Assert.Equal(0, run.Exit);
         Assert.Equal(("from file", "from input"), (asked!.Secrets["accessKey"], asked.Secrets["secretKey"]));
     }
@@ -87,7 +89,8 @@ public sealed class AccountCommandTests : IAsyncLifetime
         agent.Answer(
             "POST /control/accounts/nas/check",
             new CheckResult(
-                false, [new CheckStep("list", true, null, null, 1), new CheckStep("write", false, "access denied", "Allow PutObject.", 2)], null),
+                false, [new CheckStep("list", true, null, null, 1),
+                    new CheckStep("write", false, "access denied", "Allow PutObject.", 2)], null),
             ControlJson.Default.CheckResult);
         var run = await Run.OfAsync("account", "check", "nas", "--data", agent.DataFolder);
         Assert.Equal(ExitCode.Failed, run.Exit);
@@ -98,7 +101,8 @@ public sealed class AccountCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_relative_folder_becomes_absolute()
     {
-        await Run.OfAsync(new Setting { Variables = { ["HOME"] = "/home/ann" } }, "account", "add", "nas", "disk:~/data", "--data", agent.DataFolder);
+        await Run.OfAsync(new Setting { Variables = { ["HOME"] = "/home/ann" } }, "account", "add", "nas",
+            "disk:~/data", "--data", agent.DataFolder);
         Assert.Equal("disk:/home/ann/data", asked!.Address);
         await Run.OfAsync("account", "add", "nas", "disk:data", "--data", agent.DataFolder);
         Assert.Equal("disk:" + Path.Combine(Environment.CurrentDirectory, "data"), asked.Address);

@@ -31,7 +31,8 @@ public sealed class CommandTests
     {
         var run = await Run.OfAsync("shares", "--data", "/nowhere/virga");
         Assert.Equal(
-            (ExitCode.NotReachable, "", "virga: no agent runs on /nowhere/virga\n       Start one with `virga up --data /nowhere/virga`.\n"),
+            (ExitCode.NotReachable, "",
+                "virga: no agent runs on /nowhere/virga\n       Start one with `virga up --data /nowhere/virga`.\n"),
             (run.Exit, run.Out, run.Error));
     }
 
@@ -95,7 +96,8 @@ public sealed class CommandTests
                 new ShareEvent(new ShareProgress(3, 2, 0, 100), null, null), ControlJson.Default.ShareEvent));
             await http.Response.Body.WriteAsync("\n"u8.ToArray());
             await http.Response.Body.WriteAsync(
-                JsonSerializer.SerializeToUtf8Bytes(new ShareEvent(null, skipped, null), ControlJson.Default.ShareEvent));
+                JsonSerializer.SerializeToUtf8Bytes(
+                    new ShareEvent(null, skipped, null), ControlJson.Default.ShareEvent));
         };
         var run = await Run.OfAsync("share", "nas:/photos/", "--data", agent.DataFolder);
         Assert.Equal((0, "virga:1:3f9c#secret\n"), (run.Exit, run.Out));
@@ -144,7 +146,8 @@ public sealed class CommandTests
         await using var agent = await FakeAgent.StartAsync();
         agent.Answer(
             "GET /control/accounts/nas/entries?path=a%20b",
-            [new EntryInfo("a b/\e[2J", "file", 1000, Samples.Start, null), new EntryInfo("a b/l", "symlink", 0, null, "x\ny")],
+            [new EntryInfo("a b/\e[2J", "file", 1000, Samples.Start, null),
+                new EntryInfo("a b/l", "symlink", 0, null, "x\ny")],
             ControlJson.Default.ListEntryInfo);
         var run = await Run.OfAsync("ls", "nas:a b", "--data", agent.DataFolder);
         Assert.Equal("    1000 B  2026-01-31 12:00  \\e[2J\n                              l -> x\\ny\n", run.Out);

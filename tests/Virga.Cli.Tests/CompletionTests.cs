@@ -11,16 +11,19 @@ public sealed class CompletionTests : IAsyncLifetime
     {
         agent = await FakeAgent.StartAsync();
         agent.Answer(
-            "GET /control/accounts", [new AccountInfo("nas", "disk", "disk:/a"), new AccountInfo("cloud", "s3", "s3:x")],
+            "GET /control/accounts", [new AccountInfo("nas", "disk", "disk:/a"),
+                new AccountInfo("cloud", "s3", "s3:x")],
             ControlJson.Default.ListAccountInfo);
         agent.Answer(
             "GET /control/accounts/nas/entries?path=photos",
             [
-                new EntryInfo("photos/2024", "folder", 0, null, null), new EntryInfo("photos/2025", "folder", 0, null, null),
+                new EntryInfo("photos/2024", "folder", 0, null, null), new EntryInfo(
+                    "photos/2025", "folder", 0, null, null),
                 new EntryInfo("photos/20th.jpg", "file", 5, null, null),
             ],
             ControlJson.Default.ListEntryInfo);
-        agent.Answer("GET /control/transfers", [Samples.Transfer("7f3a", TransferState.Running)], ControlJson.Default.ListTransferInfo);
+        agent.Answer("GET /control/transfers", [Samples.Transfer("7f3a", TransferState.Running)],
+            ControlJson.Default.ListTransferInfo);
         agent.Answer("GET /control/shares", [Samples.Share], ControlJson.Default.ListShareInfo);
     }
 
@@ -40,7 +43,8 @@ public sealed class CompletionTests : IAsyncLifetime
     [InlineData("virga --data /nowhere cancel ", "")]
     public async Task Words_are_completed(string line, string expected)
     {
-        var run = await Run.OfAsync(new Setting { Variables = { ["VIRGA_DATA"] = agent.DataFolder } }, "__complete", line);
+        var run = await Run.OfAsync(
+            new Setting { Variables = { ["VIRGA_DATA"] = agent.DataFolder } }, "__complete", line);
         Assert.Equal(0, run.Exit);
         Assert.Equal(expected, string.Join(' ', run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
     }
@@ -61,7 +65,8 @@ public sealed class CompletionTests : IAsyncLifetime
     public async Task Bash_completes(string line, string expected)
     {
         var script = $$"""
-            export PATH="{{AppContext.BaseDirectory}}:$PATH" VIRGA_DATA="{{agent.DataFolder}}" DOTNET_ROOT="${DOTNET_ROOT:-{{RuntimeRoot}}}"
+            export PATH="{{AppContext.BaseDirectory}}:$PATH" VIRGA_DATA="{{agent.DataFolder}}"
+            export DOTNET_ROOT="${DOTNET_ROOT:-{{RuntimeRoot}}}"
             source <(virga completion bash)
             COMP_LINE='{{line}}' COMP_POINT=${#COMP_LINE} COMP_WORDS=(virga)
             COMP_POINT=${#COMP_LINE}
@@ -81,5 +86,6 @@ public sealed class CompletionTests : IAsyncLifetime
     }
 
     private static string RuntimeRoot =>
-        Path.GetFullPath(Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
+        Path.GetFullPath(
+            Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
 }

@@ -14,7 +14,8 @@ public sealed class DisplayTests
     [InlineData("a\u2028b\u0085c", "a\\u{2028}b\\u{85}c")]
     [InlineData("\uFEFFbom", "\\u{FEFF}bom")]
     [InlineData("\uD83D\uDC68\u200D\uD83D\uDC69", "\uD83D\uDC68\u200D\uD83D\uDC69")]
-    public void A_name_from_outside_is_shown_harmlessly(string name, string shown) => Assert.Equal(shown, Display.Safe(name));
+    public void A_name_from_outside_is_shown_harmlessly(string name, string shown) =>
+        Assert.Equal(shown, Display.Safe(name));
 
     /// <summary>Apart: a theory's data goes through UTF-8.</summary>
     [Fact]
@@ -37,7 +38,8 @@ public sealed class DisplayTests
     [InlineData(125, "2 min 5 s")]
     [InlineData(3780, "1 h 3 min")]
     [InlineData(360000, "4 d 4 h")]
-    public void Durations_are_short(double seconds, string shown) => Assert.Equal(shown, Display.Duration(TimeSpan.FromSeconds(seconds)));
+    public void Durations_are_short(double seconds, string shown) =>
+        Assert.Equal(shown, Display.Duration(TimeSpan.FromSeconds(seconds)));
 
     [Fact]
     public void Wide_and_combining_characters_take_the_columns_they_take()
@@ -122,7 +124,8 @@ public sealed class DisplayTests
         Assert.InRange(meter.Note(20 * 100 + 1000), 200, 300);
     }
 
-    private static ProgressRow Row(int percent) => new("nas:in", percent * 10L << 20, 1000L << 20, 100 << 20, "working");
+    private static ProgressRow Row(int percent) =>
+        new("nas:in", percent * 10L << 20, 1000L << 20, 100 << 20, "working");
 
     private static (ProgressView View, StringWriter Text) ViewOf(TimeProvider time, bool isTerminal)
     {

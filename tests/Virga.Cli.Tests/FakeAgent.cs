@@ -11,7 +11,8 @@ using Virga.Core;
 namespace Virga.Cli.Tests;
 
 /// <summary>
-/// The agent's local API on a Unix socket in a data folder of its own, answering with the real messages: what the command line
+/// The agent's local API on a Unix socket in a data folder of its own, answering with the real messages: what the
+/// command line
 /// does with them is tested without an agent.
 /// </summary>
 internal sealed class FakeAgent : IAsyncDisposable
@@ -46,10 +47,12 @@ internal sealed class FakeAgent : IAsyncDisposable
     public void Answer<T>(string route, T value, JsonTypeInfo<T> type) =>
         Routes[route] = http => http.Response.WriteAsJsonAsync(value, type);
 
-    public void Fail(string route, FailureKind kind, string message, string? advice = null, int status = 409) => Routes[route] = http =>
+    public void Fail(string route, FailureKind kind, string message, string? advice = null, int status = 409) =>
+        Routes[route] = http =>
     {
         http.Response.StatusCode = status;
-        return http.Response.WriteAsJsonAsync(new ControlError(kind.ToString(), message, advice), ControlJson.Default.ControlError);
+        return http.Response.WriteAsJsonAsync(
+            new ControlError(kind.ToString(), message, advice), ControlJson.Default.ControlError);
     };
 
     public void Stream<T>(string route, JsonTypeInfo<T> type, params T[] lines) => Routes[route] = async http =>
@@ -58,7 +61,8 @@ internal sealed class FakeAgent : IAsyncDisposable
     };
 
     /// <summary>Writes some lines, then leaves the stream open until the client goes away.</summary>
-    public void StreamWithoutEnd<T>(string route, JsonTypeInfo<T> type, Action written, params T[] lines) => Routes[route] = async http =>
+    public void StreamWithoutEnd<T>(string route, JsonTypeInfo<T> type, Action written, params T[] lines) =>
+        Routes[route] = async http =>
     {
         foreach (var line in lines) await LineAsync(http, line, type);
         written();

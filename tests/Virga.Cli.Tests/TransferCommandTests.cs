@@ -32,7 +32,8 @@ public sealed class TransferCommandTests : IAsyncLifetime
             Sources = [new SourceInfo("virga1liar", 5, "it sent a wrong leaf")],
         };
         agent.Stream(
-            "GET /control/transfers/7f3a/watch", ControlJson.Default.TransferInfo, Samples.Transfer("7f3a", TransferState.Running, 500), done);
+            "GET /control/transfers/7f3a/watch", ControlJson.Default.TransferInfo, Samples.Transfer(
+                "7f3a", TransferState.Running, 500), done);
         var run = await Run.OfAsync("get", Link, "nas:in", "--on-collision", "skip", "--data", agent.DataFolder);
         Assert.Equal(0, run.Exit);
         Assert.Equal((Link, "nas", "in", "skip"), (asked!.Link, asked.Account, asked.Path, asked.Collision));
@@ -45,7 +46,8 @@ public sealed class TransferCommandTests : IAsyncLifetime
     [Fact]
     public async Task Get_detached_prints_the_id_alone()
     {
-        agent.Answer("POST /control/transfers", Samples.Transfer("7f3a", TransferState.Waiting), ControlJson.Default.TransferInfo);
+        agent.Answer("POST /control/transfers", Samples.Transfer("7f3a", TransferState.Waiting),
+            ControlJson.Default.TransferInfo);
         var run = await Run.OfAsync("get", Link, "nas:in", "-d", "--data", agent.DataFolder);
         Assert.Equal((0, "7f3a\n"), (run.Exit, run.Out));
         Assert.Contains("virga watch 7f3a", run.Error, StringComparison.Ordinal);
@@ -54,8 +56,10 @@ public sealed class TransferCommandTests : IAsyncLifetime
     [Fact]
     public async Task A_failed_transfer_ends_with_its_kind_and_says_how_to_go_on()
     {
-        agent.Answer("POST /control/transfers", Samples.Transfer("7f3a", TransferState.Waiting), ControlJson.Default.TransferInfo);
-        agent.Stream("GET /control/transfers/7f3a/watch", ControlJson.Default.TransferInfo, Samples.Transfer("7f3a", TransferState.Failed, 500));
+        agent.Answer("POST /control/transfers", Samples.Transfer("7f3a", TransferState.Waiting),
+            ControlJson.Default.TransferInfo);
+        agent.Stream("GET /control/transfers/7f3a/watch", ControlJson.Default.TransferInfo,
+            Samples.Transfer("7f3a", TransferState.Failed, 500));
         var run = await Run.OfAsync("get", Link, "nas:in", "--data", agent.DataFolder);
         Assert.Equal((ExitCode.Full, ""), (run.Exit, run.Out));
         Assert.EndsWith(
@@ -67,20 +71,24 @@ public sealed class TransferCommandTests : IAsyncLifetime
     public async Task Ctrl_C_leaves_the_transfer_to_the_agent_and_says_so()
     {
         using var interrupt = new CancellationTokenSource();
-        agent.Answer("POST /control/transfers", Samples.Transfer("7f3a", TransferState.Waiting), ControlJson.Default.TransferInfo);
+        agent.Answer("POST /control/transfers", Samples.Transfer("7f3a", TransferState.Waiting),
+            ControlJson.Default.TransferInfo);
         agent.StreamWithoutEnd(
             "GET /control/transfers/7f3a/watch", ControlJson.Default.TransferInfo, interrupt.Cancel,
             Samples.Transfer("7f3a", TransferState.Running, 500));
-        var run = await Run.OfAsync(new Setting { Cancellation = interrupt.Token }, "get", Link, "nas:in", "--data", agent.DataFolder);
+        var run = await Run.OfAsync(
+            new Setting { Cancellation = interrupt.Token }, "get", Link, "nas:in", "--data", agent.DataFolder);
         Assert.Equal(ExitCode.Interrupted, run.Exit);
-        Assert.Contains("goes on in the agent: `virga watch 7f3a` shows it, `virga cancel 7f3a` ends it", run.Error, StringComparison.Ordinal);
+        Assert.Contains("goes on in the agent: `virga watch 7f3a` shows it, `virga cancel 7f3a` ends it", run.Error,
+            StringComparison.Ordinal);
         Assert.DoesNotContain(agent.Requests, r => r.Contains("cancel", StringComparison.Ordinal));
     }
 
     [Fact]
     public async Task An_agent_that_dies_on_the_way_is_named()
     {
-        agent.Answer("POST /control/transfers", Samples.Transfer("7f3a", TransferState.Waiting), ControlJson.Default.TransferInfo);
+        agent.Answer("POST /control/transfers", Samples.Transfer("7f3a", TransferState.Waiting),
+            ControlJson.Default.TransferInfo);
         agent.Routes["GET /control/transfers/7f3a/watch"] = async http =>
         {
             await http.Response.Body.WriteAsync("{\"id\":"u8.ToArray());
@@ -99,12 +107,15 @@ public sealed class TransferCommandTests : IAsyncLifetime
         agent.Answer(
             "GET /control/transfers",
             [
-                Samples.Transfer("aaaa", TransferState.Running, 100), Samples.Transfer("bbbb", TransferState.Completed, 1000),
+                Samples.Transfer("aaaa", TransferState.Running, 100), Samples.Transfer(
+                    "bbbb", TransferState.Completed, 1000),
                 Samples.Transfer("cccc", TransferState.Waiting),
             ],
             ControlJson.Default.ListTransferInfo);
-        agent.Stream("GET /control/transfers/aaaa/watch", ControlJson.Default.TransferInfo, Samples.Transfer("aaaa", TransferState.Completed, 1000));
-        agent.Stream("GET /control/transfers/cccc/watch", ControlJson.Default.TransferInfo, Samples.Transfer("cccc", TransferState.Failed, 3));
+        agent.Stream("GET /control/transfers/aaaa/watch", ControlJson.Default.TransferInfo,
+            Samples.Transfer("aaaa", TransferState.Completed, 1000));
+        agent.Stream("GET /control/transfers/cccc/watch", ControlJson.Default.TransferInfo,
+            Samples.Transfer("cccc", TransferState.Failed, 3));
         var run = await Run.OfAsync("watch", "--data", agent.DataFolder);
         Assert.Equal(ExitCode.Full, run.Exit);
         Assert.Contains("done: 2,000 files", run.Out, StringComparison.Ordinal);
@@ -116,8 +127,10 @@ public sealed class TransferCommandTests : IAsyncLifetime
     {
         agent.Answer(
             "GET /control/transfers",
-            [Samples.Transfer("aaaa1", TransferState.Running), Samples.Transfer("aaaa2", TransferState.Running)], ControlJson.Default.ListTransferInfo);
-        agent.Answer("POST /control/transfers/aaaa2/cancel", Samples.Transfer("aaaa2", TransferState.Cancelled, 3), ControlJson.Default.TransferInfo);
+            [Samples.Transfer("aaaa1", TransferState.Running),
+                Samples.Transfer("aaaa2", TransferState.Running)], ControlJson.Default.ListTransferInfo);
+        agent.Answer("POST /control/transfers/aaaa2/cancel", Samples.Transfer("aaaa2", TransferState.Cancelled, 3),
+            ControlJson.Default.TransferInfo);
         Assert.Equal(0, (await Run.OfAsync("cancel", "aaaa2", "--data", agent.DataFolder)).Exit);
         Assert.Equal(ExitCode.Usage, (await Run.OfAsync("cancel", "aaaa", "--data", agent.DataFolder)).Exit);
         Assert.Equal(ExitCode.NotFound, (await Run.OfAsync("cancel", "bbbb", "--data", agent.DataFolder)).Exit);
@@ -126,14 +139,17 @@ public sealed class TransferCommandTests : IAsyncLifetime
     [Fact]
     public async Task Watching_as_json_gives_a_line_for_every_change()
     {
-        agent.Answer("GET /control/transfers", [Samples.Transfer("aaaa", TransferState.Running, 100)], ControlJson.Default.ListTransferInfo);
+        agent.Answer("GET /control/transfers", [Samples.Transfer("aaaa", TransferState.Running, 100)],
+            ControlJson.Default.ListTransferInfo);
         agent.Stream(
             "GET /control/transfers/aaaa/watch", ControlJson.Default.TransferInfo,
-            Samples.Transfer("aaaa", TransferState.Running, 500), Samples.Transfer("aaaa", TransferState.Completed, 1000));
+            Samples.Transfer("aaaa", TransferState.Running, 500), Samples.Transfer(
+                "aaaa", TransferState.Completed, 1000));
         var run = await Run.OfAsync("watch", "aaaa", "--json", "--data", agent.DataFolder);
         var lines = run.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(2, lines.Length);
-        Assert.Equal(TransferState.Completed, JsonSerializer.Deserialize(lines[1], ControlJson.Default.TransferInfo)!.State);
+        Assert.Equal(
+            TransferState.Completed, JsonSerializer.Deserialize(lines[1], ControlJson.Default.TransferInfo)!.State);
         Assert.Equal("", run.Error);
     }
 

@@ -29,11 +29,13 @@ public sealed class CommandTests
     {
         var page = House.Read("docs/reference/exit-codes.md");
         House.AssertNone(
-            ExitCode.All.Select(c => $"| {c.Code} | {c.Meaning} |").Where(row => !page.Contains(row, StringComparison.Ordinal)),
+            ExitCode.All.Select(c => $"| {c.Code} | {c.Meaning} |").Where(
+                row => !page.Contains(row, StringComparison.Ordinal)),
             "missing in docs/reference/exit-codes.md:");
     }
 
-    private static IEnumerable<Command> AllOf(Command command) => command.Subcommands.SelectMany(AllOf).Prepend(command);
+    private static IEnumerable<Command> AllOf(Command command) =>
+        command.Subcommands.SelectMany(AllOf).Prepend(command);
 
     private static RootCommand Root() => CommandLine.Build(new GlobalOptions(new Terminal
     {

@@ -19,7 +19,7 @@ internal sealed class Announcer(
     private readonly ConcurrentDictionary<Endpoint, RepositoryStatus> states = [];
 
     public IReadOnlyList<RepositoryStatus> States =>
-        [.. repositories.Select(r => states.GetValueOrDefault(r) ?? new RepositoryStatus(r.Url.ToString(), null, null))];
+        [.. repositories.Select(r => states.GetValueOrDefault(r) ?? new RepositoryStatus(r.ToText(), null, null))];
 
     /// <summary>Announces now, everywhere; returns what went wrong, by repository. Drives one round of <see cref="RunAsync"/>.</summary>
     public async Task<IReadOnlyList<string>> AnnounceAsync(IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
@@ -63,13 +63,13 @@ internal sealed class Announcer(
             await client.PostChainAsync(clients.Self.Id, clients.OwnChain, cancellationToken);
             foreach (var page in hashes.Order().Chunk(HashesMax))
                 await client.AnnounceAsync(page, [ownEndpoint()], Lifetime, cancellationToken);
-            states[repository] = new RepositoryStatus(repository.Url.ToString(), time.GetUtcNow(), null);
+            states[repository] = new RepositoryStatus(repository.ToText(), time.GetUtcNow(), null);
             return null;
         }
         catch (VirgaException e)
         {
             var last = states.GetValueOrDefault(repository)?.LastContact;
-            states[repository] = new RepositoryStatus(repository.Url.ToString(), last, e.Message);
+            states[repository] = new RepositoryStatus(repository.ToText(), last, e.Message);
             log($"announcing at {repository.Url.Authority}: {e.Message}");
             return $"{repository.Url.Authority}: {e.Message}";
         }

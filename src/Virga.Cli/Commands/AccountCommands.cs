@@ -27,32 +27,41 @@ internal static class AccountCommands
         var name = new Argument<string>("NAME") { Description = "what you call it: 1 to 32 of a-z 0-9 - _" };
         var address = new Argument<string>("ADDRESS")
         {
-            Description = "where it is: disk:/srv/data, s3:https://host/bucket/folder, webdavs://host/path, rclone:remote:path",
+            Description = "where it is: disk:/srv/data, s3:https://host/bucket/folder, webdavs://host/path, "
+                + "rclone:remote:path",
         };
         var set = new Option<string[]>("--set")
         {
-            HelpName = "NAME=VALUE", Description = "a setting of the adapter, such as region=eu-central-1; may be repeated",
+            HelpName = "NAME=VALUE",
+            Description = "a setting of the adapter, such as region=eu-central-1; may be repeated",
         };
         var secret = new Option<string[]>("--secret")
         {
-            HelpName = "NAME[=-]", Description = "ask for this secret; with =- it is read from standard input; may be repeated",
+            HelpName = "NAME[=-]",
+            Description = "ask for this secret; with =- it is read from standard input; may be repeated",
         };
-        var file = new Option<string?>("--secrets-file") { HelpName = "FILE", Description = "a file with a line NAME=VALUE for each secret" };
+        var file = new Option<string?>("--secrets-file")
+        {
+            HelpName = "FILE", Description = "a file with a line NAME=VALUE for each secret",
+        };
         var verb = new Verb("add", "adds an account and checks it right away")
         {
             Examples =
             {
                 "virga account add nas disk:/srv/data",
-                "virga account add photos s3:https://s3.eu-central-1.amazonaws.com/my-bucket/photos --set region=eu-central-1",
+                "virga account add photos s3:https://s3.eu-central-1.amazonaws.com/my-bucket/photos --set "
+                    + "region=eu-central-1",
                 "pass show nextcloud | virga account add cloud webdavs://cloud.example.org/remote.php/dav/files/ann "
                     + "--set user=ann --secret password=-",
                 "virga account add drive rclone:gdrive:backups",
             },
             Notes =
             {
-                "Secrets never stand on the command line, where every process of the machine can read them. They are asked for on a "
+                "Secrets never stand on the command line, where every process of the machine can read them. They are "
+                    + "asked for on a "
                 + "terminal, or taken from the environment (VIRGA_SECRET_ and the name in capitals: "
-                + "VIRGA_SECRET_SECRETKEY), from --secrets-file or from standard input. The agent keeps them encrypted.",
+                + "VIRGA_SECRET_SECRETKEY), from --secrets-file or from standard input. The agent keeps them "
+                + "encrypted.",
                 "What an adapter can be set to is shown when --set names something that it does not know.",
             },
         };
@@ -70,7 +79,8 @@ internal static class AccountCommands
                 .ReadAsync(run.Parsed.GetValue(secret) ?? [], run.Parsed.GetValue(file), cancellationToken);
             // Says what is wrong with an address before anything is stored.
             adapter.ParseAddress(where, settings, secrets);
-            var request = new AccountAddRequest(CheckedName(run.Parsed.GetRequiredValue(name)), where, settings, secrets);
+            var request = new AccountAddRequest(
+                CheckedName(run.Parsed.GetRequiredValue(name)), where, settings, secrets);
             using var agent = run.OpenAgent();
             var added = await agent.AddAccountAsync(request, cancellationToken);
             run.Say($"added {added.Name}: {Display.Safe(added.Address)}");
@@ -149,7 +159,9 @@ internal static class AccountCommands
         var failed = result.Steps.First(s => !s.Ok);
         Failures.Print(
             run.Terminal, $"the account {name} can't be used as it is: {failed.Step} failed",
-            isNew ? $"Put it right, then `virga account check {name}`; or `virga account remove {name}` and add it anew." : failed.Advice);
+            isNew
+                ? $"Put it right, then `virga account check {name}`; or `virga account remove {name}` and add it anew."
+                : failed.Advice);
         return ExitCode.Failed;
     }
 
@@ -169,7 +181,8 @@ internal static class AccountCommands
     }
 
     private static string CheckedName(string name) => Place.IsName(name) ? name : throw new VirgaException(
-        FailureKind.BadInput, $"'{name}' can't be an account's name", "Use 1 to 32 of a-z 0-9 - _, such as nas or ann-photos.");
+        FailureKind.BadInput, $"'{name}' can't be an account's name",
+        "Use 1 to 32 of a-z 0-9 - _, such as nas or ann-photos.");
 
     private static Dictionary<string, string> Pairs(IEnumerable<string> texts)
     {
@@ -180,7 +193,8 @@ internal static class AccountCommands
             if (equals < 1)
             {
                 throw new VirgaException(
-                    FailureKind.BadInput, $"--set {text} has no value", "Write --set NAME=VALUE, such as --set region=eu-central-1.");
+                    FailureKind.BadInput, $"--set {text} has no value",
+                    "Write --set NAME=VALUE, such as --set region=eu-central-1.");
             }
             pairs[text[..equals]] = text[(equals + 1)..];
         }
@@ -191,9 +205,10 @@ internal static class AccountCommands
     private static string Absolute(string address, Terminal terminal)
     {
         const string disk = "disk:";
-        if (!address.StartsWith(disk, StringComparison.Ordinal) || address.Length == disk.Length || address[disk.Length] == '/') return address;
+        if (!address.StartsWith(disk, StringComparison.Ordinal)) return address;
         var path = address[disk.Length..];
-        if ((path == "~" || path.StartsWith("~/", StringComparison.Ordinal)) && terminal.Variable("HOME") is { } home) path = home + path[1..];
+        if (path.Length == 0 || path[0] == '/') return address;
+        if (path is "~" or ['~', '/', ..] && terminal.Variable("HOME") is { } home) path = home + path[1..];
         return disk + Path.GetFullPath(path);
     }
 }

@@ -36,6 +36,7 @@ internal static class Arguments
         if (given != "-") return given.Trim();
         var line = (await terminal.In.ReadLineAsync(cancellationToken))?.Trim();
         return !string.IsNullOrEmpty(line) ? line : throw new VirgaException(
-            FailureKind.BadInput, "no link came on standard input", "Pipe it in: virga share nas:photos | virga get - cloud:in");
+            FailureKind.BadInput, "no link came on standard input",
+            "Pipe it in: virga share nas:photos | virga get - cloud:in");
     }
 }

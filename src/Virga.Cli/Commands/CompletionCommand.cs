@@ -20,12 +20,17 @@ internal static class CompletionCommand
                 "virga completion zsh > \"${fpath[1]}/_virga\"",
                 "virga completion fish > ~/.config/fish/completions/virga.fish",
             },
-            Notes = { "Commands, options, and what the running agent knows are completed: accounts and folders in them, transfers, shares." },
+            Notes =
+            {
+                "Commands, options, and what the running agent knows are completed: accounts and folders in them, "
+                + "transfers, shares.",
+            },
         };
         verb.Add(shell);
         verb.Run(options, (run, _) =>
         {
-            run.Terminal.Out.Write(run.Parsed.GetRequiredValue(shell) switch { "bash" => Bash, "zsh" => Zsh, _ => Fish });
+            run.Terminal.Out.Write(
+                run.Parsed.GetRequiredValue(shell) switch { "bash" => Bash, "zsh" => Zsh, _ => Fish });
             return Task.FromResult(ExitCode.Ok);
         });
         return verb;
@@ -34,11 +39,16 @@ internal static class CompletionCommand
     public static Command CreateAnswer(GlobalOptions options)
     {
         var line = new Argument<string>("LINE") { Description = "the command line up to the cursor" };
-        var verb = new Verb(AnswerName, "answers the completion scripts") { Hidden = true, Examples = { "virga __complete 'virga acc'" } };
+        var verb = new Verb(AnswerName, "answers the completion scripts")
+        {
+            Hidden = true, Examples = { "virga __complete 'virga acc'" },
+        };
         verb.Add(line);
         verb.Run(options, async (run, cancellationToken) =>
         {
-            foreach (var word in await new Completions(options).AnswerAsync(run.Parsed.GetRequiredValue(line), cancellationToken)) run.Print(word);
+            var completions = new Completions(options);
+            foreach (var word in await completions.AnswerAsync(run.Parsed.GetRequiredValue(line), cancellationToken))
+                run.Print(word);
             return ExitCode.Ok;
         });
         return verb;
@@ -51,7 +61,9 @@ internal static class CompletionCommand
             COMPREPLY=()
             word=${line##* }
             [[ $word == *:* ]] && before=${word%"${word##*:}"} || before=
-            while IFS= read -r reply; do COMPREPLY+=("${reply#"$before"}"); done < <("${COMP_WORDS[0]}" __complete "$line" 2>/dev/null)
+            while IFS= read -r reply; do
+                COMPREPLY+=("${reply#"$before"}")
+            done < <("${COMP_WORDS[0]}" __complete "$line" 2>/dev/null)
             [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[:/] ]] && compopt -o nospace 2>/dev/null
             return 0
         }

@@ -11,8 +11,12 @@ internal static class GetCommand
     public static Command Create(GlobalOptions options)
     {
         var link = Arguments.Link();
-        var place = Arguments.Place(options, "the account, and the folder in it, that it goes into; the folder is made when missing");
-        var detach = new Option<bool>("--detach", "-d") { Description = "print the transfer's id and leave it to the agent" };
+        var place = Arguments.Place(
+            options, "the account, and the folder in it, that it goes into; the folder is made when missing");
+        var detach = new Option<bool>("--detach", "-d")
+        {
+            Description = "print the transfer's id and leave it to the agent",
+        };
         var collision = new Option<string>("--on-collision")
         {
             HelpName = "fail|skip|overwrite",
@@ -30,9 +34,9 @@ internal static class GetCommand
             },
             Notes =
             {
-                "The transfer runs in the agent and survives its end: Ctrl-C leaves it running, and after a crash it goes on from what is "
-                + "verified. See it again with `virga watch`, end it with `virga cancel`. The same link into the same folder again "
-                + "fetches only what is missing.",
+                "The transfer runs in the agent and survives its end: Ctrl-C leaves it running, and after a crash it "
+                + "goes on from what is verified. See it again with `virga watch`, end it with `virga cancel`. The "
+                + "same link into the same folder again fetches only what is missing.",
             },
         };
         verb.Add(link);
@@ -41,14 +45,16 @@ internal static class GetCommand
         verb.Add(collision);
         verb.Run(options, async (run, cancellationToken) =>
         {
-            var text = await Arguments.ReadLinkAsync(run.Parsed.GetRequiredValue(link), run.Terminal, cancellationToken);
+            var text = await Arguments.ReadLinkAsync(
+                run.Parsed.GetRequiredValue(link), run.Terminal, cancellationToken);
             // A link that was cut short is told here, also when no agent runs.
             ShareLink.Parse(text);
             var into = Place.Parse(run.Parsed.GetRequiredValue(place));
             using var agent = run.OpenAgent();
             var transfer = await agent.StartTransferAsync(
                 new TransferRequest(text, into.Account, into.Path, run.Parsed.GetValue(collision)!), cancellationToken);
-            if (!run.Parsed.GetValue(detach)) return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
+            if (!run.Parsed.GetValue(detach))
+                return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
             if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
             else run.Print(transfer.Id);
             run.Say($"it runs in the agent: `virga watch {Display.Short(transfer.Id)}`");

@@ -26,12 +26,14 @@ internal static class IdCommand
             run.Print(status.Agent);
             var paint = run.Terminal.Paint;
             run.Say($"  endpoint    {Display.Safe(status.Endpoint)}");
-            foreach (var repository in status.Repositories) run.Say($"  repository  {RepositoryLine(repository, paint)}");
+            foreach (var repository in status.Repositories)
+                run.Say($"  repository  {RepositoryLine(repository, paint)}");
             if (status.Repositories.Count == 0) run.Say("  repository  none: links carry this agent's endpoint alone");
             run.Say($"  data        {Display.Safe(status.DataFolder)}");
             run.Say(
                 $"  version {status.Version}, up {Display.Duration(TimeSpan.FromSeconds(status.UptimeSeconds))}, "
-                + $"{Display.Count(status.Accounts, "account", "accounts")}, {Display.Count(status.Shares, "share", "shares")}, "
+                + $"{Display.Count(status.Accounts, "account", "accounts")}, "
+                + $"{Display.Count(status.Shares, "share", "shares")}, "
                 + $"{Display.Count(status.RunningTransfers, "running transfer", "running transfers")}");
             return ExitCode.Ok;
         });

@@ -13,7 +13,10 @@ internal static class ListCommand
         var verb = new Verb("ls", "lists a folder of an account")
         {
             Examples = { "virga ls nas:photos/2025", "virga ls nas --json | jq -r '.[].path'" },
-            Notes = { "Names that hold control or invisible characters are shown escaped; --json gives them as they are." },
+            Notes =
+            {
+                "Names that hold control or invisible characters are shown escaped; --json gives them as they are.",
+            },
         };
         verb.Add(place);
         verb.Run(options, async (run, cancellationToken) =>

@@ -3,7 +3,8 @@ using System.Text;
 
 namespace Virga.Cli.Commands;
 
-/// <summary>The hidden command that writes docs/reference/cli.md, which a test compares with the help of every command.</summary>
+/// <summary>The hidden command that writes docs/reference/cli.md, which a test compares with the help of every
+/// command.</summary>
 internal static class ReferenceCommand
 {
     public static Command Create(GlobalOptions options)
@@ -22,7 +23,8 @@ internal static class ReferenceCommand
 
     public static string Write(RootCommand root)
     {
-        var page = new StringBuilder("# Commands\nWritten by `./virga reference > docs/reference/cli.md`; a test compares it with every command's `--help`. ")
+        var page = new StringBuilder("# Commands\nWritten by `./virga reference > docs/reference/cli.md`; a test "
+            + "compares it with every command's `--help`. ")
             .Append("Exit codes: [exit-codes](exit-codes.md).\n");
         Append(page, root);
         return page.ToString();
@@ -30,7 +32,8 @@ internal static class ReferenceCommand
 
     private static void Append(StringBuilder page, Command command)
     {
-        page.Append("\n## ").Append(HelpText.NameOf(command)).Append("\n```\n").Append(HelpText.Of(command)).Append("```\n");
+        page.Append("\n## ").Append(HelpText.NameOf(command)).Append("\n```\n").Append(HelpText.Of(command)).Append(
+            "```\n");
         foreach (var inner in HelpText.Visible(command.Subcommands)) Append(page, inner);
     }
 }

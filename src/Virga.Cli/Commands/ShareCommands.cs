@@ -12,14 +12,25 @@ internal static class ShareCommands
     public static Command Create(GlobalOptions options)
     {
         var place = Arguments.Place(options, "the folder or file to share");
-        var isPublic = new Option<bool>("--public") { Description = "anybody may read it, unencrypted, by any BitTorrent v2 client too" };
+        var isPublic = new Option<bool>("--public")
+        {
+            Description = "anybody may read it, unencrypted, by any BitTorrent v2 client too",
+        };
         var isLink = new Option<bool>("--link") { Description = "whoever has the link may read it (the default)" };
         var with = new Option<string[]>("--with")
         {
-            HelpName = "AGENT", Description = "only this agent may read it (virga1...); may be repeated", AllowMultipleArgumentsPerToken = true,
+            HelpName = "AGENT",
+            Description = "only this agent may read it (virga1...); may be repeated",
+            AllowMultipleArgumentsPerToken = true,
         };
-        var feed = new Option<string?>("--feed") { HelpName = "NAME", Description = "point this feed of yours at the new share" };
-        var torrent = new Option<string?>("--torrent") { HelpName = "FILE", Description = "also write the share's .torrent file" };
+        var feed = new Option<string?>("--feed")
+        {
+            HelpName = "NAME", Description = "point this feed of yours at the new share",
+        };
+        var torrent = new Option<string?>("--torrent")
+        {
+            HelpName = "FILE", Description = "also write the share's .torrent file",
+        };
         var verb = new Verb("share", "makes a share of a folder or file, and prints its link")
         {
             Examples =
@@ -30,9 +41,10 @@ internal static class ShareCommands
             },
             Notes =
             {
-                "A share is a snapshot: what changes later is not in it. Share again to pass on the changes; only what changed is read. "
-                + "Entries that can't be kept are named, and the rest is shared.",
-                "The link alone goes to standard output. Treat a --link share's link like a key: whoever has it can read the share.",
+                "A share is a snapshot: what changes later is not in it. Share again to pass on the changes; only what "
+                + "changed is read. Entries that can't be kept are named, and the rest is shared.",
+                "The link alone goes to standard output. Treat a --link share's link like a key: whoever has it can "
+                + "read the share.",
             },
         };
         verb.Add(place);
@@ -50,7 +62,8 @@ internal static class ShareCommands
             using var agent = run.OpenAgent();
             var (share, error) = await FollowAsync(run, agent, from, request, cancellationToken);
             if (error is not null) return run.Fail(error);
-            if (run.Parsed.GetValue(torrent) is { } file) await WriteTorrentAsync(agent, share!.InfoHash, file, cancellationToken);
+            if (run.Parsed.GetValue(torrent) is { } file)
+                await WriteTorrentAsync(agent, share!.InfoHash, file, cancellationToken);
             if (run.IsJson) run.PrintJson(share!, ControlJson.Default.ShareInfo);
             else Show(run, share!);
             return ExitCode.Ok;
@@ -61,7 +74,10 @@ internal static class ShareCommands
     public static Command CreateList(GlobalOptions options)
     {
         var links = new Option<bool>("--links") { Description = "print the links alone, one a line" };
-        var verb = new Verb("shares", "lists what this agent shares") { Examples = { "virga shares", "virga shares --links" } };
+        var verb = new Verb("shares", "lists what this agent shares")
+        {
+            Examples = { "virga shares", "virga shares --links" },
+        };
         verb.Add(links);
         verb.Run(options, async (run, cancellationToken) =>
         {
@@ -76,8 +92,8 @@ internal static class ShareCommands
                 foreach (var s in shares)
                 {
                     table.Add(
-                        Display.Short(s.InfoHash), ForWhom(s), $"{s.Files:#,0}", Display.Bytes(s.Bytes), Display.Moment(s.Created),
-                        new Place(s.Account, s.Path).ToString(), s.Problem ?? "");
+                        Display.Short(s.InfoHash), ForWhom(s), $"{s.Files:#,0}", Display.Bytes(s.Bytes),
+                        Display.Moment(s.Created), new Place(s.Account, s.Path).ToString(), s.Problem ?? "");
                 }
                 table.Write(run.Terminal.Out, run.Terminal.OutPaint);
             }
@@ -88,7 +104,10 @@ internal static class ShareCommands
 
     public static Command CreateRemove(GlobalOptions options)
     {
-        var share = new Argument<string>("SHARE") { Description = "the first characters of its info-hash, as `virga shares` shows them, or its link" };
+        var share = new Argument<string>("SHARE")
+        {
+            Description = "the first characters of its info-hash, as `virga shares` shows them, or its link",
+        };
         share.CompletionSources.Add(context => Completions.Shares(options, context));
         var verb = new Verb("unshare", "withdraws a share everywhere; the files stay as they are")
         {
@@ -107,7 +126,8 @@ internal static class ShareCommands
         return verb;
     }
 
-    internal static async Task<ShareInfo> FindAsync(ControlClient agent, string text, CancellationToken cancellationToken)
+    internal static async Task<ShareInfo> FindAsync(
+        ControlClient agent, string text, CancellationToken cancellationToken)
     {
         var shares = await agent.SharesAsync(cancellationToken);
         var found = shares.Where(s => s.Link == text
@@ -115,9 +135,11 @@ internal static class ShareCommands
         return found.Count switch
         {
             1 => found[0],
-            0 => throw new VirgaException(FailureKind.NotFound, $"there is no share '{Display.Fit(text, 40)}'", "See them with `virga shares`."),
+            0 => throw new VirgaException(
+                FailureKind.NotFound, $"there is no share '{Display.Fit(text, 40)}'", "See them with `virga shares`."),
             _ => throw new VirgaException(
-                FailureKind.BadInput, $"'{text}' means {found.Count} shares", "Give more of the info-hash; `virga shares --json` shows it whole."),
+                FailureKind.BadInput, $"'{text}' means {found.Count} shares",
+                "Give more of the info-hash; `virga shares --json` shows it whole."),
         };
     }
 
@@ -135,7 +157,8 @@ internal static class ShareCommands
                 var unchanged = p.FilesUnchanged > 0 ? $", {p.FilesUnchanged:#,0} of them unchanged" : "";
                 view.Show(new ProgressRow(
                     from.ToString(), p.BytesRead, 0, rate.Note(p.BytesRead),
-                    $"read {p.FilesHashed + p.FilesUnchanged:#,0} of {Display.Files(p.FilesSeen)} found so far{unchanged}"));
+                    $"read {p.FilesHashed + p.FilesUnchanged:#,0} of {Display.Files(p.FilesSeen)} found so "
+                    + $"far{unchanged}"));
             }
         }
         finally
@@ -143,18 +166,21 @@ internal static class ShareCommands
             view.Clear();
         }
         throw new VirgaException(
-            FailureKind.Unavailable, "the agent stopped before the share was made", "Start it again with `virga up`, then share again.");
+            FailureKind.Unavailable, "the agent stopped before the share was made",
+            "Start it again with `virga up`, then share again.");
     }
 
     private static void Show(Invocation run, ShareInfo share)
     {
         var paint = run.Terminal.Paint;
         run.Say(
-            $"shared {paint.Bold(Display.Safe(new Place(share.Account, share.Path).ToString()))}: {Display.Files(share.Files)}, "
+            $"shared {paint.Bold(Display.Safe(new Place(share.Account, share.Path).ToString()))}: "
+            + $"{Display.Files(share.Files)}, "
             + $"{Display.Bytes(share.Bytes)}, for {ForWhom(share)}");
         foreach (var skipped in share.Skipped.Take(10))
             run.Say($"  {paint.Yellow("left out")} {Display.Safe(skipped.Path)}: {Display.Safe(skipped.Reason)}");
-        if (share.Skipped.Count > 10) run.Say($"  and {share.Skipped.Count - 10:#,0} more: `virga shares --json` names them all");
+        if (share.Skipped.Count > 10)
+            run.Say($"  and {share.Skipped.Count - 10:#,0} more: `virga shares --json` names them all");
         if (share.Problem is { } problem) run.Say($"  {paint.Yellow("note")}: {Display.Safe(problem)}");
         run.Print(share.Link);
     }
@@ -163,18 +189,22 @@ internal static class ShareCommands
     {
         "public" => "everybody",
         "link" => "whoever has the link",
-        _ => share.Readers.Count == 1 ? Display.Short(share.Readers[0]) : Display.Count(share.Readers.Count, "agent", "agents"),
+        _ => share.Readers.Count == 1
+            ? Display.Short(share.Readers[0])
+            : Display.Count(share.Readers.Count, "agent", "agents"),
     };
 
     private static string AudienceOf(bool isPublic, bool isLink, string[] readers)
     {
         if ((isPublic ? 1 : 0) + (isLink ? 1 : 0) + (readers.Length > 0 ? 1 : 0) > 1)
-            throw new VirgaException(FailureKind.BadInput, "a share has one audience", "Give one of --public, --link and --with.");
+            throw new VirgaException(
+                FailureKind.BadInput, "a share has one audience", "Give one of --public, --link and --with.");
         foreach (var reader in readers) AgentId.Parse(reader);
         return isPublic ? "public" : readers.Length > 0 ? "agents" : "link";
     }
 
-    private static async Task WriteTorrentAsync(ControlClient agent, string infoHash, string file, CancellationToken cancellationToken)
+    private static async Task WriteTorrentAsync(
+        ControlClient agent, string infoHash, string file, CancellationToken cancellationToken)
     {
         await using var target = new FileStream(file, FileMode.Create, FileAccess.Write);
         await agent.TorrentAsync(infoHash, target, cancellationToken);

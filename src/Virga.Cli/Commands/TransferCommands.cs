@@ -11,7 +11,10 @@ internal static class TransferCommands
 {
     public static Command CreateList(GlobalOptions options)
     {
-        var verb = new Verb("transfers", "lists the transfers of the agent, newest first") { Examples = { "virga transfers" } };
+        var verb = new Verb("transfers", "lists the transfers of the agent, newest first")
+        {
+            Examples = { "virga transfers" },
+        };
         verb.Run(options, async (run, cancellationToken) =>
         {
             using var agent = run.OpenAgent();
@@ -23,10 +26,13 @@ internal static class TransferCommands
                 var table = new TextTable("ID", "STATE", ">DONE", ">SIZE", ">RATE", "INTO", "");
                 foreach (var t in transfers)
                 {
+                    var isRunning = t.State == TransferState.Running;
                     table.Add(
-                        Display.Short(t.Id), t.State.ToString().ToLowerInvariant(), Percent(t), t.BytesTotal > 0 ? Display.Bytes(t.BytesTotal) : "",
-                        t.State == TransferState.Running ? Display.Rate(t.BytesPerSecond) : "", new Place(t.Account, t.Path).ToString(),
-                        t.Error?.Message ?? (t.State is TransferState.Running or TransferState.Waiting ? t.Status : ""));
+                        Display.Short(t.Id), t.State.ToString().ToLowerInvariant(), Percent(t),
+                        t.BytesTotal > 0 ? Display.Bytes(t.BytesTotal) : "",
+                        isRunning ? Display.Rate(t.BytesPerSecond) : "",
+                        new Place(t.Account, t.Path).ToString(),
+                        t.Error?.Message ?? (isRunning || t.State == TransferState.Waiting ? t.Status : ""));
                 }
                 table.Write(run.Terminal.Out, run.Terminal.OutPaint);
             }
@@ -71,7 +77,8 @@ internal static class TransferCommands
             var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
             var transfer = await agent.CancelAsync(found.Id, cancellationToken);
             if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
-            run.Say($"cancelled after {Display.Files(transfer.FilesDone)}; `virga resume {Display.Short(transfer.Id)}` goes on from there");
+            run.Say($"cancelled after {Display.Files(transfer.FilesDone)}; `virga resume {Display.Short(transfer.Id)}` "
+                + "goes on from there");
             return ExitCode.Ok;
         });
         return verb;
@@ -92,7 +99,8 @@ internal static class TransferCommands
             using var agent = run.OpenAgent();
             var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
             var transfer = await agent.ResumeAsync(found.Id, cancellationToken);
-            if (!run.Parsed.GetValue(detach)) return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
+            if (!run.Parsed.GetValue(detach))
+                return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
             if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
             else run.Print(transfer.Id);
             return ExitCode.Ok;
@@ -100,7 +108,8 @@ internal static class TransferCommands
         return verb;
     }
 
-    internal static async Task<TransferInfo> FindAsync(ControlClient agent, string text, CancellationToken cancellationToken)
+    internal static async Task<TransferInfo> FindAsync(
+        ControlClient agent, string text, CancellationToken cancellationToken)
     {
         var transfers = await agent.TransfersAsync(cancellationToken);
         var found = transfers.Where(t => t.Id.StartsWith(text, StringComparison.OrdinalIgnoreCase)).ToList();
@@ -108,9 +117,11 @@ internal static class TransferCommands
         {
             1 => found[0],
             0 => throw new VirgaException(
-                FailureKind.NotFound, $"there is no transfer '{Display.Fit(text, 40)}'", "See them with `virga transfers`."),
+                FailureKind.NotFound, $"there is no transfer '{Display.Fit(text, 40)}'",
+                "See them with `virga transfers`."),
             _ => found.FirstOrDefault(t => t.Id == text) ?? throw new VirgaException(
-                FailureKind.BadInput, $"'{text}' means {found.Count} transfers", "Give more of the id; `virga transfers --json` shows it whole."),
+                FailureKind.BadInput, $"'{text}' means {found.Count} transfers",
+                "Give more of the id; `virga transfers --json` shows it whole."),
         };
     }
 

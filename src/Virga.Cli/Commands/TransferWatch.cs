@@ -8,7 +8,7 @@ namespace Virga.Cli.Commands;
 /// <summary>Shows transfers until all of them have ended, or the person leaves.</summary>
 internal sealed class TransferWatch(Invocation run, ControlClient agent)
 {
-    /// <summary>Exit code of the first that failed; Interrupted when the person left: the transfers go on in the agent.</summary>
+    /// <summary>Exit code of the first that failed; Interrupted when the person left, and they go on.</summary>
     public async Task<int> UntilEndAsync(IReadOnlyList<TransferInfo> transfers, CancellationToken cancellationToken)
     {
         var newest = transfers.ToDictionary(t => t.Id, StringComparer.Ordinal);
@@ -25,7 +25,7 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
         catch (OperationCanceledException)
         {
             view.Clear();
-            foreach (var transfer in newest.Values.Where(t => t.State is TransferState.Running or TransferState.Waiting)) SayDetached(transfer);
+            foreach (var transfer in newest.Values.Where(IsGoingOn)) SayDetached(transfer);
             return ExitCode.Interrupted;
         }
         finally
@@ -52,19 +52,22 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
         var paint = run.Terminal.Paint;
         var place = Display.Safe(new Place(t.Account, t.Path).ToString());
         foreach (var source in t.Sources.Where(s => s.Dropped is not null))
-            run.Say($"  {paint.Yellow("dropped")} the source {Display.Safe(source.Name)}: {Display.Safe(source.Dropped!)}");
+            run.Say($"  {paint.Yellow("dropped")} the source {Display.Safe(source.Name)}: "
+                + $"{Display.Safe(source.Dropped!)}");
         switch (t.State)
         {
             case TransferState.Completed:
                 foreach (var entry in t.NotKept.Take(10))
                     run.Say($"  {paint.Yellow("not kept")} {Display.Safe(entry.Path)}: {Display.Safe(entry.Reason)}");
-                if (t.NotKept.Count > 10) run.Say($"  and {t.NotKept.Count - 10:#,0} more: `virga transfers --json` names them all");
+                if (t.NotKept.Count > 10)
+                    run.Say($"  and {t.NotKept.Count - 10:#,0} more: `virga transfers --json` names them all");
                 var took = (t.Ended ?? t.Created) - t.Created;
                 var rate = took.TotalSeconds >= 0.1 ? $" ({Display.Rate(t.BytesTotal / took.TotalSeconds)})" : "";
                 if (!run.IsJson)
                 {
                     run.Print(
-                        $"{run.Terminal.OutPaint.Green("done")}: {Display.Files(t.FilesDone)}, {Display.Bytes(t.BytesTotal)} into {place} "
+                        $"{run.Terminal.OutPaint.Green("done")}: {Display.Files(t.FilesDone)}, "
+                        + $"{Display.Bytes(t.BytesTotal)} into {place} "
                         + $"in {Display.Took(took)}{rate}, every byte verified");
                 }
                 return ExitCode.Ok;
@@ -75,13 +78,16 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
                     $"{advice} Go on with `virga resume {Display.Short(t.Id)}`.".TrimStart()));
                 return ExitCode.Of(t.Error?.Kind ?? "");
             case TransferState.Cancelled:
-                Failures.Print(run.Terminal, $"the transfer into {place} was cancelled", $"`virga resume {Display.Short(t.Id)}` goes on with it.");
+                Failures.Print(run.Terminal, $"the transfer into {place} was cancelled",
+                    $"`virga resume {Display.Short(t.Id)}` goes on with it.");
                 return ExitCode.Failed;
             default:
                 SayDetached(t);
                 return ExitCode.NotReachable;
         }
     }
+
+    private static bool IsGoingOn(TransferInfo t) => t.State is TransferState.Running or TransferState.Waiting;
 
     private static ProgressRow RowOf(TransferInfo t)
     {
@@ -94,12 +100,14 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
             _ => t.Status,
         };
         return new ProgressRow(
-            new Place(t.Account, t.Path).ToString(), t.BytesDone, t.BytesTotal, t.State == TransferState.Running ? t.BytesPerSecond : 0,
+            new Place(t.Account, t.Path).ToString(), t.BytesDone, t.BytesTotal,
+            t.State == TransferState.Running ? t.BytesPerSecond : 0,
             files.Length > 0 ? $"{files}; {status}" : status);
     }
 
     /// <summary>The updates of all, as they come.</summary>
-    private IAsyncEnumerable<TransferInfo> MergeAsync(IReadOnlyList<TransferInfo> transfers, CancellationToken cancellationToken)
+    private IAsyncEnumerable<TransferInfo> MergeAsync(
+        IReadOnlyList<TransferInfo> transfers, CancellationToken cancellationToken)
     {
         var updates = Channel.CreateBounded<TransferInfo>(16);
         _ = PumpAllAsync();

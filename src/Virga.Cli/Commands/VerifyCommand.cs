@@ -12,20 +12,26 @@ internal static class VerifyCommand
     {
         var link = new Argument<string>("SHARE")
         {
-            Description = "a virga: link, or the info-hash of a share or transfer that this agent knows; - reads it from standard input",
+            Description = "a virga: link, or the info-hash of a share or transfer that this agent knows; - reads it "
+                + "from standard input",
         };
         link.CompletionSources.Add(context => Completions.Shares(options, context));
         var place = Arguments.Place(options, "the folder to compare");
         var verb = new Verb("verify", "reads a folder again and compares every byte with a share")
         {
             Examples = { "virga verify 'virga:1:3f9c...#...' nas:photos/2025" },
-            Notes = { "Exit code 6 when something is missing or different. Files that are not in the share are named, and no difference." },
+            Notes =
+            {
+                "Exit code 6 when something is missing or different. Files that are not in the share are named, and "
+                + "no difference.",
+            },
         };
         verb.Add(link);
         verb.Add(place);
         verb.Run(options, async (run, cancellationToken) =>
         {
-            var text = await Arguments.ReadLinkAsync(run.Parsed.GetRequiredValue(link), run.Terminal, cancellationToken);
+            var text = await Arguments.ReadLinkAsync(
+                run.Parsed.GetRequiredValue(link), run.Terminal, cancellationToken);
             var folder = Place.Parse(run.Parsed.GetRequiredValue(place));
             using var agent = run.OpenAgent();
             if (text.Length is >= 4 and < 64 && text.All(char.IsAsciiHexDigit))
@@ -34,7 +40,8 @@ internal static class VerifyCommand
             var rate = new RateMeter(run.Terminal.Time);
             try
             {
-                await foreach (var line in agent.VerifyAsync(new VerifyRequest(text, folder.Account, folder.Path), cancellationToken))
+                await foreach (var line in agent.VerifyAsync(
+                    new VerifyRequest(text, folder.Account, folder.Path), cancellationToken))
                 {
                     if (line.Error is { } error)
                     {
@@ -58,7 +65,8 @@ internal static class VerifyCommand
             {
                 view.Clear();
             }
-            throw new VirgaException(FailureKind.Unavailable, "the agent stopped before the end", "Start it again with `virga up`.");
+            throw new VirgaException(
+                FailureKind.Unavailable, "the agent stopped before the end", "Start it again with `virga up`.");
         });
         return verb;
     }
@@ -77,12 +85,15 @@ internal static class VerifyCommand
         var place = Display.Safe(folder.ToString());
         if (result.Equal)
         {
-            run.Print($"{paint.Green("equal")}: {place} holds all {Display.Files(result.Files)}, {Display.Bytes(result.Bytes)}");
+            run.Print($"{paint.Green("equal")}: {place} holds all {Display.Files(result.Files)}, "
+                + $"{Display.Bytes(result.Bytes)}");
             return ExitCode.Ok;
         }
         Failures.Print(
-            run.Terminal, $"{place} differs from the share: {result.Missing.Count:#,0} missing, {result.Different.Count:#,0} different",
-            "`virga get` with the same link and place fetches what is missing; --on-collision overwrite also what differs.");
+            run.Terminal, $"{place} differs from the share: {result.Missing.Count:#,0} missing, "
+                + $"{result.Different.Count:#,0} different",
+            "`virga get` with the same link and place fetches what is missing; --on-collision overwrite also what "
+                + "differs.");
         return ExitCode.ContentDiffers;
     }
 

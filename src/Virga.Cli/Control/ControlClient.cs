@@ -9,8 +9,8 @@ using Virga.Core;
 namespace Virga.Cli.Control;
 
 /// <summary>
-/// Talks to the agent that runs on a data folder, over its Unix socket (docs/reference/control-api.md). Throws only VirgaException
-/// (of the agent's own kind, or Unavailable when no agent answers) and OperationCanceledException.
+/// Talks to the agent that runs on a data folder, over its Unix socket (docs/reference/control-api.md). Throws only
+/// VirgaException (of the agent's own kind, or Unavailable when no agent answers) and OperationCanceledException.
 /// </summary>
 internal sealed class ControlClient : IDisposable
 {
@@ -38,26 +38,30 @@ internal sealed class ControlClient : IDisposable
     public Task<AgentStatus> StatusAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/status", null, ControlJson.Default.AgentStatus, cancellationToken);
 
-    public Task StopAsync(CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, "/control/stop", null, cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, "/control/stop", null, cancellationToken);
 
     public Task<List<AccountInfo>> AccountsAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/accounts", null, ControlJson.Default.ListAccountInfo, cancellationToken);
 
-    public Task<AccountInfo> AddAccountAsync(AccountAddRequest request, CancellationToken cancellationToken) => SendAsync(
+    public Task<AccountInfo> AddAccountAsync(AccountAddRequest request, CancellationToken cancellationToken) =>
+        SendAsync(
         HttpMethod.Post, "/control/accounts", JsonContent.Create(request, ControlJson.Default.AccountAddRequest),
         ControlJson.Default.AccountInfo, cancellationToken);
 
     public Task<CheckResult> CheckAccountAsync(string name, CancellationToken cancellationToken) => SendAsync(
-        HttpMethod.Post, $"/control/accounts/{Uri.EscapeDataString(name)}/check", null, ControlJson.Default.CheckResult, cancellationToken);
+        HttpMethod.Post, $"/control/accounts/{Escape(name)}/check", null, ControlJson.Default.CheckResult,
+        cancellationToken);
 
     public Task RemoveAccountAsync(string name, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Delete, $"/control/accounts/{Uri.EscapeDataString(name)}", null, cancellationToken);
+        SendAsync(HttpMethod.Delete, $"/control/accounts/{Escape(name)}", null, cancellationToken);
 
     public Task<List<EntryInfo>> EntriesAsync(Place place, CancellationToken cancellationToken) => SendAsync(
-        HttpMethod.Get, $"/control/accounts/{Uri.EscapeDataString(place.Account)}/entries?path={Uri.EscapeDataString(place.Path)}", null,
+        HttpMethod.Get, $"/control/accounts/{Escape(place.Account)}/entries?path={Escape(place.Path)}", null,
         ControlJson.Default.ListEntryInfo, cancellationToken);
 
-    public IAsyncEnumerable<ShareEvent> ShareAsync(ShareRequest request, CancellationToken cancellationToken) => StreamAsync(
+    public IAsyncEnumerable<ShareEvent> ShareAsync(ShareRequest request, CancellationToken cancellationToken) =>
+        StreamAsync(
         HttpMethod.Post, "/control/shares", JsonContent.Create(request, ControlJson.Default.ShareRequest),
         ControlJson.Default.ShareEvent, cancellationToken);
 
@@ -65,43 +69,52 @@ internal sealed class ControlClient : IDisposable
         SendAsync(HttpMethod.Get, "/control/shares", null, ControlJson.Default.ListShareInfo, cancellationToken);
 
     public Task UnshareAsync(string infoHash, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Delete, $"/control/shares/{Uri.EscapeDataString(infoHash)}", null, cancellationToken);
+        SendAsync(HttpMethod.Delete, $"/control/shares/{Escape(infoHash)}", null, cancellationToken);
 
     public async Task TorrentAsync(string infoHash, Stream destination, CancellationToken cancellationToken)
     {
         using var answer = await OpenAsync(
-            HttpMethod.Get, $"/control/shares/{Uri.EscapeDataString(infoHash)}/torrent", null, cancellationToken);
+            HttpMethod.Get, $"/control/shares/{Escape(infoHash)}/torrent", null, cancellationToken);
         await Guard(() => answer.Content.CopyToAsync(destination, cancellationToken));
     }
 
-    public Task<TransferInfo> StartTransferAsync(TransferRequest request, CancellationToken cancellationToken) => SendAsync(
+    public Task<TransferInfo> StartTransferAsync(TransferRequest request, CancellationToken cancellationToken) =>
+        SendAsync(
         HttpMethod.Post, "/control/transfers", JsonContent.Create(request, ControlJson.Default.TransferRequest),
-        ControlJson.Default.TransferInfo, cancellationToken);
+        ControlJson.Default.TransferInfo,
+        cancellationToken);
 
     public Task<List<TransferInfo>> TransfersAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/transfers", null, ControlJson.Default.ListTransferInfo, cancellationToken);
 
     public IAsyncEnumerable<TransferInfo> WatchAsync(string id, CancellationToken cancellationToken) => StreamAsync(
-        HttpMethod.Get, $"/control/transfers/{Uri.EscapeDataString(id)}/watch", null, ControlJson.Default.TransferInfo, cancellationToken);
+        HttpMethod.Get, $"/control/transfers/{Escape(id)}/watch", null, ControlJson.Default.TransferInfo,
+        cancellationToken);
 
     public Task<TransferInfo> CancelAsync(string id, CancellationToken cancellationToken) => SendAsync(
-        HttpMethod.Post, $"/control/transfers/{Uri.EscapeDataString(id)}/cancel", null, ControlJson.Default.TransferInfo, cancellationToken);
+        HttpMethod.Post, $"/control/transfers/{Escape(id)}/cancel", null, ControlJson.Default.TransferInfo,
+        cancellationToken);
 
     public Task<TransferInfo> ResumeAsync(string id, CancellationToken cancellationToken) => SendAsync(
-        HttpMethod.Post, $"/control/transfers/{Uri.EscapeDataString(id)}/resume", null, ControlJson.Default.TransferInfo, cancellationToken);
+        HttpMethod.Post, $"/control/transfers/{Escape(id)}/resume", null, ControlJson.Default.TransferInfo,
+        cancellationToken);
 
-    public IAsyncEnumerable<VerifyEvent> VerifyAsync(VerifyRequest request, CancellationToken cancellationToken) => StreamAsync(
+    public IAsyncEnumerable<VerifyEvent> VerifyAsync(VerifyRequest request, CancellationToken cancellationToken) =>
+        StreamAsync(
         HttpMethod.Post, "/control/verify", JsonContent.Create(request, ControlJson.Default.VerifyRequest),
         ControlJson.Default.VerifyEvent, cancellationToken);
 
     public void Dispose() => http.Dispose();
+
+    private static string Escape(string text) => Uri.EscapeDataString(text);
 
     private async ValueTask<Stream> ConnectAsync(CancellationToken cancellationToken)
     {
         var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await socket.ConnectAsync(new UnixDomainSocketEndPoint(Path.Combine(dataFolder, SocketName)), cancellationToken);
+            await socket.ConnectAsync(
+                new UnixDomainSocketEndPoint(Path.Combine(dataFolder, SocketName)), cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -142,29 +155,35 @@ internal sealed class ControlClient : IDisposable
         HttpMethod method, string path, HttpContent? body, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(method, path) { Content = body };
-        var answer = await Guard(() => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken));
+        var answer = await Guard(
+            () => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken));
         if (answer.IsSuccessStatusCode) return answer;
         using (answer) throw await ErrorOfAsync(answer, cancellationToken);
     }
 
-    private static async Task<VirgaException> ErrorOfAsync(HttpResponseMessage answer, CancellationToken cancellationToken)
+    private static async Task<VirgaException> ErrorOfAsync(
+        HttpResponseMessage answer, CancellationToken cancellationToken)
     {
         try
         {
-            if (await answer.Content.ReadFromJsonAsync(ControlJson.Default.ControlError, cancellationToken) is { } error)
+            if (await answer.Content.ReadFromJsonAsync(
+                ControlJson.Default.ControlError, cancellationToken) is { } error)
                 return ToException(error);
         }
-        catch (Exception e) when (e is JsonException or HttpRequestException or IOException or InvalidOperationException)
+        catch (Exception e) when (
+            e is JsonException or HttpRequestException or IOException or InvalidOperationException)
         {
             // What answered has no words of ours; its status has to do.
         }
         return new VirgaException(
-            FailureKind.Unsupported, $"the agent answered {(int)answer.StatusCode} to {answer.RequestMessage?.RequestUri?.AbsolutePath}",
+            FailureKind.Unsupported, $"the agent answered {(int)answer.StatusCode} to "
+                + $"{answer.RequestMessage?.RequestUri?.AbsolutePath}",
             "Agent and command line may be of different versions: stop the agent and start it again with `virga up`.");
     }
 
     public static VirgaException ToException(ControlError error) => new(
-        Enum.TryParse<FailureKind>(error.Kind, out var kind) ? kind : FailureKind.Unsupported, error.Message, error.Advice);
+        Enum.TryParse<FailureKind>(error.Kind, out var kind) ? kind : FailureKind.Unsupported,
+        error.Message, error.Advice);
 
     private async Task Guard(Func<Task> call) => await Guard(async () =>
     {
@@ -178,10 +197,12 @@ internal sealed class ControlClient : IDisposable
         {
             return await call();
         }
-        catch (HttpRequestException e) when (e.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied })
+        catch (HttpRequestException e) when (
+            e.InnerException is SocketException { SocketErrorCode: SocketError.AccessDenied })
         {
             throw new VirgaException(
-                FailureKind.Denied, $"the agent on {dataFolder} belongs to another user", "Run this as the user who started it.", e);
+                FailureKind.Denied, $"the agent on {dataFolder} belongs to another user",
+                "Run this as the user who started it.", e);
         }
         catch (HttpRequestException e) when (e.InnerException is SocketException)
         {
@@ -213,5 +234,6 @@ internal sealed class ControlClient : IDisposable
 
     private static VirgaException Garbled(Exception? inner = null) => new(
         FailureKind.Unsupported, "the agent's answer can't be read",
-        "Agent and command line may be of different versions: stop the agent and start it again with `virga up`.", inner);
+        "Agent and command line may be of different versions: stop the agent and start it again with `virga up`.",
+        inner);
 }

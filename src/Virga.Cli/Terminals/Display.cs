@@ -7,8 +7,9 @@ namespace Virga.Cli.Terminals;
 internal static class Display
 {
     /// <summary>
-    /// A name or a message from outside, made harmless: control characters, direction overrides, invisible formatting and broken
-    /// surrogates are shown as <c>\n</c>, <c>\t</c> or <c>\u{202E}</c> and can't move the cursor or turn the text around.
+    /// A name or a message from outside, made harmless: control characters, direction overrides, invisible formatting
+    /// and broken surrogates are shown as <c>\n</c>, <c>\t</c> or <c>\u{202E}</c> and can't move the cursor or turn
+    /// the text around.
     /// </summary>
     public static string Safe(string text)
     {
@@ -71,7 +72,8 @@ internal static class Display
 
     public static string Files(long count) => Count(count, "file", "files");
 
-    public static string Moment(DateTimeOffset time) => time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+    public static string Moment(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 
     /// <summary>The first characters of an id, enough to tell it from others on a screen.</summary>
     public static string Short(string id) => id.StartsWith("virga1", StringComparison.Ordinal)
@@ -107,16 +109,19 @@ internal static class Display
         _ => IsWide(rune.Value) ? 2 : 1,
     };
 
-    /// <summary>East Asian wide and emoji blocks (Unicode Standard Annex 11), roughly: good enough for columns.</summary>
+    /// <summary>East Asian wide and emoji blocks (Unicode Standard Annex 11), roughly: good enough for
+    /// columns.</summary>
     private static bool IsWide(int value) => value is
         (>= 0x1100 and <= 0x115F) or (>= 0x2E80 and <= 0x303E) or (>= 0x3041 and <= 0x33FF) or (>= 0x3400 and <= 0x4DBF)
-        or (>= 0x4E00 and <= 0x9FFF) or (>= 0xA000 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3) or (>= 0xF900 and <= 0xFAFF)
+        or (>= 0x4E00 and <= 0x9FFF) or (>= 0xA000 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3)
+        or (>= 0xF900 and <= 0xFAFF)
         or (>= 0xFE30 and <= 0xFE6F) or (>= 0xFF00 and <= 0xFF60) or (>= 0xFFE0 and <= 0xFFE6)
         or (>= 0x1F300 and <= 0x1F64F) or (>= 0x1F900 and <= 0x1F9FF) or (>= 0x20000 and <= 0x3FFFD);
 
     /// <summary>Joiners are kept: scripts and emoji need them, and they move nothing.</summary>
     private static bool IsHarmless(Rune rune) => rune.Value is 0x200C or 0x200D || Rune.GetUnicodeCategory(rune) is not
-        (UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+        (UnicodeCategory.Control or UnicodeCategory.Format
+        or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
         or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned);
 
     private static string Escape(Rune rune) => rune.Value switch

@@ -16,8 +16,9 @@ internal sealed record ProgressRow(string Name, long Done, long Total, double By
 }
 
 /// <summary>
-/// Progress of one or several things on standard error: bars that are redrawn in place on a terminal; elsewhere a plain line
-/// every five seconds, at every tenth, and when the status changes from waiting to running. One writer at a time.
+/// Progress of one or several things on standard error: bars that are redrawn in place on a terminal; elsewhere a
+/// plain line every five seconds, at every tenth, and when the status changes from waiting to running. One writer at
+/// a time.
 /// </summary>
 internal sealed class ProgressView(Terminal terminal)
 {
@@ -81,7 +82,8 @@ internal sealed class ProgressView(Terminal terminal)
         if (!isNew && tenth == last.Tenth && terminal.Time.GetElapsedTime(last.At) < LineEvery) return;
         printed[row.Name] = (terminal.Time.GetTimestamp(), tenth);
         var figures = Figures(row);
-        terminal.Error.WriteLine($"{Display.Safe(row.Name)}: {figures}{(figures.Length > 0 ? "; " : "")}{Display.Safe(row.Status)}");
+        terminal.Error.WriteLine(
+            $"{Display.Safe(row.Name)}: {figures}{(figures.Length > 0 ? "; " : "")}{Display.Safe(row.Status)}");
     }
 
     private static string Figures(ProgressRow row)

@@ -1,8 +1,8 @@
 namespace Virga.Cli.Terminals;
 
 /// <summary>
-/// Where a command reads and writes. Results go to <see cref="Out"/>, so that they can be piped; progress, notes and errors
-/// for people go to <see cref="Error"/>.
+/// Where a command reads and writes. Results go to <see cref="Out"/>, so that they can be piped; progress, notes and
+/// errors for people go to <see cref="Error"/>.
 /// </summary>
 internal sealed class Terminal
 {

@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Virga.Cli.Terminals;
 
-/// <summary>Columns for people: aligned, without frames, so that they read well in a pipe too. Cells are made harmless.</summary>
+/// <summary>Columns for people: aligned, without frames, so that they read well in a pipe too. Cells are made
+/// harmless.</summary>
 internal sealed class TextTable(params string[] heads)
 {
     private readonly List<string[]> rows = [];
@@ -13,7 +14,8 @@ internal sealed class TextTable(params string[] heads)
     public void Write(TextWriter writer, Paint paint)
     {
         var names = heads.Select(h => h.TrimStart('>')).ToArray();
-        var widths = names.Select((h, i) => rows.Select(r => Display.Columns(r[i])).Append(Display.Columns(h)).Max()).ToArray();
+        var widths = names.Select(
+            (h, i) => rows.Select(r => Display.Columns(r[i])).Append(Display.Columns(h)).Max()).ToArray();
         writer.WriteLine(paint.Dim(Line(names, widths)));
         foreach (var row in rows) writer.WriteLine(Line(row, widths));
     }

@@ -4,6 +4,15 @@ namespace Virga.Core.Merkle;
 public static class LeafHasher
 {
     public const int LeafBytes = 16 * 1024;
+
+    /// <summary>How leaves are hashed on this machine, for people.</summary>
+    public static string Kernel => HashPlan.Leaves switch
+    {
+        { WideFrom: < int.MaxValue } => "leaves 16 at a time with AVX-512",
+        { NarrowFrom: < int.MaxValue } => "leaves 8 at a time with AVX2",
+        _ => "leaves one at a time by OpenSSL",
+    };
+
     internal const int PairBytes = 2 * Hash256.ByteCount;
 
     internal static readonly uint[] LeafPadding = Sha256Constants.PaddingSchedule(LeafBytes);

@@ -1,0 +1,157 @@
+using System.CommandLine;
+using System.Net;
+using System.Reflection;
+using Microsoft.Extensions.Logging;
+using Virga.Cli.Terminals;
+using Virga.Core;
+using Virga.Hosting;
+using Virga.Repository;
+
+namespace Virga.Cli.Commands;
+
+/// <summary>What <c>virga up</c> and <c>virga repository</c> have in common: options, logging, waiting for the
+/// end.</summary>
+internal sealed class PeerOptions
+{
+    public Option<string?> Listen { get; } = new("--listen")
+    {
+        HelpName = "ADDRESS:PORT",
+        Description = "where it listens for other peers (default: 127.0.0.1 and a free port, the same at each start); "
+            + "0.0.0.0:8470 for all of the network",
+    };
+
+    public Option<string?> PublicUrl { get; } = new("--public-url")
+    {
+        HelpName = "URL",
+        Description = "how others reach it, where that is not the address listened on: https://HOST[:PORT]",
+    };
+
+    public Option<bool> IsPinned { get; } = new("--forwarded")
+    {
+        Description = "connections to the public URL are forwarded as they are, as by a router: others check our own "
+            + "certificate, not a public authority's",
+    };
+
+    public Option<bool> Verbose { get; } = new("--verbose", "-v")
+    {
+        Description = "log what it does, not warnings alone, to standard error",
+    };
+
+    public Option<bool> UntilInputEnds { get; } = new("--until-input-ends")
+    {
+        Hidden = true, Description = "stop when standard input closes, so that it does not outlive what started it",
+    };
+
+    public void AddTo(Command command)
+    {
+        command.Add(Listen);
+        command.Add(PublicUrl);
+        command.Add(IsPinned);
+        command.Add(Verbose);
+        command.Add(UntilInputEnds);
+    }
+
+    public static string Version { get; } =
+        typeof(PeerOptions).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+            ?? "";
+
+    public Uri? PublicUrlOf(Invocation run) =>
+        run.Parsed.GetValue(PublicUrl) is { } url ? ListenAddress.ParsePublicUrl(url) : null;
+
+    public ILoggerProvider LoggerOf(Invocation run) => new LineLogger(
+        run.Terminal.Error, run.Parsed.GetValue(Verbose) ? LogLevel.Information : LogLevel.Warning,
+        TimeProvider.System);
+
+    /// <summary>The repository's options, for the command of its own and for the one inside an agent.</summary>
+    public RepositoryOptions RepositoryOptions(Invocation run, string dataFolder, IPEndPoint listen) => new()
+    {
+        DataFolder = dataFolder, Listen = listen, Time = TimeProvider.System, Random = Adapters.SystemRandom,
+        Logger = LoggerOf(run), Version = Version,
+    };
+
+    /// <summary>Waits for a signal, for the control socket, or for the end of standard input where that was asked
+    /// for.</summary>
+    public async Task WaitAsync(Invocation run, Task stopRequested, CancellationToken cancellationToken)
+    {
+        var ends = new List<Task> { stopRequested, Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken) };
+        if (run.Parsed.GetValue(UntilInputEnds))
+            ends.Add(Task.Run(() => DrainAsync(run.Terminal.In), CancellationToken.None));
+        await Task.WhenAny(ends);
+        if (!run.IsJson) run.Terminal.Error.WriteLine("stopping ...");
+    }
+
+    /// <summary>The address asked for; else the loopback one with the port remembered.</summary>
+    public static IPEndPoint AddressOf(string? asked, string peer, PortMemory ports) => asked is not null
+        ? ListenAddress.Parse(asked) : new IPEndPoint(IPAddress.Loopback, ports.Recall(peer, IPAddress.Loopback));
+
+    private static async Task DrainAsync(TextReader input)
+    {
+        var buffer = new char[256];
+        while (await input.ReadAsync(buffer) > 0)
+        {
+        }
+    }
+}
+
+/// <summary><c>virga repository</c>.</summary>
+internal static class RepositoryCommand
+{
+    public static Command Create(GlobalOptions options)
+    {
+        var peer = new PeerOptions();
+        var verb = new Verb(
+            "repository", "runs a repository alone: where agents announce what they share and find each other")
+        {
+            Examples =
+            {
+                "virga repository",
+                "virga repository --listen 0.0.0.0:8471 --public-url https://repo.example.org:8471 --forwarded --data "
+                    + "/var/lib/virga-repository",
+            },
+            Notes =
+            {
+                "Agents use it with `virga up --repository URL`, with the URL as it is printed here: behind ! stands "
+                + "the hash of its certificate. It keeps signed statements, never content or keys; a folder of its own "
+                    + "beside that of an agent.",
+            },
+        };
+        peer.AddTo(verb);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            // Beside the agent's own folder, so that both can run with nothing said.
+            var folder = run.Parsed.GetValue(options.Data) is null ? Path.Combine(run.DataFolder, "repository")
+                : run.DataFolder;
+            var asked = run.Parsed.GetValue(peer.Listen);
+            var ports = new PortMemory(folder);
+            await using var host = await RepositoryHost.StartAsync(
+                peer.RepositoryOptions(run, folder, PeerOptions.AddressOf(asked, "repository", ports)) with
+                {
+                    PublicUrl = peer.PublicUrlOf(run), IsPublicUrlPinned = run.Parsed.GetValue(peer.IsPinned),
+                }, cancellationToken);
+            if (asked is null) ports.Remember("repository", host.Endpoint.Url.Port);
+            Show(run, host);
+            await peer.WaitAsync(run, host.StopRequested, cancellationToken);
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    private static void Show(Invocation run, RepositoryHost host)
+    {
+        if (run.IsJson)
+        {
+            run.PrintJson(
+                new PeerUp("repository", host.Id.ToString(), host.Endpoint.ToText(), [], host.DataFolder,
+                    Environment.ProcessId),
+                CliJson.Default.PeerUp);
+            return;
+        }
+        var paint = run.Terminal.OutPaint;
+        run.Print($"{paint.Bold("The repository is up.")}\n");
+        run.Print($"  Id    {host.Id}");
+        run.Print($"  URL   {paint.Cyan(host.Endpoint.ToText())}");
+        run.Print($"  Data  {Display.Safe(host.DataFolder)}\n");
+        run.Print($"Agents use it with:\n  virga up --repository '{host.Endpoint.ToText()}'\n");
+        run.Print("Ctrl-C stops it.");
+    }
+}

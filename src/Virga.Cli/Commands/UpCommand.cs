@@ -1,0 +1,155 @@
+using System.CommandLine;
+using System.Net;
+using Virga.Agent;
+using Virga.Cli.Terminals;
+using Virga.Core;
+using Virga.Protocol;
+using Virga.Repository;
+using Endpoint = Virga.Protocol.Endpoint;
+
+namespace Virga.Cli.Commands;
+
+/// <summary><c>virga up</c>.</summary>
+internal static class UpCommand
+{
+    private sealed record Choices(
+        PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen);
+
+    public static Command Create(GlobalOptions options)
+    {
+        var choices = new Choices(
+            new PeerOptions(),
+            new Option<string[]>("--repository")
+            {
+                HelpName = "URL",
+                Description =
+                    "announce and look up there, as its owner gives it: https://host:port!certificate; may be repeated",
+            },
+            new Option<bool>("--no-repository") { Description = "run no repository beside the agent" },
+            new Option<string?>("--repository-listen")
+            {
+                HelpName = "ADDRESS:PORT",
+                Description = "where the repository beside the agent listens (default: as the agent, another port)",
+            });
+        var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
+        {
+            Examples =
+            {
+                "virga up",
+                "virga up --repository 'https://repo.example.org:8471!9f2c...'",
+                "virga up --listen 0.0.0.0:8470 --public-url https://box.example.org:8470 --forwarded",
+            },
+            Notes =
+            {
+                "The repository beside the agent runs in the same process. It is left out with --no-repository, and "
+                + "when --repository names another, unless --repository-listen asks for it too.",
+                "State, keys and the journal of transfers lie in the data folder; a transfer that was running goes on "
+                + "at the next start.",
+            },
+        };
+        choices.Peer.AddTo(verb);
+        verb.Add(choices.Repositories);
+        verb.Add(choices.NoRepository);
+        verb.Add(choices.RepositoryListen);
+        verb.Run(options, (run, cancellationToken) => RunAsync(run, choices, cancellationToken));
+        return verb;
+    }
+
+    private static async Task<int> RunAsync(Invocation run, Choices choices, CancellationToken cancellationToken)
+    {
+        var ports = new PortMemory(run.DataFolder);
+        var asked = run.Parsed.GetValue(choices.Peer.Listen);
+        var listen = PeerOptions.AddressOf(asked, "agent", ports);
+        var named = (run.Parsed.GetValue(choices.Repositories) ?? []).Select(Endpoint.FromUser).ToList();
+        var publicUrl = choices.Peer.PublicUrlOf(run);
+        await using var repository = await StartRepositoryAsync(
+            run, choices, named.Count > 0, listen.Address, ports, cancellationToken);
+        var repositories = repository is null ? named : [repository.Endpoint, .. named];
+        await using var agent = await AgentHost.StartAsync(
+            new AgentOptions
+            {
+                DataFolder = run.DataFolder,
+                Listen = listen,
+                PublicUrl = publicUrl,
+                IsPublicUrlPinned = run.Parsed.GetValue(choices.Peer.IsPinned),
+                Repositories = repositories,
+                Adapters = Adapters.All,
+                Time = TimeProvider.System,
+                Random = Adapters.SystemRandom,
+                Logger = choices.Peer.LoggerOf(run),
+                Version = PeerOptions.Version,
+            },
+            cancellationToken);
+        if (asked is null) ports.Remember("agent", agent.Endpoint.Url.Port);
+        if (run.IsJson)
+        {
+            run.PrintJson(
+                new PeerUp(
+                    "agent", agent.Id.ToString(), agent.Endpoint.ToText(), [.. repositories.Select(r => r.ToText())],
+                    run.DataFolder, Environment.ProcessId),
+                CliJson.Default.PeerUp);
+        }
+        else
+        {
+            Show(run, agent, repository, named, publicUrl is null && IPAddress.IsLoopback(listen.Address));
+        }
+        await choices.Peer.WaitAsync(run, agent.StopRequested, cancellationToken);
+        return ExitCode.Ok;
+    }
+
+    private static async Task<RepositoryHost?> StartRepositoryAsync(
+        Invocation run, Choices choices, bool isAnotherNamed, IPAddress address, PortMemory ports,
+        CancellationToken cancellationToken)
+    {
+        var asked = run.Parsed.GetValue(choices.RepositoryListen);
+        if (run.Parsed.GetValue(choices.NoRepository))
+        {
+            return asked is null ? null : throw new VirgaException(
+                FailureKind.BadInput, "--no-repository and --repository-listen contradict each other",
+                "Leave one of them out.");
+        }
+        if (isAnotherNamed && asked is null) return null;
+        // The folder around it holds the agent's keys: nobody else may look in, whoever makes it.
+        if (!Directory.Exists(run.DataFolder) && !OperatingSystem.IsWindows())
+            Directory.CreateDirectory(
+                run.DataFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        var listen = asked is not null
+            ? ListenAddress.Parse(asked)
+            : new IPEndPoint(address, ports.Recall("repository", address));
+        var host = await RepositoryHost.StartAsync(
+            choices.Peer.RepositoryOptions(run, Path.Combine(run.DataFolder, "repository"), listen) with
+            {
+                IsEmbedded = true,
+                PublicUrl = BesideAgent(choices.Peer.PublicUrlOf(run), listen.Port),
+                IsPublicUrlPinned = true,
+            }, cancellationToken);
+        if (asked is null) ports.Remember("repository", host.Endpoint.Url.Port);
+        return host;
+    }
+
+    /// <summary>Where the agent has a public name, the repository has the same, with its own port.</summary>
+    private static Uri? BesideAgent(Uri? agent, int port) =>
+        agent is null || port == 0 ? null : new UriBuilder(agent) { Port = port }.Uri;
+
+    private static void Show(
+        Invocation run, AgentHost agent, RepositoryHost? repository, IReadOnlyList<Endpoint> named,
+        bool isForThisMachineAlone)
+    {
+        var paint = run.Terminal.OutPaint;
+        run.Print($"{paint.Bold("The agent is up.")}\n");
+        run.Print($"  AgentId     {paint.Cyan(agent.Id.ToString())}");
+        run.Print($"  Endpoint    {agent.Endpoint.Origin}");
+        if (repository is not null) run.Print($"  Repository  {repository.Endpoint.Origin} (beside the agent)");
+        foreach (var other in named) run.Print($"  Repository  {other.Origin}");
+        run.Print($"  Data        {Display.Safe(run.DataFolder)}\n");
+        if (isForThisMachineAlone)
+            run.Print("Only programs on this machine reach it; for others see `virga up --help`: --listen and "
+                + "--public-url.\n");
+        var data = run.DataFolder == DataFolders.Default(run.Terminal.Variable) ? "" : $" --data {run.DataFolder}";
+        run.Print("Next, in another terminal:");
+        run.Print($"  virga account add nas disk:/srv/data{data}   {paint.Dim("# bring in storage")}");
+        run.Print($"  virga share nas:photos{data}                 {paint.Dim("# make a link to a folder")}");
+        run.Print($"  virga get LINK nas:in{data}                  {paint.Dim("# bring in what others share")}\n");
+        run.Print("Ctrl-C stops it; transfers go on at the next start.");
+    }
+}
