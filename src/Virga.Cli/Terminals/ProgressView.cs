@@ -42,7 +42,7 @@ internal sealed class ProgressView(Terminal terminal)
         terminal.Error.Write($"\e[{drawnLines}A\r\e[J");
         terminal.Error.Flush();
         drawnLines = 0;
-        drawnAt = 0;
+        drawnAt = null;
     }
 
     private void Redraw(IReadOnlyList<ProgressRow> rows)
