@@ -29,6 +29,7 @@ public interface IReportsSkipped
         EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken);
 }
 
+/// <summary>What can be asked of every account: its optional abilities, and a walk through all that it holds.</summary>
 public static class AccountAbilities
 {
     /// <summary>

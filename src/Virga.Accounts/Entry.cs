@@ -1,5 +1,6 @@
 namespace Virga.Accounts;
 
+/// <summary>What an entry is. Devices, sockets and pipes are no entries.</summary>
 public enum EntryKind { File, Folder, Symlink }
 
 /// <summary>

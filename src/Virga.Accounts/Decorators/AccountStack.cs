@@ -2,6 +2,7 @@ using Virga.Core;
 
 namespace Virga.Accounts.Decorators;
 
+/// <summary>The decorators put together.</summary>
 public static class AccountStack
 {
     /// <summary>

@@ -5,6 +5,7 @@ using Xunit;
 
 namespace Virga.Testing.Conformance;
 
+/// <summary>Folders, deleting, moving, listings of many pages, and calls that are cancelled.</summary>
 public abstract partial class AccountConformance
 {
     [Fact]

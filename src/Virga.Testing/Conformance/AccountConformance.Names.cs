@@ -5,6 +5,7 @@ using Xunit;
 
 namespace Virga.Testing.Conformance;
 
+/// <summary>Every kind of name that has broken some tool or service.</summary>
 public abstract partial class AccountConformance
 {
     /// <summary>Names that have broken some tool or service before.</summary>

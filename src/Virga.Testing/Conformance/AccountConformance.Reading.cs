@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Virga.Testing.Conformance;
 
+/// <summary>Looking up and reading: ranges, pins, and files that change meanwhile.</summary>
 public abstract partial class AccountConformance
 {
     [Fact]

@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Virga.Testing.Conformance;
 
+/// <summary>Uploads in parts: orders, resuming, aborting, and what is seen of them meanwhile.</summary>
 public abstract partial class AccountConformance
 {
     /// <summary>The shortest part, of at least 64 KiB, that the account takes.</summary>

@@ -4,6 +4,7 @@ using Xunit;
 
 namespace Virga.Testing.Conformance;
 
+/// <summary>Whole files: replacing, limits, times, marks, links and many at once.</summary>
 public abstract partial class AccountConformance
 {
     private static readonly DateTimeOffset SomeTime = new(2021, 3, 4, 5, 6, 7, TimeSpan.Zero);
