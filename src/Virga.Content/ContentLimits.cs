@@ -11,8 +11,8 @@ public static class ContentLimits
     public const int ManifestBytesMax = 256 << 20;
     public const int EntriesMax = 1_000_000;
 
-    /// <summary>Longest blob: 16 TiB. Hash trees of more are beyond what BitTorrent clients take.</summary>
-    public const long BlobBytesMax = 1L << 44;
+    /// <summary>Longest blob: 8 TiB. The tags of more would not fit into one array; BitTorrent clients take up to 16 TiB.</summary>
+    public const long BlobBytesMax = 1L << 43;
 
     public const int PieceBytesMin = 64 << 10;
     public const int PieceBytesMax = 8 << 20;

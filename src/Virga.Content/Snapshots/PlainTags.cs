@@ -22,12 +22,21 @@ internal static class PlainTags
         return tags;
     }
 
-    /// <summary>Whether a chunk is the one that the tag stands for.</summary>
-    public static bool Matches(ReadOnlySpan<byte> chunk, bool isWholeBlob, ReadOnlySpan<byte> tag)
+    /// <summary>How many of these consecutive chunks, from the first, are those that the tags stand for.</summary>
+    /// <param name="chunks">At most 16 chunks; only a blob's last may be shorter.</param>
+    public static int CountMatching(ReadOnlySpan<byte> chunks, bool isWholeBlob, ReadOnlySpan<byte> tags)
     {
-        Span<byte> root = stackalloc byte[Hash256.ByteCount];
-        MerkleTree.PieceHash(chunk, ChunkBytes, isWholeBlob).CopyTo(root);
-        return root[..OwnedBlob.TagBytes].SequenceEqual(tag);
+        const int chunksMax = 16;
+        Span<byte> roots = stackalloc byte[chunksMax * Hash256.ByteCount];
+        var count = (chunks.Length + ChunkBytes - 1) / ChunkBytes;
+        if (isWholeBlob) MerkleTree.Root(chunks).CopyTo(roots);
+        else MerkleTree.PieceHashes(chunks, ChunkBytes, roots);
+        for (var i = 0; i < count; i++)
+        {
+            var root = roots.Slice(i * Hash256.ByteCount, OwnedBlob.TagBytes);
+            if (!root.SequenceEqual(tags.Slice(i * OwnedBlob.TagBytes, OwnedBlob.TagBytes))) return i;
+        }
+        return count;
     }
 
     /// <summary>The piece layer for longer pieces, from that for 64 KiB pieces (BEP 52: missing hashes are those of zero leaves).</summary>

@@ -129,14 +129,11 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         var chunk = first;
         for (var part = await chunks.NextAsync(); !part.IsEmpty; part = await chunks.NextAsync())
         {
-            for (; !part.IsEmpty; chunk++)
-            {
-                var plain = part[..Math.Min(part.Length, ChunkBytes)];
-                var tag = blob.Tags.AsSpan((int)chunk * OwnedBlob.TagBytes, OwnedBlob.TagBytes);
-                if (!PlainTags.Matches(plain.Span, blob.PlainLength <= ChunkBytes, tag)) throw ChangedUnderPin(blob);
-                target.Write(plain.Span, chunk * ChunkBytes);
-                part = part[plain.Length..];
-            }
+            var count = PlainTags.CountMatching(part.Span, blob.PlainLength <= ChunkBytes, blob.Tags.AsSpan((int)chunk * OwnedBlob.TagBytes));
+            var same = part.Span[..(int)Math.Min(part.Length, (long)count * ChunkBytes)];
+            target.Write(same, chunk * ChunkBytes);
+            if (same.Length < part.Length) throw ChangedUnderPin(blob);
+            chunk += count;
             if (!await target.FlushAsync(token)) return;
         }
         await output.FlushAsync(token);
