@@ -3,7 +3,9 @@ using Virga.Core.Merkle;
 
 namespace Virga.Content;
 
-/// <summary>The bounds of spec/v1/limits.md that concern content, and the rule for piece lengths (spec/v1/content.md).</summary>
+/// <summary>
+/// The bounds of spec/v1/limits.md that concern content, and the rule for piece lengths (spec/v1/content.md).
+/// </summary>
 public static class ContentLimits
 {
     public const int InfoBytesMax = 256 << 20;
@@ -11,7 +13,9 @@ public static class ContentLimits
     public const int ManifestBytesMax = 256 << 20;
     public const int EntriesMax = 1_000_000;
 
-    /// <summary>Longest blob: 8 TiB. The tags of more would not fit into one array; BitTorrent clients take up to 16 TiB.</summary>
+    /// <summary>
+    /// Longest blob: 8 TiB. The tags of more would not fit into one array; BitTorrent clients take up to 16 TiB.
+    /// </summary>
     public const long BlobBytesMax = 1L << 43;
 
     public const int PieceBytesMin = 64 << 10;
@@ -33,8 +37,8 @@ public static class ContentLimits
     internal static readonly BencodeLimits Manifest = new(ManifestBytesMax, 3, 20_000_000);
 
     /// <summary>
-    /// The smallest power of two, of at least 64 KiB and at most 8 MiB, that gives the longest blob at most 4,096 pieces and
-    /// all blobs together at most 2,097,152.
+    /// The smallest power of two, of at least 64 KiB and at most 8 MiB, that gives the longest blob at most 4,096
+    /// pieces and all blobs together at most 2,097,152.
     /// </summary>
     public static int PieceBytesFor(IReadOnlyCollection<long> blobLengths)
     {
@@ -47,8 +51,11 @@ public static class ContentLimits
         return PieceBytesMax;
     }
 
-    /// <summary>Whether a share that follows one of <paramref name="previous"/> keeps that piece length: within a factor of 4.</summary>
+    /// <summary>
+    /// Whether a share that follows one of <paramref name="previous"/> keeps that piece length: within a factor of 4.
+    /// </summary>
     public static bool MayKeep(int previous, int byRule) => previous <= 4L * byRule && byRule <= 4L * previous;
 
-    private static long Pieces(long length, int pieceBytes) => MerkleTree.LeafCount(length) == 0 ? 0 : (length - 1) / pieceBytes + 1;
+    private static long Pieces(long length, int pieceBytes) =>
+        MerkleTree.LeafCount(length) == 0 ? 0 : (length - 1) / pieceBytes + 1;
 }

@@ -14,19 +14,26 @@ namespace Virga.Content;
 /// <param name="Root">Of the blob; null for an empty file, folder or symlink.</param>
 /// <param name="Header">age header of a private file; null as <paramref name="Root"/> is, and in public shares.</param>
 public sealed record ManifestEntry(
-    EntryPath Path, EntryKind Kind, long Size, long? ModifiedNs, bool IsExecutable, Hash256? Root, byte[]? Header, string? LinkTarget)
+    EntryPath Path, EntryKind Kind, long Size, long? ModifiedNs, bool IsExecutable, Hash256? Root, byte[]? Header,
+    string? LinkTarget)
 {
-    /// <summary>The payload's first 16 bytes, so that the plain form can be verified alone; null as <see cref="Header"/> is.</summary>
+    /// <summary>
+    /// The payload's first 16 bytes, so that the plain form can be verified alone; null as <see cref="Header"/> is.
+    /// </summary>
     public byte[]? Nonce { get; init; }
 }
 
-/// <summary>What a share holds. The parser checks order, paths, kinds, sizes; it allocates no more than a small multiple of its input.</summary>
+/// <summary>
+/// What a share holds. The parser checks order, paths, kinds, sizes; it allocates no more than a small multiple of its
+/// input.
+/// </summary>
 public sealed class Manifest
 {
     internal const int Version = 1;
 
     /// <param name="shareIdentity">Null in public shares: then no entry has a header.</param>
-    /// <param name="entries">In ascending order of their paths' UTF-8 bytes. Not copied: the caller changes it no more.</param>
+    /// <param name="entries">In ascending order of their paths' UTF-8 bytes. Not copied: the caller changes it no
+    /// more.</param>
     public Manifest(AgeIdentity? shareIdentity, IReadOnlyList<ManifestEntry> entries)
     {
         ManifestRules.Check(entries, shareIdentity is not null);

@@ -19,14 +19,16 @@ internal static class ManifestReader
         while (NextKey(ref reader, out var key))
         {
             if (key.SequenceEqual("entries"u8)) entries = ReadEntries(ref reader);
-            else if (key.SequenceEqual("identity"u8)) identity = new AgeIdentity(Bytes(ref reader, Hash256.ByteCount, "identity"));
+            else if (key.SequenceEqual("identity"u8))
+                identity = new AgeIdentity(Bytes(ref reader, Hash256.ByteCount, "identity"));
             else if (key.SequenceEqual("v"u8)) version = Integer(ref reader, "v");
             else throw ManifestRules.Bad("it has an unknown field");
         }
         if (version is null) throw ManifestRules.Bad("field 'v' is missing");
         if (version != Manifest.Version)
         {
-            throw new VirgaException(FailureKind.Unsupported, $"manifest: it is of version {version}, this program knows {Manifest.Version}",
+            throw new VirgaException(FailureKind.Unsupported,
+                $"manifest: it is of version {version}, this program knows {Manifest.Version}",
                 "Get a newer Virga.");
         }
         return new Manifest(identity, entries ?? throw ManifestRules.Bad("field 'entries' is missing"));
@@ -40,14 +42,17 @@ internal static class ManifestReader
         var entries = new List<ManifestEntry>();
         while (reader.Read() && reader.Token != BencodeToken.End)
         {
-            if (entries.Count == ContentLimits.EntriesMax) throw ManifestRules.Bad($"it has more than {ContentLimits.EntriesMax} entries");
+            if (entries.Count == ContentLimits.EntriesMax)
+                throw ManifestRules.Bad($"it has more than {ContentLimits.EntriesMax} entries");
             Expect(ref reader, BencodeToken.DictionaryStart, $"entry {entries.Count} is no dictionary");
             entries.Add(ReadEntry(ref reader));
         }
         return entries;
     }
 
-    /// <summary>Moves to a dictionary's next key; false at its end. Keys are sorted and unique: the reader sees to it.</summary>
+    /// <summary>
+    /// Moves to a dictionary's next key; false at its end. Keys are sorted and unique: the reader sees to it.
+    /// </summary>
     public static bool NextKey(ref BencodeReader reader, out ReadOnlySpan<byte> key)
     {
         reader.Read();
@@ -71,7 +76,8 @@ internal static class ManifestReader
     {
         reader.Read();
         Expect(ref reader, BencodeToken.Bytes, $"'{field}' is no string");
-        if (length >= 0 && reader.Bytes.Length != length) throw ManifestRules.Bad($"'{field}' has {reader.Bytes.Length} bytes, not {length}");
+        if (length >= 0 && reader.Bytes.Length != length)
+            throw ManifestRules.Bad($"'{field}' has {reader.Bytes.Length} bytes, not {length}");
         return reader.Bytes;
     }
 
@@ -110,14 +116,17 @@ internal static class ManifestReader
             if (path is not { } at) throw ManifestRules.Bad("an entry has no path");
             var shown = ManifestRules.Show(at.Value);
             if (kind is not { } what) throw ManifestRules.Bad($"'{shown}' has no kind");
-            if ((what == EntryKind.File) != size is not null) throw ManifestRules.Bad($"'{shown}' must have a size if it is a file, and only then");
+            if ((what == EntryKind.File) != size is not null)
+                throw ManifestRules.Bad($"'{shown}' must have a size if it is a file, and only then");
             if (executable is not (null or 1)) throw ManifestRules.Bad($"'{shown}' has an 'x' that is not 1");
-            return new ManifestEntry(at, what, size ?? 0, modified, executable is not null, root, header, target) { Nonce = nonce };
+            return new ManifestEntry(at, what, size ?? 0, modified, executable is not null, root, header,
+                target) { Nonce = nonce };
         }
 
         private static string Text(ref BencodeReader reader, string field)
         {
-            if (Bytes(ref reader, -1, field).Length > EntryPath.MaxBytes) throw ManifestRules.Bad($"a '{field}' is longer than {EntryPath.MaxBytes} bytes");
+            if (Bytes(ref reader, -1, field).Length > EntryPath.MaxBytes)
+                throw ManifestRules.Bad($"a '{field}' is longer than {EntryPath.MaxBytes} bytes");
             return reader.Text;
         }
 
@@ -130,6 +139,7 @@ internal static class ManifestReader
         };
 
         private static EntryPath ReadPath(string text) =>
-            EntryPath.TryParse(text, out var path) ? path : throw ManifestRules.Bad($"'{ManifestRules.Show(text)}' is no path of an entry");
+            EntryPath.TryParse(text, out var path)
+                ? path : throw ManifestRules.Bad($"'{ManifestRules.Show(text)}' is no path of an entry");
     }
 }

@@ -21,12 +21,14 @@ internal static class ManifestRules
         {
             var path = entry.Path.Value;
             if (path.Length == 0) throw Bad("an entry has no path");
-            if (last is not null && Utf8Order.Compare(last, path) >= 0) throw Bad($"'{Show(path)}' is not behind '{Show(last)}'");
+            if (last is not null && Utf8Order.Compare(last, path) >= 0)
+                throw Bad($"'{Show(path)}' is not behind '{Show(last)}'");
             CheckFields(entry, isPrivate);
             while (open.Count > 0 && !path.StartsWith(open.Peek().Path.Value, StringComparison.Ordinal)) open.Pop();
             foreach (var above in open)
             {
-                if (path[above.Path.Value.Length] == '/') throw Bad($"'{Show(path)}' stands below '{Show(above.Path.Value)}', which is no folder");
+                if (path[above.Path.Value.Length] == '/')
+                    throw Bad($"'{Show(path)}' stands below '{Show(above.Path.Value)}', which is no folder");
             }
             if (entry.Kind != EntryKind.Folder) open.Push(entry);
             last = path;
@@ -53,14 +55,19 @@ internal static class ManifestRules
         if (entry.Size is < 0 or > ContentLimits.BlobBytesMax) Fail(entry, $"has a size of {entry.Size} bytes");
         if (!isFile && entry.Size != 0) Fail(entry, "has a size and is no file");
         if (!isFile && entry.IsExecutable) Fail(entry, "is executable and no file");
-        if (hasContent != entry.Root is not null) Fail(entry, hasContent ? "has no root" : "has a root without content");
-        if ((hasContent && isPrivate) != entry.Header is not null) Fail(entry, entry.Header is null ? "has no header" : "has a header it must not have");
+        if (hasContent != entry.Root is not null)
+            Fail(entry, hasContent ? "has no root" : "has a root without content");
+        if ((hasContent && isPrivate) != entry.Header is not null)
+            Fail(entry, entry.Header is null ? "has no header" : "has a header it must not have");
         if ((entry.Header is null) != (entry.Nonce is null)) Fail(entry, "must have both header and nonce or neither");
-        if (entry.Header is { Length: 0 or > AgeHeader.MaxBytes }) Fail(entry, $"has a header of {entry.Header.Length} bytes");
-        if (entry.Nonce is not (null or { Length: AgePayload.NonceBytes })) Fail(entry, $"has a nonce of {entry.Nonce.Length} bytes");
+        if (entry.Header is { Length: 0 or > AgeHeader.MaxBytes })
+            Fail(entry, $"has a header of {entry.Header.Length} bytes");
+        if (entry.Nonce is not (null or { Length: AgePayload.NonceBytes }))
+            Fail(entry, $"has a nonce of {entry.Nonce.Length} bytes");
         if ((entry.Kind == EntryKind.Symlink) != entry.LinkTarget is not null)
             Fail(entry, entry.LinkTarget is null ? "is a link without a target" : "has a target and is no link");
-        if (entry.LinkTarget is { } target && (target.Length == 0 || target.Contains('\0') || target.Length > EntryPath.MaxBytes))
+        if (entry.LinkTarget is { } target
+            && (target.Length == 0 || target.Contains('\0') || target.Length > EntryPath.MaxBytes))
             Fail(entry, "is a link whose target is empty, too long or holds a NUL");
         if (entry.Kind == EntryKind.Symlink && entry.ModifiedNs is not null) Fail(entry, "is a link with a time");
     }

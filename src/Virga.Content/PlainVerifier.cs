@@ -11,20 +11,23 @@ public sealed record VerifyDifference(EntryPath Path, string Reason);
 /// <param name="EqualCount">Entries that are there and the same.</param>
 /// <param name="Missing">Entries of the share that are not there.</param>
 /// <param name="Extra">Entries that are there and not in the share.</param>
-/// <param name="LeftOut">Entries that nobody may or this account can't hold: links that lead outside; links, where it has none.</param>
+/// <param name="LeftOut">Entries that nobody may or this account can't hold: links that lead outside; links, where it
+/// has none.</param>
 public sealed record VerifyResult(
-    int EqualCount, IReadOnlyList<EntryPath> Missing, IReadOnlyList<VerifyDifference> Different, IReadOnlyList<EntryPath> Extra,
+    int EqualCount, IReadOnlyList<EntryPath> Missing, IReadOnlyList<VerifyDifference> Different,
+    IReadOnlyList<EntryPath> Extra,
     IReadOnlyList<EntryPath> LeftOut)
 {
     /// <summary>All that the share holds is there and the same; extra entries don't count.</summary>
     public bool IsWhole => Missing.Count == 0 && Different.Count == 0;
 }
 
+/// <summary>How far a check has come.</summary>
 public readonly record struct VerifyProgress(int FilesChecked, int FilesTotal, long BytesRead);
 
 /// <summary>
-/// Checks the plain form of a share in an account, whoever put it there: every file is read once, sealed as its owner sealed it
-/// and hashed. Nothing is written, and nothing leaves.
+/// Checks the plain form of a share in an account, whoever put it there: every file is read once, sealed as its owner
+/// sealed it and hashed. Nothing is written, and nothing leaves.
 /// </summary>
 public static class PlainVerifier
 {
@@ -32,11 +35,13 @@ public static class PlainVerifier
 
     /// <summary>Throws as the account does; NotFound when the folder isn't there.</summary>
     public static async Task<VerifyResult> VerifyAsync(
-        IAccount account, EntryPath folder, ShareContent content, IProgress<VerifyProgress>? progress, CancellationToken cancellationToken)
+        IAccount account, EntryPath folder, ShareContent content, IProgress<VerifyProgress>? progress,
+        CancellationToken cancellationToken)
     {
         var found = new Dictionary<EntryPath, Entry>();
         var extra = new List<EntryPath>();
-        foreach (var entry in await FolderWalk.ListAllAsync(account, folder, skipped => extra.Add(Shown(skipped, folder)), cancellationToken))
+        void Report(SkippedEntry skipped) => extra.Add(Shown(skipped, folder));
+        foreach (var entry in await FolderWalk.ListAllAsync(account, folder, Report, cancellationToken))
             found[entry.Path.RelativeTo(folder)] = entry;
 
         var entries = content.Manifest.Entries;
@@ -49,13 +54,15 @@ public static class PlainVerifier
             CancellationToken = cancellationToken,
         };
         await Parallel.ForEachAsync(Enumerable.Range(0, entries.Count), options, async (at, token) =>
-            verdicts[at] = found.TryGetValue(entries[at].Path, out var entry) ? await run.CompareAsync(entries[at], entry, token) : null);
+            verdicts[at] = found.TryGetValue(entries[at].Path, out var entry)
+                ? await run.CompareAsync(entries[at], entry, token) : null);
         return Sum(account, entries, found, verdicts, extra);
     }
 
     private const string Same = "";
 
-    private static VerifyResult Sum(IAccount account, IReadOnlyList<ManifestEntry> entries, Dictionary<EntryPath, Entry> found,
+    private static VerifyResult Sum(IAccount account, IReadOnlyList<ManifestEntry> entries,
+        Dictionary<EntryPath, Entry> found,
         string?[] verdicts, List<EntryPath> extra)
     {
         var equal = 0;
@@ -81,7 +88,8 @@ public static class PlainVerifier
 
     private static bool MayBeLeftOut(IAccount account, ManifestEntry entry) => entry.Kind switch
     {
-        EntryKind.Symlink => account.Find<ISymlinks>() is null || SymlinkTargets.LeadsOutside(entry.Path, entry.LinkTarget!),
+        EntryKind.Symlink =>
+            account.Find<ISymlinks>() is null || SymlinkTargets.LeadsOutside(entry.Path, entry.LinkTarget!),
         EntryKind.Folder => !account.Traits.KeepsEmptyFolders,
         _ => false,
     };
@@ -89,7 +97,8 @@ public static class PlainVerifier
     private static EntryPath Shown(SkippedEntry skipped, EntryPath folder)
     {
         var at = skipped.Folder.RelativeTo(folder);
-        return EntryPath.TryParse(at.IsRoot ? skipped.ShownName : $"{at}/{skipped.ShownName}", out var path) ? path : at;
+        return EntryPath.TryParse(at.IsRoot ? skipped.ShownName : $"{at}/{skipped.ShownName}", out var path)
+            ? path : at;
     }
 
     private sealed class Run
@@ -101,7 +110,8 @@ public static class PlainVerifier
         private int filesChecked;
         private long bytesRead;
 
-        public Run(IAccount account, int pieceBytes, Dictionary<EntryPath, SharedFile> files, IProgress<VerifyProgress>? progress)
+        public Run(IAccount account, int pieceBytes, Dictionary<EntryPath, SharedFile> files,
+            IProgress<VerifyProgress>? progress)
         {
             this.account = account;
             this.files = files;
@@ -114,9 +124,11 @@ public static class PlainVerifier
         {
             if (expected.Kind != entry.Kind) return $"is a {Name(entry.Kind)} and not a {Name(expected.Kind)}";
             if (expected.Kind == EntryKind.Folder) return Same;
-            if (expected.Kind == EntryKind.Symlink) return entry.LinkTarget == expected.LinkTarget ? Same : "is a link to something else";
+            if (expected.Kind == EntryKind.Symlink)
+                return entry.LinkTarget == expected.LinkTarget ? Same : "is a link to something else";
             var verdict = await CompareFileAsync(files[expected.Path], entry, token);
-            progress?.Report(new VerifyProgress(Interlocked.Increment(ref filesChecked), files.Count, Interlocked.Read(ref bytesRead)));
+            var done = Interlocked.Increment(ref filesChecked);
+            progress?.Report(new VerifyProgress(done, files.Count, Interlocked.Read(ref bytesRead)));
             return verdict;
         }
 
@@ -137,6 +149,7 @@ public static class PlainVerifier
             }
         }
 
-        private static string Name(EntryKind kind) => kind switch { EntryKind.File => "file", EntryKind.Folder => "folder", _ => "link" };
+        private static string Name(EntryKind kind) =>
+            kind switch { EntryKind.File => "file", EntryKind.Folder => "folder", _ => "link" };
     }
 }

@@ -6,7 +6,8 @@ using Virga.Core.Age;
 namespace Virga.Content;
 
 /// <summary>
-/// A share as its receiver sees it, every part checked against the info-hash: info dict, piece layers, manifest. Immutable.
+/// A share as its receiver sees it, every part checked against the info-hash: info dict, piece layers, manifest.
+/// Immutable.
 /// </summary>
 public sealed class ShareContent
 {
@@ -39,7 +40,9 @@ public sealed class ShareContent
     /// <summary>The name that a blob of a private share has in its torrent; 0 is the manifest.</summary>
     public static string BlobFileName(int number) => number.ToString("x8");
 
-    /// <summary>Blob of the sealed manifest of a private share, to be fetched before <see cref="OpenPrivate"/>.</summary>
+    /// <summary>
+    /// Blob of the sealed manifest of a private share, to be fetched before <see cref="OpenPrivate"/>.
+    /// </summary>
     public static (BlobName Blob, ReadOnlyMemory<byte> PieceLayer) ManifestBlob(TorrentInfo info, PieceLayers layers)
     {
         var share = info.AsShare();
@@ -58,18 +61,21 @@ public sealed class ShareContent
     /// <param name="sealedManifest">The manifest blob's bytes, already verified.</param>
     /// <param name="identities">Denied when none of them opens it.</param>
     public static ShareContent OpenPrivate(
-        TorrentInfo info, PieceLayers layers, ReadOnlyMemory<byte> sealedManifest, IReadOnlyList<AgeIdentity> identities)
+        TorrentInfo info, PieceLayers layers, ReadOnlyMemory<byte> sealedManifest,
+        IReadOnlyList<AgeIdentity> identities)
     {
         var share = info.AsShare();
         var (blob, _) = ManifestBlob(share, layers);
-        if (blob.Length != sealedManifest.Length) throw Bad($"its manifest has {sealedManifest.Length} bytes instead of {blob.Length}");
+        if (blob.Length != sealedManifest.Length)
+            throw Bad($"its manifest has {sealedManifest.Length} bytes instead of {blob.Length}");
         var manifest = Manifest.Parse(AgeFile.Open(sealedManifest.Span, identities));
         if (manifest.ShareIdentity is null) throw ManifestRules.Bad("field 'identity' is missing");
         CheckBlobs(share, manifest);
         return new ShareContent(share, layers, manifest);
     }
 
-    /// <param name="extras">Entries of the signed extras (its signature already checked); null where there are none.</param>
+    /// <param name="extras">Entries of the signed extras (its signature already checked); null where there are
+    /// none.</param>
     public static ShareContent OpenPublic(TorrentInfo info, PieceLayers layers, Manifest? extras)
     {
         var share = info.AsShare();
@@ -78,7 +84,8 @@ public sealed class ShareContent
         return new ShareContent(share, layers, extras ?? manifest);
     }
 
-    internal const long SealedManifestBytesMax = ContentLimits.ManifestBytesMax + (ContentLimits.ManifestBytesMax / 1024) + AgeHeader.MaxBytes;
+    internal const long SealedManifestBytesMax = ContentLimits.ManifestBytesMax
+        + (ContentLimits.ManifestBytesMax / 1024) + AgeHeader.MaxBytes;
 
     /// <summary>The torrent's blobs are the manifest's roots, in the order in which it first names them.</summary>
     private static void CheckBlobs(TorrentInfo share, Manifest manifest)
@@ -108,7 +115,8 @@ public sealed class ShareContent
         var entries = new List<ManifestEntry>(share.Files.Count);
         foreach (var file in share.Files)
         {
-            if (!EntryPath.TryParse(string.Join('/', file.Path), out var path)) throw Bad("a path is longer than an entry's may be");
+            if (!EntryPath.TryParse(string.Join('/', file.Path), out var path))
+                throw Bad("a path is longer than an entry's may be");
             var kind = file.SymlinkTarget is null ? EntryKind.File : EntryKind.Symlink;
             var target = file.SymlinkTarget is null ? null : string.Join('/', file.SymlinkTarget);
             entries.Add(new ManifestEntry(path, kind, file.Length, null, file.IsExecutable, file.Root, null, target));
@@ -132,7 +140,8 @@ public sealed class ShareContent
     private static bool Agrees(ManifestEntry extra, ManifestEntry entry) =>
         extra.Path == entry.Path && extra.Kind == entry.Kind && extra.Size == entry.Size && extra.Root == entry.Root
         && extra.IsExecutable == entry.IsExecutable
-        && (entry.LinkTarget is null || SymlinkTargets.Names(extra.LinkTarget!).SequenceEqual(SymlinkTargets.Names(entry.LinkTarget)));
+        && (entry.LinkTarget is null
+            || SymlinkTargets.Names(extra.LinkTarget!).SequenceEqual(SymlinkTargets.Names(entry.LinkTarget)));
 
     private static List<SharedFile> ListFiles(PieceLayers layers, Manifest manifest)
     {
@@ -141,12 +150,14 @@ public sealed class ShareContent
         {
             if (entry.Kind != EntryKind.File) continue;
             BlobName? blob = entry.Root is { } root ? new BlobName(root, BlobLength(entry)) : null;
-            files.Add(new SharedFile(files.Count, entry, blob, blob is { } name ? layers[name.Root] : default, manifest.ShareIdentity));
+            var layer = entry.Root is { } of ? layers[of] : default;
+            files.Add(new SharedFile(files.Count, entry, blob, layer, manifest.ShareIdentity));
         }
         return files;
     }
 
-    internal static long BlobLength(ManifestEntry entry) => entry.Header is null ? entry.Size : AgePayload.SealedLength(entry.Size);
+    internal static long BlobLength(ManifestEntry entry) =>
+        entry.Header is null ? entry.Size : AgePayload.SealedLength(entry.Size);
 
     private static VirgaException Mismatch(ManifestEntry entry) =>
         ManifestRules.Bad($"'{ManifestRules.Show(entry.Path.Value)}' is not the same in the torrent");

@@ -5,8 +5,8 @@ using Virga.Core.Bencoding;
 namespace Virga.Content;
 
 /// <summary>
-/// The body of the <c>signed extras</c> of a public share (spec/v1/content.md): what the torrent can't hold, empty folders and
-/// times. Whoever signs or checks the envelope gives the type <see cref="SignatureType"/>.
+/// The body of the <c>signed extras</c> of a public share (spec/v1/content.md): what the torrent can't hold, empty
+/// folders and times. Whoever signs or checks the envelope gives the type <see cref="SignatureType"/>.
 /// </summary>
 public static class ShareExtras
 {
@@ -14,7 +14,8 @@ public static class ShareExtras
 
     public static byte[] Encode(AgentId agent, Hash256 share, Manifest manifest)
     {
-        if (manifest.ShareIdentity is not null) throw new ArgumentException("a private share has no extras", nameof(manifest));
+        if (manifest.ShareIdentity is not null)
+            throw new ArgumentException("a private share has no extras", nameof(manifest));
         var output = new ArrayBufferWriter<byte>(1024);
         var writer = new BencodeWriter(output);
         writer.StartDictionary().Key("agent").Bytes(agent.Hash.ToArray()).Key("entries");
@@ -34,9 +35,11 @@ public static class ShareExtras
         long? version = null;
         while (ManifestReader.NextKey(ref reader, out var key))
         {
-            if (key.SequenceEqual("agent"u8)) agent = new Hash256(ManifestReader.Bytes(ref reader, Hash256.ByteCount, "agent"));
+            if (key.SequenceEqual("agent"u8))
+                agent = new Hash256(ManifestReader.Bytes(ref reader, Hash256.ByteCount, "agent"));
             else if (key.SequenceEqual("entries"u8)) entries = ManifestReader.ReadEntries(ref reader);
-            else if (key.SequenceEqual("share"u8)) named = new Hash256(ManifestReader.Bytes(ref reader, Hash256.ByteCount, "share"));
+            else if (key.SequenceEqual("share"u8))
+                named = new Hash256(ManifestReader.Bytes(ref reader, Hash256.ByteCount, "share"));
             else if (key.SequenceEqual("v"u8)) version = ManifestReader.Integer(ref reader, "v");
             else throw ManifestRules.Bad("the extras have an unknown field");
         }

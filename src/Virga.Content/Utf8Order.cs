@@ -14,7 +14,9 @@ public static class Utf8Order
         return Rank(a[at]).CompareTo(Rank(b[at]));
     }
 
-    /// <summary>Paths name by name, a folder before what its name is a beginning of: the order of a torrent's file tree.</summary>
+    /// <summary>
+    /// Paths name by name, a folder before what its name is a beginning of: the order of a torrent's file tree.
+    /// </summary>
     public static int CompareNames(ReadOnlySpan<char> a, ReadOnlySpan<char> b)
     {
         var at = a.CommonPrefixLength(b);

@@ -32,10 +32,12 @@ public class AgeToolTests
         const string age = "/usr/bin/age";
         Assert.True(File.Exists(age), $"{age} is missing: run ./test, which installs what the tests need");
         using var folder = new TemporaryFolder();
-        var (key, input, output) = (Path.Combine(folder.Path, "key"), Path.Combine(folder.Path, "in"), Path.Combine(folder.Path, "out"));
+        var (key, input, output) = (Path.Combine(folder.Path, "key"), Path.Combine(folder.Path, "in"),
+            Path.Combine(folder.Path, "out"));
         await File.WriteAllTextAsync(key, identity.ExportSecret() + "\n");
         await File.WriteAllBytesAsync(input, file);
-        using var process = Process.Start(new ProcessStartInfo(age, ["-d", "-i", key, "-o", output, input]) { UseShellExecute = false, RedirectStandardError = true })!;
+        using var process = Process.Start(new ProcessStartInfo(age,
+            ["-d", "-i", key, "-o", output, input]) { UseShellExecute = false, RedirectStandardError = true })!;
         var errors = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
         Assert.True(process.ExitCode == 0, errors);

@@ -80,7 +80,8 @@ public class ManifestTests
     public void Private_files_have_header_nonce_and_root_and_public_ones_a_root_alone()
     {
         var path = EntryPath.Parse("a");
-        var whole = new ManifestEntry(path, EntryKind.File, 5, null, false, Sample.Hash(1), [1], null) { Nonce = new byte[16] };
+        var whole = new ManifestEntry(path, EntryKind.File, 5, null, false, Sample.Hash(1), [1],
+            null) { Nonce = new byte[16] };
         _ = new Manifest(Identity, [whole]);
         _ = new Manifest(null, [whole with { Header = null, Nonce = null }]);
         Assert.Throws<VirgaException>(() => new Manifest(null, [whole]));
@@ -94,10 +95,13 @@ public class ManifestTests
     [Fact]
     public void The_order_is_that_of_the_UTF8_bytes()
     {
-        string[] names = ["a", "a!", "a/b", "a/b/c", "a0", "B", "b", "e\u0301", "\u00e9", "\u0800", "\ud7ff", "\ue000", "\uffff", "\U00010000", "\U0010ffff", "z", "a/\U0001f327", "a/\uffee"];
-        var byBytes = names.OrderBy(name => Convert.ToHexString(Encoding.UTF8.GetBytes(name)), StringComparer.Ordinal).ToArray();
+        string[] names = ["a", "a!", "a/b", "a/b/c", "a0", "B", "b", "e\u0301", "\u00e9", "\u0800", "\ud7ff", "\ue000",
+            "\uffff", "\U00010000", "\U0010ffff", "z", "a/\U0001f327", "a/\uffee"];
+        var byBytes = names.OrderBy(name => Convert.ToHexString(Encoding.UTF8.GetBytes(name)), StringComparer.Ordinal)
+            .ToArray();
         Assert.Equal(byBytes, names.Order(Comparer<string>.Create((a, b) => Utf8Order.Compare(a, b))));
-        var byNames = names.OrderBy(name => string.Join("00", name.Split('/').Select(part => Convert.ToHexString(Encoding.UTF8.GetBytes(part)))), StringComparer.Ordinal).ToArray();
+        var byNames = names.OrderBy(name => string.Join("00", name.Split('/')
+            .Select(part => Convert.ToHexString(Encoding.UTF8.GetBytes(part)))), StringComparer.Ordinal).ToArray();
         Assert.Equal(byNames, names.Order(Comparer<string>.Create((a, b) => Utf8Order.CompareNames(a, b))));
     }
 
@@ -106,17 +110,20 @@ public class ManifestTests
     {
         // Each path is a beginning of the next: the worst case of the check for entries below files.
         var entries = Enumerable.Range(1, 4000).Select(length => Folderless(new string('a', length)))
-            .Concat(Enumerable.Range(0, 20_000).Select(i => Folderless(new string('a', 4000) + i.ToString("d5")))).ToList();
+            .Concat(Enumerable.Range(0, 20_000).Select(i => Folderless(new string('a', 4000) + i.ToString("d5"))))
+                .ToList();
         var began = System.Diagnostics.Stopwatch.GetTimestamp();
         _ = new Manifest(null, entries);
         Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(began) < TimeSpan.FromSeconds(10));
-        static ManifestEntry Folderless(string path) => new(EntryPath.Parse(path), EntryKind.File, 0, null, false, null, null, null);
+        static ManifestEntry Folderless(string path) =>
+            new(EntryPath.Parse(path), EntryKind.File, 0, null, false, null, null, null);
     }
 
     [Fact]
     public void A_large_manifest_costs_a_small_multiple_of_itself()
     {
-        var entries = Enumerable.Range(0, 50_000).Select(i => new ManifestEntry(EntryPath.Parse($"folder/{i:d8}"), EntryKind.File, 5, i, false,
+        var entries = Enumerable.Range(0, 50_000)
+            .Select(i => new ManifestEntry(EntryPath.Parse($"folder/{i:d8}"), EntryKind.File, 5, i, false,
             Sample.Hash(i), Sample.Array(i, 168), null) { Nonce = Sample.Array(i, 16) }).ToList();
         var bytes = new Manifest(Identity, entries).Encode();
         _ = Manifest.Parse(bytes);
@@ -140,5 +147,7 @@ public class ManifestTests
     }
 
     private static string Describe(ManifestEntry entry) =>
-        $"{entry with { Header = null, Nonce = null }} {Convert.ToHexString(entry.Header ?? [])} {Convert.ToHexString(entry.Nonce ?? [])}";
+        $"{entry with { Header = null, Nonce = null }} {Hex(entry.Header)} {Hex(entry.Nonce)}";
+
+    private static string Hex(byte[]? bytes) => bytes is null ? "-" : Convert.ToHexString(bytes);
 }

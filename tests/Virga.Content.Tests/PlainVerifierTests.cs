@@ -39,7 +39,9 @@ public class PlainVerifierTests
         var after = await PlainVerifier.VerifyAsync(scene.Account, EntryPath.Parse("f"), content, null, default);
         Assert.False(after.IsWhole);
         Assert.Equal(["sub/gone"], after.Missing.Select(path => path.Value));
-        Assert.Equal(["hollow: is a file and not a folder", "other-link: is a link to something else", "sub/changed: has other content", "sub/shorter: has 299 bytes and not 300"],
+        Assert.Equal(
+            ["hollow: is a file and not a folder", "other-link: is a link to something else",
+            "sub/changed: has other content", "sub/shorter: has 299 bytes and not 300"],
             after.Different.Select(one => $"{one.Path}: {one.Reason}"));
         Assert.Equal(["new", "new/file"], after.Extra.Select(path => path.Value));
     }

@@ -15,7 +15,8 @@ internal static class Sealing
         {
             var part = plain.AsSpan(chunk * AgePayload.ChunkBytes);
             part = part[..Math.Min(part.Length, AgePayload.ChunkBytes)];
-            payload.SealChunk(chunk, chunk == chunks - 1, part, form.AsSpan(16 + (chunk * AgePayload.SealedChunkBytes), part.Length + 16));
+            payload.SealChunk(chunk, chunk == chunks - 1, part,
+                form.AsSpan(16 + (chunk * AgePayload.SealedChunkBytes), part.Length + 16));
         }
         return form;
     }

@@ -23,7 +23,8 @@ public class ShareContentTests
         Assert.Null(content.Files[2].Blob);
         Assert.Equal(index.Blobs.Select(blob => blob.FileKey), content.Files.Take(2).Select(file => file.FileKey));
         var stranger = new AgeIdentity(Sample.Array(5, 32));
-        var failure = Assert.Throws<VirgaException>(() => ShareContent.OpenPrivate(index.Info, index.Layers, index.SealedManifest!.Value, [stranger]));
+        var failure = Assert.Throws<VirgaException>(() => ShareContent.OpenPrivate(index.Info, index.Layers,
+            index.SealedManifest!.Value, [stranger]));
         Assert.Equal(FailureKind.Denied, failure.Kind);
     }
 
@@ -61,16 +62,19 @@ public class ShareContentTests
             entries.Select(entry => entry.Path.Value == "a" ? entry with { IsExecutable = true } : entry),
             entries.Select(entry => entry.Path.Value == "a" ? entry with { Size = entry.Size + 1 } : entry),
             entries.Select(entry => entry.Path.Value == "a" ? entry with { Root = Sample.Hash(8) } : entry),
-            entries.Select(entry => entry.Path.Value == "a" ? entry with { Path = EntryPath.Parse("Z") } : entry).OrderBy(entry => entry.Path),
+            entries.Select(entry => entry.Path.Value == "a" ? entry with { Path = EntryPath.Parse("Z") } : entry)
+            .OrderBy(entry => entry.Path),
             entries.Select(entry => entry.Kind == EntryKind.Symlink ? entry with { LinkTarget = "b" } : entry),
         };
         foreach (var extras in contradictions)
         {
-            var failure = Assert.Throws<VirgaException>(() => ShareContent.OpenPublic(index.Info, index.Layers, new Manifest(null, extras.ToList())));
+            var failure = Assert.Throws<VirgaException>(() =>
+                ShareContent.OpenPublic(index.Info, index.Layers, new Manifest(null, extras.ToList())));
             Assert.Equal(FailureKind.BadInput, failure.Kind);
         }
         // The same target, written in another way.
-        var same = entries.Select(entry => entry.Kind == EntryKind.Symlink ? entry with { LinkTarget = "a//" } : entry).ToList();
+        var same = entries.Select(entry => entry.Kind == EntryKind.Symlink ? entry with { LinkTarget = "a//" } : entry)
+            .ToList();
         _ = ShareContent.OpenPublic(index.Info, index.Layers, new Manifest(null, same));
     }
 
@@ -88,11 +92,13 @@ public class ShareContentTests
             [.. entries, entries[at] with { Path = EntryPath.Parse("z"), Root = Sample.Hash(2) }],
         ])
         {
-            var failure = Assert.Throws<VirgaException>(() => Reopen(index, new Manifest(index.Manifest.ShareIdentity, wrong)));
+            var failure = Assert.Throws<VirgaException>(() =>
+                Reopen(index, new Manifest(index.Manifest.ShareIdentity, wrong)));
             Assert.Equal(FailureKind.BadInput, failure.Kind);
         }
         // Two entries may be one blob.
-        var twice = Reopen(index, new Manifest(index.Manifest.ShareIdentity, [.. entries, entries[at] with { Path = EntryPath.Parse("z") }]));
+        var twice = Reopen(index, new Manifest(index.Manifest.ShareIdentity,
+            [.. entries, entries[at] with { Path = EntryPath.Parse("z") }]));
         Assert.Equal(4, twice.Files.Count);
         Assert.Throws<VirgaException>(() => Reopen(index, new Manifest(null, [])));
     }
@@ -104,11 +110,16 @@ public class ShareContentTests
         var good = System.Text.Encoding.Latin1.GetString(index.Info.Raw.Span);
         Assert.Equal(index.Info.Raw.ToArray(), TorrentInfo.ParseShare(index.Info.Raw).Raw.ToArray());
         foreach (var (from, to) in ((string, string)[])[
-            ("12:meta version", "7:comment1:x12:meta version"), ("12:meta versioni2e", "12:meta versioni1e"), ("12:meta versioni2e", ""),
-            ("12:piece lengthi65536e", "12:piece lengthi16384e"), ("12:piece lengthi65536e", "12:piece lengthi16777216e"),
-            ("12:piece lengthi65536e", "12:piece lengthi65537e"), ("4:name1:f", "4:name2:.."), ("4:name1:f", "4:name3:a/b"),
-            ("4:attr2:xl", "4:attr1:l"), ("4:attr2:xl", "4:attr2:lx"), ("4:attr2:xl", ""), ("5:emptyd0:d6:lengthi0eee", "5:emptyd0:d5:mtimei1e6:lengthi0eee"),
-            ("5:emptyd0:d6:lengthi0eee", "5:emptyde"), ("5:emptyd0:d6:lengthi0eee", "5:emptyd0:d6:lengthi1eee"), ("5:empty", "2:.."), ("5:empty", "3:a/b"),
+            ("12:meta version", "7:comment1:x12:meta version"), ("12:meta versioni2e", "12:meta versioni1e"),
+                ("12:meta versioni2e", ""),
+            ("12:piece lengthi65536e", "12:piece lengthi16384e"),
+            ("12:piece lengthi65536e", "12:piece lengthi16777216e"),
+            ("12:piece lengthi65536e", "12:piece lengthi65537e"), ("4:name1:f", "4:name2:.."),
+            ("4:name1:f", "4:name3:a/b"),
+            ("4:attr2:xl", "4:attr1:l"), ("4:attr2:xl", "4:attr2:lx"), ("4:attr2:xl", ""),
+            ("5:emptyd0:d6:lengthi0eee", "5:emptyd0:d5:mtimei1e6:lengthi0eee"),
+            ("5:emptyd0:d6:lengthi0eee", "5:emptyde"), ("5:emptyd0:d6:lengthi0eee", "5:emptyd0:d6:lengthi1eee"),
+            ("5:empty", "2:.."), ("5:empty", "3:a/b"),
             ("5:emptyd0:d6:lengthi0eee", "5:emptyd0:d6:lengthi0ee1:xd0:d6:lengthi0eeee")])
         {
             Assert.Contains(from, good, StringComparison.Ordinal);
@@ -136,7 +147,8 @@ public class ShareContentTests
             [new(root, index.Layers[root].ToArray()), new(Sample.Hash(2), new byte[64])],
         ])
         {
-            var failure = Assert.Throws<VirgaException>(() => PieceLayers.Parse(PieceLayers.Create(wrong).Encode(), index.Info));
+            var failure = Assert.Throws<VirgaException>(() =>
+                PieceLayers.Parse(PieceLayers.Create(wrong).Encode(), index.Info));
             Assert.Equal(FailureKind.Corrupt, failure.Kind);
         }
         Assert.True(Torture.Parse(encoded, bytes => PieceLayers.Parse(bytes, index.Info), 3) > 1000);
@@ -156,7 +168,8 @@ public class ShareContentTests
             Assert.Equal("f", read.SharedPath.Value);
             foreach (var (before, after) in index.Blobs.Zip(read.Blobs))
             {
-                Assert.Equal(before with { Nonce = null, Tags = [] }, after with { Nonce = null, Tags = [] }, EqualityComparer<OwnedBlob>.Create(
+                Assert.Equal(before with { Nonce = null, Tags = [] }, after with { Nonce = null, Tags = [] },
+                    EqualityComparer<OwnedBlob>.Create(
                     (a, b) => a! with { Tags = b!.Tags } == b));
                 Assert.Equal(before.Nonce, after.Nonce);
                 Assert.Equal(before.Tags, after.Tags);
@@ -172,7 +185,9 @@ public class ShareContentTests
         var index = await ShareAsync(isPrivate: true);
         var content = Scene.Open(index);
         var key = content.Files[0].FileKey!.Value.Value.ToString();
-        foreach (var text in (string[])[content.Files[0].ToString(), index.Blobs[0].ToString(), content.Files[0].FileKey.ToString()!, content.Manifest.ShareIdentity!.ToString()!])
+        foreach (
+            var text in (string[])[content.Files[0].ToString(), index.Blobs[0].ToString(),
+            content.Files[0].FileKey.ToString()!, content.Manifest.ShareIdentity!.ToString()!])
             Assert.DoesNotContain(key, text, StringComparison.Ordinal);
     }
 
@@ -189,7 +204,8 @@ public class ShareContentTests
     public void The_piece_length_follows_the_longest_blob_and_the_sum(long length, int count, int pieceBytes) =>
         Assert.Equal(pieceBytes, ContentLimits.PieceBytesFor(Enumerable.Repeat(length, count).ToList()));
 
-    private static List<ManifestEntry> With(List<ManifestEntry> entries, int at, ManifestEntry entry) => [.. entries[..at], entry, .. entries[(at + 1)..]];
+    private static List<ManifestEntry> With(List<ManifestEntry> entries, int at, ManifestEntry entry) =>
+        [.. entries[..at], entry, .. entries[(at + 1)..]];
 
     /// <summary>The share with another manifest in it, as a lying owner would make it.</summary>
     private static ShareContent Reopen(OwnerIndex index, Manifest manifest)

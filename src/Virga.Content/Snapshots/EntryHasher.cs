@@ -7,8 +7,8 @@ using Virga.Core.Merkle;
 namespace Virga.Content.Snapshots;
 
 /// <summary>
-/// Reads an entry once, from its start to its end, seals it chunk by chunk where it is private, and hashes what comes out. Reading
-/// overlaps with the work; memory is at most 3 MiB an entry. Safe for many entries at once.
+/// Reads an entry once, from its start to its end, seals it chunk by chunk where it is private, and hashes what comes
+/// out. Reading overlaps with the work; memory is at most 3 MiB an entry. Safe for many entries at once.
 /// </summary>
 internal sealed class EntryHasher(IAccount account, int pieceBytes, Action<long> onRead)
 {
@@ -22,14 +22,18 @@ internal sealed class EntryHasher(IAccount account, int pieceBytes, Action<long>
     /// <summary>Changed when the entry is not, or does not stay, as listed.</summary>
     /// <param name="listed">A file of 1 byte or more, with its version.</param>
     /// <param name="seal">Null hashes the plain form.</param>
-    public Task<HashedEntry?> HashAsync(Entry listed, FileSeal? seal, CancellationToken token) => HashAsync(listed, seal, null, token);
+    public Task<HashedEntry?> HashAsync(Entry listed, FileSeal? seal, CancellationToken token) =>
+        HashAsync(listed, seal, null, token);
 
     /// <param name="expectedTags">Ends with null as soon as a chunk has another tag than here.</param>
-    public async Task<HashedEntry?> HashAsync(Entry listed, FileSeal? seal, byte[]? expectedTags, CancellationToken token)
+    public async Task<HashedEntry?> HashAsync(Entry listed, FileSeal? seal, byte[]? expectedTags,
+        CancellationToken token)
     {
-        await using var reader = await account.ReadAsync(listed.Path, new ByteRange(0, listed.Length), listed.Version, token);
+        await using var reader = await account.ReadAsync(listed.Path, new ByteRange(0, listed.Length), listed.Version,
+            token);
         await using var ahead = new ReadAhead(reader.Content, listed.Length, BufferBytes, token);
-        using IBlobSink sink = seal is null ? new PlainSink(listed.Length, pieceBytes) : new SealedSink(listed.Length, pieceBytes, seal);
+        using IBlobSink sink = seal is null
+            ? new PlainSink(listed.Length, pieceBytes) : new SealedSink(listed.Length, pieceBytes, seal);
         var checkedBytes = 0;
         for (var part = await ahead.NextAsync(); !part.IsEmpty; part = await ahead.NextAsync())
         {
@@ -37,7 +41,8 @@ internal sealed class EntryHasher(IAccount account, int pieceBytes, Action<long>
             onRead(part.Length);
             if (expectedTags is null) continue;
             var tags = sink.Tags;
-            if (!tags[checkedBytes..].SequenceEqual(expectedTags.AsSpan(checkedBytes, tags.Length - checkedBytes))) return null;
+            if (!tags[checkedBytes..].SequenceEqual(expectedTags.AsSpan(checkedBytes, tags.Length - checkedBytes)))
+                return null;
             checkedBytes = tags.Length;
         }
         var (blob, layer) = sink.Finish();
@@ -76,7 +81,8 @@ internal sealed class EntryHasher(IAccount account, int pieceBytes, Action<long>
             tags = new byte[checked((int)(chunks * OwnedBlob.TagBytes))];
             hasher = plainBytes > SmallBytes ? new BlobHasher(pieceBytes) : null;
             var bufferedChunks = Math.Min(chunks, BufferBytes / ChunkBytes);
-            var bytes = chunks == 1 ? AgePayload.SealedLength(plainBytes) : AgePayload.NonceBytes + (bufferedChunks * SealedChunkBytes);
+            var bytes = chunks == 1 ? AgePayload.SealedLength(plainBytes) : AgePayload.NonceBytes
+                + (bufferedChunks * SealedChunkBytes);
             buffer = ArrayPool<byte>.Shared.Rent((int)bytes);
             seal.Nonce.CopyTo(buffer, 0);
             used = AgePayload.NonceBytes;

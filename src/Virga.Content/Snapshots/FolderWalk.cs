@@ -3,7 +3,10 @@ using Virga.Core;
 
 namespace Virga.Content.Snapshots;
 
-/// <summary>Everything below a folder of an account, several folders at once: an account in the network answers each listing slowly.</summary>
+/// <summary>
+/// Everything below a folder of an account, several folders at once: an account in the network answers each listing
+/// slowly.
+/// </summary>
 internal static class FolderWalk
 {
     public static async Task<List<Entry>> ListAllAsync(
@@ -13,12 +16,17 @@ internal static class FolderWalk
         var found = new List<Entry>();
         if (reporting is null && account.Find<IRecursiveListing>() is { } recursive)
         {
-            await foreach (var entry in recursive.ListAllAsync(folder, token).WithCancellation(token)) Add(found, entry);
+            await foreach (var entry in recursive.ListAllAsync(folder, token).WithCancellation(token))
+                Add(found, entry);
             return found;
         }
 
         var level = new List<EntryPath> { folder };
-        var options = new ParallelOptions { MaxDegreeOfParallelism = Math.Max(1, account.Traits.MaxConcurrency), CancellationToken = token };
+        var options = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = Math.Max(1, account.Traits.MaxConcurrency),
+            CancellationToken = token,
+        };
         while (level.Count > 0)
         {
             var below = new List<EntryPath>();
@@ -39,8 +47,8 @@ internal static class FolderWalk
         return found;
     }
 
-    private static async Task<List<Entry>> ListAsync(IAccount account, IReportsSkipped? reporting, EntryPath path, bool isFirst,
-        Action<SkippedEntry> onSkipped, CancellationToken token)
+    private static async Task<List<Entry>> ListAsync(IAccount account, IReportsSkipped? reporting, EntryPath path,
+        bool isFirst, Action<SkippedEntry> onSkipped, CancellationToken token)
     {
         var entries = new List<Entry>();
         try
@@ -64,7 +72,8 @@ internal static class FolderWalk
     {
         if (found.Count == ContentLimits.EntriesMax)
         {
-            throw new VirgaException(FailureKind.BadInput, $"the folder holds more than {ContentLimits.EntriesMax:N0} entries",
+            throw new VirgaException(FailureKind.BadInput,
+                $"the folder holds more than {ContentLimits.EntriesMax:N0} entries",
                 "Share its subfolders one by one.");
         }
         found.Add(entry);

@@ -4,25 +4,31 @@ using Virga.Core.Age;
 
 namespace Virga.Content.Snapshots;
 
-/// <summary>One blob of the owner's: which entry it comes from and what is needed to produce its bytes again. Holds a key: never logged.</summary>
+/// <summary>
+/// One blob of the owner's: which entry it comes from and what is needed to produce its bytes again. Holds a key: never
+/// logged.
+/// </summary>
 /// <param name="Path">In the account.</param>
 /// <param name="FileKey">Null in public shares: the blob is the plain form.</param>
 /// <param name="Nonce">16 bytes, the start of the payload; null in public shares.</param>
 /// <param name="Tags">
-/// 16 bytes for each 64 KiB of the plain form, to compare with before they leave: of a private file the chunk's Poly1305 tag, of
-/// a public one the start of the chunk's Merkle root.
+/// 16 bytes for each 64 KiB of the plain form, to compare with before they leave: of a private file the chunk's
+/// Poly1305 tag, of a public one the start of the chunk's Merkle root.
 /// </param>
 public sealed record OwnedBlob(
-    BlobName Blob, EntryPath Path, EntryVersion Version, long PlainLength, AgeFileKey? FileKey, byte[]? Nonce, byte[] Tags)
+    BlobName Blob, EntryPath Path, EntryVersion Version, long PlainLength, AgeFileKey? FileKey, byte[]? Nonce,
+    byte[] Tags)
 {
     public const int TagBytes = 16;
 
-    /// <summary>What the account's listing said of the entry; as long as it says the same, nothing is asked again.</summary>
+    /// <summary>
+    /// What the account's listing said of the entry; as long as it says the same, nothing is asked again.
+    /// </summary>
     public ListedAs Listed { get; init; }
 
     /// <summary>
-    /// The entry was written so shortly before it was read that a change right after would have the same version. A snapshot to
-    /// come reads it again.
+    /// The entry was written so shortly before it was read that a change right after would have the same version. A
+    /// snapshot to come reads it again.
     /// </summary>
     public bool IsRacy { get; init; }
 

@@ -8,8 +8,8 @@ using Virga.Core.Bencoding;
 namespace Virga.Content.Snapshots;
 
 /// <summary>
-/// All that an owner keeps of a share: what it hands out (info, layers, sealed manifest) and what it needs to produce the blobs.
-/// Encoded as bencode; at rest it is sealed, since it holds the file keys. Immutable.
+/// All that an owner keeps of a share: what it hands out (info, layers, sealed manifest) and what it needs to produce
+/// the blobs. Encoded as bencode; at rest it is sealed, since it holds the file keys. Immutable.
 /// </summary>
 public sealed class OwnerIndex
 {
@@ -19,7 +19,8 @@ public sealed class OwnerIndex
     private readonly Dictionary<Hash256, OwnedBlob> byRoot = [];
 
     /// <param name="blobs">One for each file with content; two files of equal content may share a root.</param>
-    public OwnerIndex(TorrentInfo info, PieceLayers layers, EntryPath sharedPath, Manifest manifest, byte[]? sealedManifest,
+    public OwnerIndex(TorrentInfo info, PieceLayers layers, EntryPath sharedPath, Manifest manifest,
+        byte[]? sealedManifest,
         IReadOnlyList<OwnedBlob> blobs)
     {
         Info = info;
@@ -116,16 +117,20 @@ public sealed class OwnerIndex
         while (ManifestReader.NextKey(ref reader, out var key))
         {
             if (key.SequenceEqual("blobs"u8)) ReadBlobs(ref reader, blobs);
-            else if (key.SequenceEqual("info"u8)) info = TorrentInfo.ParseShare(ManifestReader.Bytes(ref reader, -1, "info").ToArray());
+            else if (key.SequenceEqual("info"u8))
+                info = TorrentInfo.ParseShare(ManifestReader.Bytes(ref reader, -1, "info").ToArray());
             else if (key.SequenceEqual("layers"u8)) layers = ManifestReader.Bytes(ref reader, -1, "layers").ToArray();
             else if (key.SequenceEqual("manifest"u8)) manifest = ReadManifest(data, ref reader);
             else if (key.SequenceEqual("path"u8)) path = Text(ref reader, "path");
-            else if (key.SequenceEqual("sealed"u8)) sealedManifest = ManifestReader.Bytes(ref reader, -1, "sealed").ToArray();
+            else if (key.SequenceEqual("sealed"u8))
+                sealedManifest = ManifestReader.Bytes(ref reader, -1, "sealed").ToArray();
             else if (key.SequenceEqual("v"u8)) CheckVersion(ManifestReader.Integer(ref reader, "v"));
             else throw ManifestRules.Bad("it has an unknown field");
         }
-        if (info is null || manifest is null || path is null || layers.IsEmpty) throw ManifestRules.Bad("it lacks a field");
-        return new OwnerIndex(info, PieceLayers.Parse(layers, info), EntryPath.Parse(path), manifest, sealedManifest, blobs);
+        if (info is null || manifest is null || path is null || layers.IsEmpty)
+            throw ManifestRules.Bad("it lacks a field");
+        return new OwnerIndex(info, PieceLayers.Parse(layers, info), EntryPath.Parse(path), manifest, sealedManifest,
+            blobs);
     }
 
     private static Manifest ReadManifest(ReadOnlyMemory<byte> data, ref BencodeReader reader)
@@ -137,7 +142,8 @@ public sealed class OwnerIndex
     private static void CheckVersion(long version)
     {
         if (version != Version)
-            throw new VirgaException(FailureKind.Unsupported, $"the index of a share is of version {version}", "Get a newer Virga.");
+            throw new VirgaException(FailureKind.Unsupported, $"the index of a share is of version {version}",
+                "Get a newer Virga.");
     }
 
     private static void ReadBlobs(ref BencodeReader reader, List<OwnedBlob> blobs)
@@ -161,25 +167,31 @@ public sealed class OwnerIndex
         bool isExecutable = false, isRacy = false;
         while (ManifestReader.NextKey(ref reader, out var key))
         {
-            if (key.SequenceEqual("key"u8)) fileKey = new AgeFileKey(ManifestReader.Bytes(ref reader, AgeFileKey.ByteCount, "key"));
+            if (key.SequenceEqual("key"u8))
+                fileKey = new AgeFileKey(ManifestReader.Bytes(ref reader, AgeFileKey.ByteCount, "key"));
             else if (key.SequenceEqual("length"u8)) length = ManifestReader.Integer(ref reader, "length");
             else if (key.SequenceEqual("listed-mtime"u8)) modified = ManifestReader.Integer(ref reader, "listed-mtime");
-            else if (key.SequenceEqual("listed-x"u8)) isExecutable = ManifestReader.Integer(ref reader, "listed-x") == 1;
-            else if (key.SequenceEqual("nonce"u8)) nonce = ManifestReader.Bytes(ref reader, AgePayload.NonceBytes, "nonce").ToArray();
+            else if (key.SequenceEqual("listed-x"u8))
+                isExecutable = ManifestReader.Integer(ref reader, "listed-x") == 1;
+            else if (key.SequenceEqual("nonce"u8))
+                nonce = ManifestReader.Bytes(ref reader, AgePayload.NonceBytes, "nonce").ToArray();
             else if (key.SequenceEqual("path"u8)) path = Text(ref reader, "path");
             else if (key.SequenceEqual("plain"u8)) plain = ManifestReader.Integer(ref reader, "plain");
             else if (key.SequenceEqual("racy"u8)) isRacy = ManifestReader.Integer(ref reader, "racy") == 1;
-            else if (key.SequenceEqual("root"u8)) root = new Hash256(ManifestReader.Bytes(ref reader, Hash256.ByteCount, "root"));
+            else if (key.SequenceEqual("root"u8))
+                root = new Hash256(ManifestReader.Bytes(ref reader, Hash256.ByteCount, "root"));
             else if (key.SequenceEqual("tags"u8)) tags = ManifestReader.Bytes(ref reader, -1, "tags").ToArray();
             else if (key.SequenceEqual("version"u8)) version = Text(ref reader, "version");
             else throw ManifestRules.Bad("a blob has an unknown field");
         }
         var isWhole = path is not null && version is not null && root is not null && length > 0
             && plain is > 0 and <= ContentLimits.BlobBytesMax && tags is not null
-            && tags.Length == AgePayload.ChunkCount(plain.Value) * OwnedBlob.TagBytes && (fileKey is null) == (nonce is null)
+            && tags.Length == AgePayload.ChunkCount(plain.Value) * OwnedBlob.TagBytes
+                && (fileKey is null) == (nonce is null)
             && length == (fileKey is null ? plain : AgePayload.SealedLength(plain.Value));
         if (!isWhole) throw ManifestRules.Bad("a blob lacks a field, or its fields contradict each other");
-        return new OwnedBlob(new BlobName(root!.Value, length!.Value), EntryPath.Parse(path!), new EntryVersion(version!), plain!.Value,
+        return new OwnedBlob(new BlobName(root!.Value, length!.Value), EntryPath.Parse(path!),
+            new EntryVersion(version!), plain!.Value,
             fileKey, nonce, tags!)
         {
             Listed = new ListedAs(modified, isExecutable),

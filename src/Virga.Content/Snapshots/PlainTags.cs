@@ -6,8 +6,8 @@ using Virga.Core.Merkle;
 namespace Virga.Content.Snapshots;
 
 /// <summary>
-/// What a public share's chunks are compared with before they leave: the first 16 bytes of the Merkle root of each 64 KiB. Nobody
-/// finds a second content for them, and they cost what the tags of private files cost.
+/// What a public share's chunks are compared with before they leave: the first 16 bytes of the Merkle root of each 64
+/// KiB. Nobody finds a second content for them, and they cost what the tags of private files cost.
 /// </summary>
 internal static class PlainTags
 {
@@ -39,7 +39,10 @@ internal static class PlainTags
         return count;
     }
 
-    /// <summary>The piece layer for longer pieces, from that for 64 KiB pieces (BEP 52: missing hashes are those of zero leaves).</summary>
+    /// <summary>
+    /// The piece layer for longer pieces, from that for 64 KiB pieces (BEP 52: missing hashes are those of zero
+    /// leaves).
+    /// </summary>
     public static byte[] Reduce(ReadOnlySpan<byte> chunkRoots, int pieceBytes)
     {
         var hashes = chunkRoots.ToArray();
@@ -49,12 +52,14 @@ internal static class PlainTags
         {
             if (count % 2 != 0)
             {
-                if ((count + 1) * Hash256.ByteCount > hashes.Length) Array.Resize(ref hashes, (count + 1) * Hash256.ByteCount);
+                if ((count + 1) * Hash256.ByteCount > hashes.Length)
+                    Array.Resize(ref hashes, (count + 1) * Hash256.ByteCount);
                 MerkleTree.ZeroSubtree(level).CopyTo(hashes.AsSpan(count++ * Hash256.ByteCount));
             }
             count /= 2;
             for (var i = 0; i < count; i++)
-                SHA256.HashData(hashes.AsSpan(i * 2 * Hash256.ByteCount, 2 * Hash256.ByteCount), hashes.AsSpan(i * Hash256.ByteCount));
+                SHA256.HashData(hashes.AsSpan(i * 2 * Hash256.ByteCount, 2 * Hash256.ByteCount),
+                    hashes.AsSpan(i * Hash256.ByteCount));
         }
         return hashes[..(count * Hash256.ByteCount)];
     }

@@ -4,8 +4,9 @@ using Virga.Core;
 namespace Virga.Content.Snapshots;
 
 /// <summary>
-/// Reads a stream of known length buffer by buffer, always one ahead: while the caller works on one, the next is filled. Each
-/// buffer but the last is full. What it hands out is valid until the next call. Not safe for several threads at once.
+/// Reads a stream of known length buffer by buffer, always one ahead: while the caller works on one, the next is
+/// filled. Each buffer but the last is full. What it hands out is valid until the next call. Not safe for several
+/// threads at once.
 /// </summary>
 internal sealed class ReadAhead : IAsyncDisposable
 {
@@ -16,7 +17,8 @@ internal sealed class ReadAhead : IAsyncDisposable
     private long unrequested;
     private Task<int>? pending;
 
-    /// <param name="length">Bytes that the stream must give; it is read to its end, where accounts tell of late changes.</param>
+    /// <param name="length">Bytes that the stream must give; it is read to its end, where accounts tell of late
+    /// changes.</param>
     public ReadAhead(Stream stream, long length, int bufferBytes, CancellationToken token)
     {
         this.stream = stream;
@@ -75,7 +77,8 @@ internal sealed class ReadAhead : IAsyncDisposable
         }
         if (unrequested > 0) return wanted;
         var end = new byte[1];
-        if (await stream.ReadAsync(end, token) != 0) throw new VirgaException(FailureKind.Changed, "the account gave more bytes than asked for");
+        if (await stream.ReadAsync(end, token) != 0)
+            throw new VirgaException(FailureKind.Changed, "the account gave more bytes than asked for");
         return wanted;
     }
 }

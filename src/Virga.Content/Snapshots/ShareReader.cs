@@ -8,8 +8,8 @@ using Virga.Core.Age;
 namespace Virga.Content.Snapshots;
 
 /// <summary>
-/// Produces ranges of a share's blobs from the owner's account, sealing on the fly. Every read is pinned; no byte leaves that
-/// differs from what was shared. Safe for many ranges at once; memory is a few chunks a range.
+/// Produces ranges of a share's blobs from the owner's account, sealing on the fly. Every read is pinned; no byte
+/// leaves that differs from what was shared. Safe for many ranges at once; memory is a few chunks a range.
 /// </summary>
 /// <remarks>
 /// What it throws may be told to the peer: no message names an entry. The inner exception does, for the owner's log.
@@ -26,22 +26,26 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
     public OwnerIndex Index { get; } = index;
 
     /// <summary>Length of the blob with that root, or null: a range can be checked before an answer begins.</summary>
-    public long? LengthOf(Hash256 root) => manifest?.Root == root ? manifest.Value.Length : Index.Find(root)?.Blob.Length;
+    public long? LengthOf(Hash256 root) =>
+        manifest?.Root == root ? manifest.Value.Length : Index.Find(root)?.Blob.Length;
 
     /// <summary>
     /// Writes exactly the bytes of a range of a blob to <paramref name="output"/> and flushes as it goes.
-    /// NotFound for a root that isn't of this share, BadInput for a range outside of the blob, Changed when the entry changed.
-    /// Returns early when the pipe's reader has ended.
+    /// NotFound for a root that isn't of this share, BadInput for a range outside of the blob, Changed when the entry
+    /// changed. Returns early when the pipe's reader has ended.
     /// </summary>
-    public async ValueTask CopyRangeAsync(Hash256 root, ByteRange range, PipeWriter output, CancellationToken cancellationToken)
+    public async ValueTask CopyRangeAsync(Hash256 root, ByteRange range, PipeWriter output,
+        CancellationToken cancellationToken)
     {
         var length = LengthOf(root) ?? throw new VirgaException(FailureKind.NotFound, $"the share has no blob {root}");
         if (range.Offset < 0 || range.Length < 0 || range.Offset > length - range.Length)
-            throw new VirgaException(FailureKind.BadInput, $"the range {range} lies outside of the blob's {length} bytes");
+            throw new VirgaException(FailureKind.BadInput,
+                $"the range {range} lies outside of the blob's {length} bytes");
         if (range.Length == 0) return;
         if (manifest?.Root == root)
         {
-            await WriteAsync(output, Index.SealedManifest!.Value.Slice((int)range.Offset, (int)range.Length), cancellationToken);
+            await WriteAsync(output, Index.SealedManifest!.Value.Slice((int)range.Offset, (int)range.Length),
+                cancellationToken);
             return;
         }
 
@@ -49,7 +53,8 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         try
         {
             if (blob.FileKey is not null) await CopySealedAsync(blob, range, output, cancellationToken);
-            else if (account.Traits.Pin == PinStrength.Strong) await CopyPlainAsync(blob, range, output, cancellationToken);
+            else if (account.Traits.Pin == PinStrength.Strong)
+                await CopyPlainAsync(blob, range, output, cancellationToken);
             else await CopyCheckedAsync(blob, range, output, cancellationToken);
         }
         catch (VirgaException failure)
@@ -85,8 +90,12 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         await output.FlushAsync(token);
     }
 
-    /// <summary>Seals straight into the pipe's memory; nothing of it is advanced before the tag is found to be the one that was shared.</summary>
-    private static void SealChunk(AgePayload payload, OwnedBlob blob, long chunk, ReadOnlySpan<byte> plain, RangeWriter target)
+    /// <summary>
+    /// Seals straight into the pipe's memory; nothing of it is advanced before the tag is found to be the one that was
+    /// shared.
+    /// </summary>
+    private static void SealChunk(AgePayload payload, OwnedBlob blob, long chunk, ReadOnlySpan<byte> plain,
+        RangeWriter target)
     {
         var offset = AgePayload.NonceBytes + (chunk * SealedChunkBytes);
         var bytes = plain.Length + AgePayload.TagBytes;
@@ -120,8 +129,11 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         }
     }
 
-    /// <summary>A public file whose version can't be trusted: whole chunks are read and compared before anything of them leaves.</summary>
-    private async ValueTask CopyCheckedAsync(OwnedBlob blob, ByteRange range, PipeWriter output, CancellationToken token)
+    /// <summary>
+    /// A public file whose version can't be trusted: whole chunks are read and compared before anything of them leaves.
+    /// </summary>
+    private async ValueTask CopyCheckedAsync(OwnedBlob blob, ByteRange range, PipeWriter output,
+        CancellationToken token)
     {
         var target = new RangeWriter(output, range);
         var first = range.Offset / ChunkBytes;
@@ -129,7 +141,8 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         var chunk = first;
         for (var part = await chunks.NextAsync(); !part.IsEmpty; part = await chunks.NextAsync())
         {
-            var count = PlainTags.CountMatching(part.Span, blob.PlainLength <= ChunkBytes, blob.Tags.AsSpan((int)chunk * OwnedBlob.TagBytes));
+            var count = PlainTags.CountMatching(part.Span, blob.PlainLength <= ChunkBytes,
+                blob.Tags.AsSpan((int)chunk * OwnedBlob.TagBytes));
             var same = part.Span[..(int)Math.Min(part.Length, (long)count * ChunkBytes)];
             target.Write(same, chunk * ChunkBytes);
             if (same.Length < part.Length) throw ChangedUnderPin(blob);
@@ -146,7 +159,8 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         {
             var memory = output.GetMemory((int)Math.Clamp(left, 1, BufferBytes));
             var count = await reader.Content.ReadAsync(memory[..(int)Math.Clamp(left, 1, memory.Length)], token);
-            if (count == 0 && left > 0) throw new VirgaException(FailureKind.Unavailable, "the account ended a read early");
+            if (count == 0 && left > 0)
+                throw new VirgaException(FailureKind.Unavailable, "the account ended a read early");
             if (count > 0 && left == 0) throw ChangedUnderPin(blob);
             if (count == 0) return;
             output.Advance(count);
@@ -180,11 +194,13 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
     {
         FailureKind.Changed or FailureKind.NotFound => new VirgaException(FailureKind.Changed,
             "an entry is no longer as it was shared", "Ask the share's owner to share it again.", failure),
-        FailureKind.Throttled or FailureKind.Timeout => new VirgaException(failure.Kind, "the owner's account is busy", "Try again later.", failure)
-        {
-            RetryAfter = failure.RetryAfter,
-        },
-        _ => new VirgaException(FailureKind.Unavailable, "the owner's account can't be read now", "Try again later, or tell the share's owner.", failure),
+        FailureKind.Throttled or FailureKind.Timeout =>
+            new VirgaException(failure.Kind, "the owner's account is busy", "Try again later.", failure)
+            {
+                RetryAfter = failure.RetryAfter,
+            },
+        _ => new VirgaException(FailureKind.Unavailable, "the owner's account can't be read now",
+            "Try again later, or tell the share's owner.", failure),
     };
 
     private readonly struct ChunkReads(EntryReader reader, ReadAhead ahead) : IAsyncDisposable

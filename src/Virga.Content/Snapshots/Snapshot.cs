@@ -3,9 +3,12 @@ using Virga.Core.Age;
 namespace Virga.Content.Snapshots;
 
 /// <param name="Readers">The audience's recipients; empty for a public share.</param>
-/// <param name="Previous">The snapshot before, of the same account and path: unchanged entries are not read again.</param>
-/// <param name="NewKeys">True when a reader left the audience: nothing of the previous snapshot's keys is used again.</param>
-public sealed record SnapshotOptions(bool IsPrivate, IReadOnlyList<AgeRecipient> Readers, OwnerIndex? Previous = null, bool NewKeys = false)
+/// <param name="Previous">The snapshot before, of the same account and path: unchanged entries are not read
+/// again.</param>
+/// <param name="NewKeys">True when a reader left the audience: nothing of the previous snapshot's keys is used
+/// again.</param>
+public sealed record SnapshotOptions(bool IsPrivate, IReadOnlyList<AgeRecipient> Readers, OwnerIndex? Previous = null,
+    bool NewKeys = false)
 {
     /// <summary>Name of a public share; null takes the shared entry's own.</summary>
     public string? Name { get; init; }
@@ -15,4 +18,5 @@ public sealed record SnapshotOptions(bool IsPrivate, IReadOnlyList<AgeRecipient>
 public readonly record struct SnapshotProgress(int FilesSeen, int FilesHashed, int FilesUnchanged, long BytesRead);
 
 /// <param name="Skipped">Entries that could not be taken in, each with its reason, e.g. special files.</param>
-public sealed record SnapshotResult(OwnerIndex Index, SnapshotProgress Totals, IReadOnlyList<(string Path, string Reason)> Skipped);
+public sealed record SnapshotResult(OwnerIndex Index, SnapshotProgress Totals,
+    IReadOnlyList<(string Path, string Reason)> Skipped);

@@ -8,14 +8,15 @@ namespace Virga.Content.Snapshots;
 
 /// <summary>One snapshot in the making: list, choose the piece length, hash, put together.</summary>
 internal sealed class SnapshotRun(
-    IAccount account, EntryPath sharedPath, SnapshotOptions options, RandomBytes random, TimeProvider time, IProgress<SnapshotProgress>? progress)
+    IAccount account, EntryPath sharedPath, SnapshotOptions options, RandomBytes random, TimeProvider time,
+    IProgress<SnapshotProgress>? progress)
 {
     private const int TriesMax = 3;
     private const int ParallelMax = 16;
 
     /// <summary>
-    /// An entry modified less than this before it is read may be modified again without its time telling (git calls such entries
-    /// racily clean). Two seconds is the coarsest clock of a file system.
+    /// An entry modified less than this before it is read may be modified again without its time telling (git calls
+    /// such entries racily clean). Two seconds is the coarsest clock of a file system.
     /// </summary>
     private static readonly TimeSpan RacyAge = TimeSpan.FromSeconds(2);
 
@@ -48,17 +49,21 @@ internal sealed class SnapshotRun(
         {
             if (entry.Root is null) continue;
             // A shared file stands in the manifest under its name, a shared folder's files under their paths from it.
-            if (blobs.TryGetValue(sharedPath.Append(entry.Path).Value, out var blob) || blobs.TryGetValue(sharedPath.Value, out blob))
-                known[blob.Path.Value] = new Known(entry, blob, previous.Layers[blob.Blob.Root].ToArray(), previous.Info.PieceBytes);
+            if (blobs.TryGetValue(sharedPath.Append(entry.Path).Value, out var blob)
+                || blobs.TryGetValue(sharedPath.Value, out blob))
+                known[blob.Path.Value] = new Known(entry, blob, previous.Layers[blob.Blob.Root].ToArray(),
+                    previous.Info.PieceBytes);
         }
     }
 
     private async Task<(List<Entry> Entries, bool IsSingleFile)> ListAsync(CancellationToken token)
     {
         var top = await account.StatAsync(sharedPath, token)
-            ?? throw new VirgaException(FailureKind.NotFound, $"there is nothing at '{sharedPath}' to share", "Check the path.");
+            ?? throw new VirgaException(FailureKind.NotFound, $"there is nothing at '{sharedPath}' to share",
+                "Check the path.");
         if (top.Kind == EntryKind.Symlink)
-            throw new VirgaException(FailureKind.BadInput, $"'{sharedPath}' is a symbolic link", "Share what it points to.");
+            throw new VirgaException(FailureKind.BadInput, $"'{sharedPath}' is a symbolic link",
+                "Share what it points to.");
         if (top.Kind == EntryKind.File) return ([top], true);
         var found = await FolderWalk.ListAllAsync(account, sharedPath, entry =>
         {
@@ -69,7 +74,9 @@ internal sealed class SnapshotRun(
         return (WithoutDoubles(found).Where(CanHold).ToList(), false);
     }
 
-    /// <summary>Some accounts hold a file and a folder of one name. A share can't; the folder stays, for what is in it.</summary>
+    /// <summary>
+    /// Some accounts hold a file and a folder of one name. A share can't; the folder stays, for what is in it.
+    /// </summary>
     private List<Entry> WithoutDoubles(List<Entry> sorted)
     {
         var folders = new HashSet<string>();
@@ -83,7 +90,8 @@ internal sealed class SnapshotRun(
         var kept = new List<Entry>(sorted.Count);
         foreach (var entry in sorted)
         {
-            if (entry.Kind != EntryKind.Folder && folders.Contains(entry.Path.Value)) Skip(entry, "has the same name as a folder");
+            if (entry.Kind != EntryKind.Folder && folders.Contains(entry.Path.Value))
+                Skip(entry, "has the same name as a folder");
             else if (kept.Count == 0 || kept[^1].Path != entry.Path) kept.Add(entry);
         }
         return kept;
@@ -92,9 +100,12 @@ internal sealed class SnapshotRun(
     private bool CanHold(Entry entry)
     {
         var path = entry.Path.RelativeTo(sharedPath);
-        if (entry.Kind == EntryKind.Symlink && entry.LinkTarget is null or "") return Skip(entry, "is a link whose target is unknown");
+        if (entry.Kind == EntryKind.Symlink && entry.LinkTarget is null or "")
+            return Skip(entry, "is a link whose target is unknown");
         if (options.IsPrivate) return true;
-        if (path.Names.Length > ShareInfoFormat.NamesMax) return Skip(entry, $"has more than {ShareInfoFormat.NamesMax} names in its path; only a private share can hold it");
+        if (path.Names.Length > ShareInfoFormat.NamesMax)
+            return Skip(entry,
+                $"has more than {ShareInfoFormat.NamesMax} names in its path; only a private share can hold it");
         if (entry.LinkTarget is not null && SymlinkTargets.LeadsOutside(path, entry.LinkTarget))
             return Skip(entry, "is a link that leads out of the folder; only a private share can hold it");
         return true;
@@ -102,22 +113,29 @@ internal sealed class SnapshotRun(
 
     private bool Skip(Entry entry, string reason)
     {
-        lock (skipped) skipped.Add((entry.Path.RelativeTo(sharedPath) is { IsRoot: false } path ? path.Value : entry.Path.Name, reason));
+        var path = entry.Path.RelativeTo(sharedPath);
+        lock (skipped) skipped.Add((path.IsRoot ? entry.Path.Name : path.Value, reason));
         return false;
     }
 
     private int ChoosePieceBytes(List<Entry> entries)
     {
-        var lengths = entries.Where(static entry => entry.Kind == EntryKind.File && entry.Length > 0).Select(entry => BlobLength(entry.Length)).ToList();
+        var lengths = entries.Where(static entry => entry.Kind == EntryKind.File && entry.Length > 0)
+            .Select(entry => BlobLength(entry.Length)).ToList();
         if (lengths.Count > 0 && lengths.Max() > ContentLimits.BlobBytesMax)
-            throw new VirgaException(FailureKind.BadInput, $"a file is longer than {ContentLimits.BlobBytesMax >> 40} TiB", "Share it in parts.");
+            throw new VirgaException(FailureKind.BadInput,
+                $"a file is longer than {ContentLimits.BlobBytesMax >> 40} TiB", "Share it in parts.");
         var byRule = ContentLimits.PieceBytesFor(lengths);
-        return known.Count > 0 && options.Previous!.Info.PieceBytes is var previous && ContentLimits.MayKeep(previous, byRule) ? previous : byRule;
+        return known.Count > 0 && options.Previous!.Info.PieceBytes is var previous
+            && ContentLimits.MayKeep(previous, byRule) ? previous : byRule;
     }
 
-    /// <summary>Whether a file that grew while the folder was shared still goes with the piece length that was chosen.</summary>
+    /// <summary>
+    /// Whether a file that grew while the folder was shared still goes with the piece length that was chosen.
+    /// </summary>
     private bool Fits(long plainBytes, int pieceBytes) =>
-        plainBytes <= ContentLimits.BlobBytesMax && ContentLimits.PieceBytesFor([BlobLength(plainBytes)]) <= 4L * pieceBytes;
+        plainBytes <= ContentLimits.BlobBytesMax
+            && ContentLimits.PieceBytesFor([BlobLength(plainBytes)]) <= 4L * pieceBytes;
 
     private long BlobLength(long plainBytes) => options.IsPrivate ? AgePayload.SealedLength(plainBytes) : plainBytes;
 
@@ -181,13 +199,16 @@ internal sealed class SnapshotRun(
         }
     }
 
-    private async Task<Taken> TryTakeFileAsync(EntryHasher hasher, Entry listed, int pieceBytes, CancellationToken token)
+    private async Task<Taken> TryTakeFileAsync(EntryHasher hasher, Entry listed, int pieceBytes,
+        CancellationToken token)
     {
-        if (known.TryGetValue(listed.Path.Value, out var before) && before.Blob.Version == listed.Version && before.Blob.PlainLength == listed.Length)
+        if (known.TryGetValue(listed.Path.Value, out var before) && before.Blob.Version == listed.Version
+            && before.Blob.PlainLength == listed.Length)
         {
             var isSure = account.Traits.Pin == PinStrength.Strong || !before.Blob.IsRacy;
             if (isSure && before.PieceBytes == pieceBytes) return await KeepAsync(listed, before, token);
-            // Sealed again under the same key: only to compare, and given up at the first difference. Nothing of it leaves.
+            // Sealed again under the same key: only to compare, and given up at the first difference. Nothing of it
+            // leaves.
             var readAt = time.GetUtcNow();
             var again = await hasher.HashAsync(listed, before.Seal, before.Blob.Tags, token);
             if (again is not null) return Take(listed, again, readAt);
@@ -203,8 +224,10 @@ internal sealed class SnapshotRun(
         if (ListedAs.Of(listed) == before.Blob.Listed) return new Taken(before.Entry, before.Blob, before.PieceLayer);
         // The bytes are the same; its time or mode is not.
         var entry = await account.StatAsync(listed.Path, token);
-        if (entry is null || entry.Version != listed.Version) throw new VirgaException(FailureKind.Changed, $"'{listed.Path}' changed");
-        var kept = before.Entry with { ModifiedNs = UnixTime.Nanoseconds(entry.Modified), IsExecutable = entry.IsExecutable };
+        if (entry is null || entry.Version != listed.Version)
+            throw new VirgaException(FailureKind.Changed, $"'{listed.Path}' changed");
+        var modified = UnixTime.Nanoseconds(entry.Modified);
+        var kept = before.Entry with { ModifiedNs = modified, IsExecutable = entry.IsExecutable };
         return new Taken(kept, before.Blob with { Listed = ListedAs.Of(listed) }, before.PieceLayer);
     }
 
@@ -213,12 +236,14 @@ internal sealed class SnapshotRun(
         totals.Hashed();
         var modified = hashed.Entry.Modified ?? listed.Modified;
         var isRacy = account.Traits.Pin == PinStrength.Weak && !(readAt - (listed.Modified ?? modified) >= RacyAge);
-        var blob = new OwnedBlob(hashed.Blob, listed.Path, listed.Version!.Value, listed.Length, hashed.Seal?.Key, hashed.Seal?.Nonce, hashed.Tags)
+        var blob = new OwnedBlob(hashed.Blob, listed.Path, listed.Version!.Value, listed.Length, hashed.Seal?.Key,
+            hashed.Seal?.Nonce, hashed.Tags)
         {
             Listed = ListedAs.Of(listed),
             IsRacy = isRacy,
         };
-        var entry = NewEntry(listed with { IsExecutable = listed.IsExecutable || hashed.Entry.IsExecutable }, UnixTime.Nanoseconds(modified), hashed);
+        var entry = NewEntry(listed with { IsExecutable = listed.IsExecutable || hashed.Entry.IsExecutable },
+            UnixTime.Nanoseconds(modified), hashed);
         return new Taken(entry, blob, hashed.PieceLayer);
     }
 
@@ -244,10 +269,13 @@ internal sealed class SnapshotRun(
             blobs.Add(one.Blob);
             layers[one.Blob.Blob.Root] = one.PieceLayer;
         }
-        return options.IsPrivate ? BuildPrivate(manifest, blobs, layers, pieceBytes) : BuildPublic(manifest, blobs, layers, pieceBytes, isSingleFile);
+        return options.IsPrivate
+            ? BuildPrivate(manifest, blobs, layers, pieceBytes)
+            : BuildPublic(manifest, blobs, layers, pieceBytes, isSingleFile);
     }
 
-    private OwnerIndex BuildPrivate(Manifest manifest, List<OwnedBlob> blobs, Dictionary<Hash256, byte[]> layers, int pieceBytes)
+    private OwnerIndex BuildPrivate(Manifest manifest, List<OwnedBlob> blobs, Dictionary<Hash256, byte[]> layers,
+        int pieceBytes)
     {
         var plain = manifest.Encode();
         if (plain.Length > ContentLimits.ManifestBytesMax) throw TooMany();
@@ -259,21 +287,25 @@ internal sealed class SnapshotRun(
         var seen = new HashSet<Hash256>();
         foreach (var blob in blobs.Select(static blob => blob.Blob))
         {
-            if (seen.Add(blob.Root)) files.Add(new TorrentFile([ShareContent.BlobFileName(files.Count)], blob.Length, blob.Root));
+            if (seen.Add(blob.Root))
+                files.Add(new TorrentFile([ShareContent.BlobFileName(files.Count)], blob.Length, blob.Root));
         }
         layers[name.Root] = layer;
         var info = TorrentInfo.Create(ShareContent.PrivateName, pieceBytes, files, isSingleFile: false);
         return new OwnerIndex(info, PieceLayers.Create(layers), sharedPath, manifest, sealedManifest, blobs);
     }
 
-    private OwnerIndex BuildPublic(Manifest manifest, List<OwnedBlob> blobs, Dictionary<Hash256, byte[]> layers, int pieceBytes, bool isSingleFile)
+    private OwnerIndex BuildPublic(Manifest manifest, List<OwnedBlob> blobs, Dictionary<Hash256, byte[]> layers,
+        int pieceBytes, bool isSingleFile)
     {
         if (blobs.Count == 0)
         {
-            throw new VirgaException(FailureKind.BadInput, $"'{sharedPath}' holds no byte of content, and a public share is a torrent, which must",
+            throw new VirgaException(FailureKind.BadInput,
+                $"'{sharedPath}' holds no byte of content, and a public share is a torrent, which must",
                 "Share it privately, or put something into it.");
         }
-        var files = manifest.Entries.Where(static entry => entry.Kind != EntryKind.Folder).Select(static entry => new TorrentFile(
+        var files = manifest.Entries.Where(static entry => entry.Kind != EntryKind.Folder)
+            .Select(static entry => new TorrentFile(
             entry.Path.Names, entry.Size, entry.Root, entry.IsExecutable,
             SymlinkTarget: entry.LinkTarget is null ? null : SymlinkTargets.Names(entry.LinkTarget))).ToList();
         var name = isSingleFile ? manifest.Entries[0].Path.Value : options.Name ?? sharedPath.Name;
@@ -282,10 +314,12 @@ internal sealed class SnapshotRun(
     }
 
     private static VirgaException TooMany() =>
-        new(FailureKind.BadInput, "the folder holds more entries than one share can", "Share its subfolders one by one.");
+        new(FailureKind.BadInput, "the folder holds more entries than one share can",
+            "Share its subfolders one by one.");
 
     private static VirgaException Changing(Entry entry, Exception? inner) => new(FailureKind.Changed,
-        $"'{entry.Path}' changes while it is being shared", "Wait until nothing writes to it, then share again; or share a copy of it.", inner);
+        $"'{entry.Path}' changes while it is being shared",
+        "Wait until nothing writes to it, then share again; or share a copy of it.", inner);
 
     /// <summary>An entry of the snapshot to be.</summary>
     private sealed record Taken(ManifestEntry Entry, OwnedBlob? Blob, byte[] PieceLayer);

@@ -25,7 +25,8 @@ internal sealed class SnapshotTotals(IProgress<SnapshotProgress>? progress)
     {
         var total = Interlocked.Add(ref bytes, count);
         var last = Interlocked.Read(ref reportedAt);
-        if (total - last >= BytesBetweenReports && Interlocked.CompareExchange(ref reportedAt, total, last) == last) Report();
+        if (total - last >= BytesBetweenReports && Interlocked.CompareExchange(ref reportedAt, total, last) == last)
+            Report();
     }
 
     public void Report() => progress?.Report(Current);

@@ -33,7 +33,8 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
         var name = SafeNames.Clean(key.TrimStart((byte)'/'));
         if (name is not null) names.Add(name);
         reader.Read();
-        if (reader.Token != BencodeToken.DictionaryStart) throw TorrentInfo.Bad("a node of the file tree is no dictionary");
+        if (reader.Token != BencodeToken.DictionaryStart)
+            throw TorrentInfo.Bad("a node of the file tree is no dictionary");
         var isFile = false;
         for (var count = 0; reader.Read() && reader.Token != BencodeToken.End; count++)
         {
@@ -56,16 +57,20 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
 
     private void ReadFile(ref BencodeReader reader)
     {
-        if (reader.Token != BencodeToken.DictionaryStart) throw TorrentInfo.Bad("a file of the file tree is no dictionary");
+        if (reader.Token != BencodeToken.DictionaryStart)
+            throw TorrentInfo.Bad("a file of the file tree is no dictionary");
         var fields = FileFields.Cut(ref reader);
         var attributes = new Attributes(fields.Attr.Text);
         if (attributes.IsPadding) throw TorrentInfo.Bad("a file of the file tree is padding");
         var length = ForeignInfoReader.Length(fields.Length, attributes);
         var target = attributes.IsLink ? ForeignInfoReader.Target(fields.SymlinkPath) : null;
         Hash256? root = fields.Root.Text.Length == Hash256.ByteCount ? new Hash256(fields.Root.Text) : null;
-        if (target is null && length > 0 && root is null or { IsZero: true }) throw TorrentInfo.Bad("a file of the file tree has no root");
+        if (target is null && length > 0 && root is null or { IsZero: true })
+            throw TorrentInfo.Bad("a file of the file tree has no root");
         if (isNameless) names.Add("_");
-        files.Add(new TorrentFile(budget.Take(names), length, length > 0 ? root : null, attributes.IsExecutable, false, attributes.IsHidden, target));
+        if (length == 0) root = null;
+        files.Add(new TorrentFile(budget.Take(names), length, root, attributes.IsExecutable, false, attributes.IsHidden,
+            target));
         if (isNameless) names.RemoveAt(names.Count - 1);
     }
 }

@@ -6,8 +6,8 @@ using Virga.Core.Merkle;
 namespace Virga.Content.Torrents;
 
 /// <summary>
-/// Reads anybody's info dict (BEP 3, 47, 52) and takes or refuses what libtorrent 2.0.8 takes or refuses. One pass over the top
-/// cuts it into its fields, a second one reads the files; nothing but the list of files is built.
+/// Reads anybody's info dict (BEP 3, 47, 52) and takes or refuses what libtorrent 2.0.8 takes or refuses. One pass over
+/// the top cuts it into its fields, a second one reads the files; nothing but the list of files is built.
 /// </summary>
 internal static class ForeignInfoReader
 {
@@ -19,7 +19,9 @@ internal static class ForeignInfoReader
     {
         var fields = InfoFields.Cut(raw.Span);
         var version = fields.MetaVersion.Integer ?? -1;
-        if (version > 2) throw new VirgaException(FailureKind.Unsupported, $"torrent: it is of meta version {version}", "Get a newer Virga.");
+        if (version > 2)
+            throw new VirgaException(FailureKind.Unsupported, $"torrent: it is of meta version {version}",
+                "Get a newer Virga.");
         var isV2 = version == 2;
         if (version > 0) CheckSorted(raw.Span);
         if (isV2 && !fields.FileTree.IsDictionary) throw TorrentInfo.Bad("'file tree' is missing");
@@ -68,8 +70,10 @@ internal static class ForeignInfoReader
     private static int PieceBytes(InfoFields fields, bool isV2)
     {
         var length = fields.PieceLength.Integer ?? 0;
-        if (length is <= 0 or > int.MaxValue / 2) throw TorrentInfo.Bad($"'piece length' is missing or impossible: {length}");
-        if (isV2 && !MerkleTree.IsPieceLength(length)) throw TorrentInfo.Bad($"'piece length' is {length}, no power of two from 16 KiB");
+        if (length is <= 0 or > int.MaxValue / 2)
+            throw TorrentInfo.Bad($"'piece length' is missing or impossible: {length}");
+        if (isV2 && !MerkleTree.IsPieceLength(length))
+            throw TorrentInfo.Bad($"'piece length' is {length}, no power of two from 16 KiB");
         return (int)length;
     }
 
@@ -84,7 +88,8 @@ internal static class ForeignInfoReader
     private static TorrentFile SingleFile(InfoFields fields, PathBudget budget)
     {
         var name = fields.NameUtf8.IsText ? fields.NameUtf8 : fields.Name;
-        if (name.Text.IsEmpty || SafeNames.Clean(name.Text) is not { } safe) throw TorrentInfo.Bad("'name' names no file");
+        if (name.Text.IsEmpty || SafeNames.Clean(name.Text) is not { } safe)
+            throw TorrentInfo.Bad("'name' names no file");
         var attributes = new Attributes(fields.Attr.Text);
         var path = budget.Take([safe]);
         var target = attributes.IsLink ? Target(fields.SymlinkPath) : null;
@@ -100,15 +105,17 @@ internal static class ForeignInfoReader
         reader.Read();
         while (reader.Read() && reader.Token != BencodeToken.End)
         {
-            if (reader.Token != BencodeToken.DictionaryStart) throw TorrentInfo.Bad("a file of 'files' is no dictionary");
+            if (reader.Token != BencodeToken.DictionaryStart)
+                throw TorrentInfo.Bad("a file of 'files' is no dictionary");
             var fields = FileFields.Cut(ref reader);
             var attributes = new Attributes(fields.Attr.Text);
             var length = Length(fields.Length, attributes);
             names.Clear();
             AddPath(names, fields.PathUtf8.IsList ? fields.PathUtf8 : fields.Path, attributes.IsPadding, length);
-            var isPadding = attributes.IsPadding || names.Exists(static name => name.Contains(PaddingMark, StringComparison.Ordinal));
-            files.Add(new TorrentFile(budget.Take(names), length, null, attributes.IsExecutable, isPadding, attributes.IsHidden,
-                attributes.IsLink ? Target(fields.SymlinkPath) : null));
+            var isPadding = attributes.IsPadding
+                || names.Exists(static name => name.Contains(PaddingMark, StringComparison.Ordinal));
+            files.Add(new TorrentFile(budget.Take(names), length, null, attributes.IsExecutable, isPadding,
+                attributes.IsHidden, attributes.IsLink ? Target(fields.SymlinkPath) : null));
         }
         return files;
     }
@@ -121,7 +128,8 @@ internal static class ForeignInfoReader
             var reader = new BencodeReader(path.Raw, ContentLimits.ForeignInfo);
             for (reader.Read(); reader.Read() && reader.Token != BencodeToken.End; count++)
             {
-                if (reader.Token != BencodeToken.Bytes) throw TorrentInfo.Bad("the path of a file holds something else than names");
+                if (reader.Token != BencodeToken.Bytes)
+                    throw TorrentInfo.Bad("the path of a file holds something else than names");
                 if (SafeNames.Clean(reader.Bytes) is { } name) names.Add(name);
             }
         }
@@ -146,13 +154,16 @@ internal static class ForeignInfoReader
         var reader = new BencodeReader(path.Raw, ContentLimits.ForeignInfo);
         for (reader.Read(); reader.Read() && reader.Token != BencodeToken.End;)
         {
-            if (reader.Token != BencodeToken.Bytes) throw TorrentInfo.Bad("the target of a link holds something else than names");
+            if (reader.Token != BencodeToken.Bytes)
+                throw TorrentInfo.Bad("the target of a link holds something else than names");
             if (SafeNames.Clean(reader.Bytes) is { } name) names.Add(name);
         }
         return names.Count == 0 ? null : [.. names];
     }
 
-    /// <summary>In a hybrid torrent, the files with content must have the same paths, lengths and places in both lists.</summary>
+    /// <summary>
+    /// In a hybrid torrent, the files with content must have the same paths, lengths and places in both lists.
+    /// </summary>
     private static void CheckSame(List<TorrentFile> tree, List<TorrentFile> list, int pieceBytes)
     {
         var at = 0;
@@ -162,8 +173,10 @@ internal static class ForeignInfoReader
             if (file.Length == 0) continue;
             while (at < list.Count && (list[at].IsPadding || list[at].Length == 0)) listOffset += list[at++].Length;
             treeOffset = (treeOffset + pieceBytes - 1) / pieceBytes * pieceBytes;
-            if (at == list.Count || treeOffset != listOffset || file.Length != list[at].Length || !file.Path.SequenceEqual(list[at].Path))
-                throw TorrentInfo.Bad($"'{ManifestRules.Show(string.Join('/', file.Path))}' is not the same in its v1 and its v2 part");
+            if (at == list.Count || treeOffset != listOffset || file.Length != list[at].Length
+                || !file.Path.SequenceEqual(list[at].Path))
+                throw TorrentInfo.Bad(
+                    $"'{ManifestRules.Show(string.Join('/', file.Path))}' is not the same in its v1 and its v2 part");
             treeOffset += file.Length;
             listOffset += list[at++].Length;
         }
@@ -171,8 +184,10 @@ internal static class ForeignInfoReader
         var padding = tree.Count(file => file.Length % pieceBytes != 0);
         var counts = tree.Count + padding - list.Count;
         // Older programs left out the padding behind the last file.
-        if (counts != 0 && !(counts == 1 && isTailPadded)) throw TorrentInfo.Bad("its v1 part has not the files of its v2 part");
-        if (list.Skip(at).Any(static file => !file.IsPadding && file.Length > 0)) throw TorrentInfo.Bad("its v1 part has more files than its v2 part");
+        if (counts != 0 && !(counts == 1 && isTailPadded))
+            throw TorrentInfo.Bad("its v1 part has not the files of its v2 part");
+        if (list.Skip(at).Any(static file => !file.IsPadding && file.Length > 0))
+            throw TorrentInfo.Bad("its v1 part has more files than its v2 part");
     }
 
     private static void CheckPieces(InfoFields fields, List<TorrentFile> files, int pieceBytes, bool isV2)
@@ -195,7 +210,8 @@ internal static class ForeignInfoReader
 
     private ref struct InfoFields
     {
-        public RawValue MetaVersion, PieceLength, Name, NameUtf8, Files, FileTree, Length, Pieces, Private, Attr, SymlinkPath;
+        public RawValue MetaVersion, PieceLength, Name, NameUtf8, Files, FileTree, Length, Pieces, Private, Attr,
+            SymlinkPath;
 
         public static InfoFields Cut(ReadOnlySpan<byte> raw)
         {

@@ -14,8 +14,11 @@ public sealed class PieceLayers
 
     private PieceLayers(Dictionary<Hash256, ReadOnlyMemory<byte>> byRoot) => this.byRoot = byRoot;
 
-    /// <summary>Checks each layer against its root and the info dict; a layer that is missing, foreign or wrong is Corrupt.</summary>
-    /// <param name="bencoded">A dictionary from root to layer. The layers are slices of it: it must not be changed any more.</param>
+    /// <summary>
+    /// Checks each layer against its root and the info dict; a layer that is missing, foreign or wrong is Corrupt.
+    /// </summary>
+    /// <param name="bencoded">A dictionary from root to layer. The layers are slices of it: it must not be changed any
+    /// more.</param>
     public static PieceLayers Parse(ReadOnlyMemory<byte> bencoded, TorrentInfo info)
     {
         var layers = Read(bencoded, ContentLimits.Layers);
@@ -23,10 +26,12 @@ public sealed class PieceLayers
         var seen = new HashSet<BlobName>();
         foreach (var file in info.Files)
         {
-            if (file.Root is not { } root || file.Length <= info.PieceBytes || !seen.Add(new BlobName(root, file.Length))) continue;
+            if (file.Root is not { } root || file.Length <= info.PieceBytes
+                || !seen.Add(new BlobName(root, file.Length))) continue;
             needed.Add(root);
             if (!layers.TryGetValue(root, out var layer)) throw Corrupt($"the layer of {root} is missing");
-            if (!Matches(layer.Span, root, file.Length, info.PieceBytes)) throw Corrupt($"the layer of {root} does not match it");
+            if (!Matches(layer.Span, root, file.Length, info.PieceBytes))
+                throw Corrupt($"the layer of {root} does not match it");
         }
         foreach (var root in layers.Keys)
         {
@@ -71,8 +76,8 @@ public sealed class PieceLayers
     }
 
     /// <summary>
-    /// Of anybody's torrent, as libtorrent takes them: what no file needs is left out, what is missing is missing, what is wrong
-    /// is BadInput.
+    /// Of anybody's torrent, as libtorrent takes them: what no file needs is left out, what is missing is missing, what
+    /// is wrong is BadInput.
     /// </summary>
     internal static PieceLayers ParseForeign(ReadOnlyMemory<byte> bencoded, TorrentInfo info)
     {
@@ -81,9 +86,11 @@ public sealed class PieceLayers
         var seen = new HashSet<BlobName>();
         foreach (var file in info.Files)
         {
-            if (file.Root is not { } root || file.Length <= info.PieceBytes || !seen.Add(new BlobName(root, file.Length))) continue;
+            if (file.Root is not { } root || file.Length <= info.PieceBytes
+                || !seen.Add(new BlobName(root, file.Length))) continue;
             if (!layers.TryGetValue(root, out var layer)) continue;
-            if (!Matches(layer.Span, root, file.Length, info.PieceBytes)) throw TorrentInfo.Bad($"the piece layer of {root} does not match it");
+            if (!Matches(layer.Span, root, file.Length, info.PieceBytes))
+                throw TorrentInfo.Bad($"the piece layer of {root} does not match it");
             kept[root] = layer;
         }
         return new PieceLayers(kept);

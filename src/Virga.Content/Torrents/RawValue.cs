@@ -4,14 +4,16 @@ using Virga.Core.Bencoding;
 namespace Virga.Content.Torrents;
 
 /// <summary>
-/// A value of a torrent that was checked and not yet read. What has another type than expected counts as absent: that is how
-/// torrents are read everywhere.
+/// A value of a torrent that was checked and not yet read. What has another type than expected counts as absent: that
+/// is how torrents are read everywhere.
 /// </summary>
 internal readonly ref struct RawValue(ReadOnlySpan<byte> raw)
 {
     public ReadOnlySpan<byte> Raw { get; } = raw;
 
-    /// <summary>Skips the value that the reader's current token starts; refuses integers that nobody could read.</summary>
+    /// <summary>
+    /// Skips the value that the reader's current token starts; refuses integers that nobody could read.
+    /// </summary>
     /// <param name="data">What the reader reads.</param>
     public static ReadOnlySpan<byte> Skip(scoped ref BencodeReader reader, ReadOnlySpan<byte> data)
     {
@@ -38,5 +40,6 @@ internal readonly ref struct RawValue(ReadOnlySpan<byte> raw)
     public ReadOnlySpan<byte> Text => IsText ? Raw[(Raw.IndexOf((byte)':') + 1)..] : default;
 
     public long? Integer =>
-        IsPresent && Raw[0] == (byte)'i' && Utf8Parser.TryParse(Raw[1..^1], out long value, out var used) && used == Raw.Length - 2 ? value : null;
+        IsPresent && Raw[0] == (byte)'i' && Utf8Parser.TryParse(Raw[1..^1], out long value, out var used)
+            && used == Raw.Length - 2 ? value : null;
 }

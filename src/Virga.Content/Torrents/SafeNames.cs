@@ -48,13 +48,17 @@ internal static class SafeNames
         return added == dots && added <= 2 ? null : text.ToString();
     }
 
-    private static int AnnouncedBytes(byte first) => first is 0xff or 0xfe ? 1 : Math.Max(1, BitOperations.LeadingZeroCount((uint)(byte)~first) - 24);
+    private static int AnnouncedBytes(byte first) =>
+        first is 0xff or 0xfe ? 1 : Math.Max(1, BitOperations.LeadingZeroCount((uint)(byte)~first) - 24);
 
     /// <summary>Separators, and characters that turn the direction of writing and so disguise an extension.</summary>
     private static bool IsDropped(int codePoint) =>
         codePoint is '/' or '\\' or 0 or (>= 0x202a and <= 0x202e) or 0x200e or 0x200f;
 
-    /// <summary>Files whose path, but for ASCII case, is that of another file or of a folder get a number before their extension.</summary>
+    /// <summary>
+    /// Files whose path, but for ASCII case, is that of another file or of a folder get a number before their
+    /// extension.
+    /// </summary>
     public static void TellDoublesApart(List<TorrentFile> files)
     {
         var taken = new HashSet<string>(StringComparer.OrdinalIgnoreCase);

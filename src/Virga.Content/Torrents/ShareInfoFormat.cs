@@ -8,14 +8,16 @@ using Virga.Core.Merkle;
 namespace Virga.Content.Torrents;
 
 /// <summary>
-/// The info dict of shares, written and read (spec/v1/content.md, Torrent). It has one form only, so a share that is read and
-/// written again has the same info-hash.
+/// The info dict of shares, written and read (spec/v1/content.md, Torrent). It has one form only, so a share that is
+/// read and written again has the same info-hash.
 /// </summary>
 internal static class ShareInfoFormat
 {
     private const int MetaVersion = 2;
 
-    /// <summary>Names of a path. libtorrent takes 99 levels of bencode in a torrent; a link needs five that are not names.</summary>
+    /// <summary>
+    /// Names of a path. libtorrent takes 99 levels of bencode in a torrent; a link needs five that are not names.
+    /// </summary>
     public const int NamesMax = 94;
 
     public static TorrentInfo Create(string name, int pieceBytes, IReadOnlyList<TorrentFile> files, bool isSingleFile)
@@ -29,9 +31,11 @@ internal static class ShareInfoFormat
         var writer = new BencodeWriter(output);
         writer.StartDictionary().Key("file tree").StartDictionary();
         WriteTree(writer, sorted);
-        writer.End().Key("meta version").Integer(MetaVersion).Key("name").Text(name).Key("piece length").Integer(pieceBytes).End();
+        writer.End().Key("meta version").Integer(MetaVersion).Key("name").Text(name).Key("piece length")
+            .Integer(pieceBytes).End();
         if (output.WrittenCount > ContentLimits.InfoBytesMax)
-            throw new VirgaException(FailureKind.BadInput, "the share has too many files for one torrent", "Share parts of the folder.");
+            throw new VirgaException(FailureKind.BadInput, "the share has too many files for one torrent",
+                "Share parts of the folder.");
         var info = new TorrentInfo(name, pieceBytes, sorted, output.WrittenSpan.ToArray())
         {
             InfoHashV2 = TorrentInfo.HashV2(output.WrittenSpan),
@@ -57,11 +61,12 @@ internal static class ShareInfoFormat
             else if (key.SequenceEqual("meta version"u8)) version = Integer(ref reader, "meta version");
             else if (key.SequenceEqual("name"u8)) name = Name(ref reader);
             else if (key.SequenceEqual("piece length"u8)) pieceBytes = Integer(ref reader, "piece length");
-            else throw TorrentInfo.Bad($"it is no share: field '{Encoding.Latin1.GetString(key[..Math.Min(key.Length, 32)])}' has no place there");
+            else throw TorrentInfo.Bad($"it is no share: field '{Show(key)}' has no place there");
         }
         if (files is null || name is null) throw TorrentInfo.Bad("it is no share: 'file tree' or 'name' is missing");
         if (version != MetaVersion) throw TorrentInfo.Bad("it is no share: 'meta version' is not 2");
-        if (pieceBytes is not (>= ContentLimits.PieceBytesMin and <= ContentLimits.PieceBytesMax) || !MerkleTree.IsPieceLength(pieceBytes.Value))
+        if (pieceBytes is not (>= ContentLimits.PieceBytesMin and <= ContentLimits.PieceBytesMax)
+            || !MerkleTree.IsPieceLength(pieceBytes.Value))
             throw TorrentInfo.Bad("it is no share: 'piece length' must be a power of two from 64 KiB to 8 MiB");
         if (files.Count == 0) throw TorrentInfo.Bad("it has no files");
         var info = new TorrentInfo(name, (int)pieceBytes.Value, files, raw)
@@ -110,7 +115,10 @@ internal static class ShareInfoFormat
         for (var i = 0; i < open.Count; i++) writer.End();
     }
 
-    /// <summary>The keys that libtorrent writes for the same file: a link has no length, and is executable as links are on Linux.</summary>
+    /// <summary>
+    /// The keys that libtorrent writes for the same file: a link has no length, and is executable as links are on
+    /// Linux.
+    /// </summary>
     private static void WriteFile(BencodeWriter writer, TorrentFile file)
     {
         if (file.SymlinkTarget is { } target)
@@ -128,6 +136,9 @@ internal static class ShareInfoFormat
         writer.Key("pieces root").Bytes(bytes);
     }
 
+    private static string Show(ReadOnlySpan<byte> key) =>
+        ManifestRules.Show(Encoding.Latin1.GetString(key[..Math.Min(key.Length, 32)]));
+
     private static void Expect(ref BencodeReader reader, BencodeToken token, string otherwise)
     {
         if (reader.Token != token) throw TorrentInfo.Bad(otherwise);
@@ -143,7 +154,8 @@ internal static class ShareInfoFormat
     private static string Name(ref BencodeReader reader)
     {
         Expect(ref reader, BencodeToken.Bytes, "a name is no string");
-        if (reader.Bytes.Length > EntryPath.MaxBytes) throw TorrentInfo.Bad($"a name is longer than {EntryPath.MaxBytes} bytes");
+        if (reader.Bytes.Length > EntryPath.MaxBytes)
+            throw TorrentInfo.Bad($"a name is longer than {EntryPath.MaxBytes} bytes");
         var name = reader.Text;
         if (name.Length == 0 || name.Contains('/') || !EntryPath.TryParse(name, out _))
             throw TorrentInfo.Bad($"'{ManifestRules.Show(name)}' is no name of an entry");
@@ -204,14 +216,17 @@ internal static class ShareInfoFormat
                 else if (key.SequenceEqual("symlink path"u8)) target = Target(ref reader);
                 else throw TorrentInfo.Bad("it is no share: a file has an unknown field");
             }
-            if ((attributes == "xl") != target is not null) throw TorrentInfo.Bad("a link must have the attributes 'xl' and a target");
+            if ((attributes == "xl") != target is not null)
+                throw TorrentInfo.Bad("a link must have the attributes 'xl' and a target");
             if (target is not null)
             {
                 if (length is not null || root is not null) throw TorrentInfo.Bad("a link has content");
                 return new TorrentFile(path, 0, null, SymlinkTarget: target);
             }
-            if (length is not (>= 0 and <= ContentLimits.BlobBytesMax)) throw TorrentInfo.Bad("a file has no possible length");
-            if ((length > 0) != root is not null || root is { IsZero: true }) throw TorrentInfo.Bad("a file must have a root if it has content, and only then");
+            if (length is not (>= 0 and <= ContentLimits.BlobBytesMax))
+                throw TorrentInfo.Bad("a file has no possible length");
+            if ((length > 0) != root is not null || root is { IsZero: true })
+                throw TorrentInfo.Bad("a file must have a root if it has content, and only then");
             return new TorrentFile(path, length.Value, root, IsExecutable: attributes == "x");
         }
 
@@ -219,13 +234,15 @@ internal static class ShareInfoFormat
         {
             Expect(ref reader, BencodeToken.Bytes, "'attr' is no string");
             if (reader.Bytes.SequenceEqual("x"u8)) return "x";
-            return reader.Bytes.SequenceEqual("xl"u8) ? "xl" : throw TorrentInfo.Bad("it is no share: a file has unknown attributes");
+            return reader.Bytes.SequenceEqual("xl"u8)
+                ? "xl" : throw TorrentInfo.Bad("it is no share: a file has unknown attributes");
         }
 
         private static Hash256 Root(ref BencodeReader reader)
         {
             Expect(ref reader, BencodeToken.Bytes, "'pieces root' is no string");
-            return reader.Bytes.Length == Hash256.ByteCount ? new Hash256(reader.Bytes) : throw TorrentInfo.Bad("'pieces root' has not 32 bytes");
+            return reader.Bytes.Length == Hash256.ByteCount
+                ? new Hash256(reader.Bytes) : throw TorrentInfo.Bad("'pieces root' has not 32 bytes");
         }
 
         private static List<string> Target(ref BencodeReader reader)
@@ -237,9 +254,11 @@ internal static class ShareInfoFormat
             {
                 Expect(ref reader, BencodeToken.Bytes, "'symlink path' holds something else than names");
                 bytes += reader.Bytes.Length + 1;
-                if (bytes > EntryPath.MaxBytes) throw TorrentInfo.Bad($"the target of a link is longer than {EntryPath.MaxBytes} bytes");
+                if (bytes > EntryPath.MaxBytes)
+                    throw TorrentInfo.Bad($"the target of a link is longer than {EntryPath.MaxBytes} bytes");
                 var name = reader.Text;
-                if (name.Length == 0 || name.Contains('/') || name.Contains('\0')) throw TorrentInfo.Bad("the target of a link has an impossible name");
+                if (name.Length == 0 || name.Contains('/') || name.Contains('\0'))
+                    throw TorrentInfo.Bad("the target of a link has an impossible name");
                 target.Add(name);
             }
             return target.Count > 0 ? target : throw TorrentInfo.Bad("a link has an empty target");

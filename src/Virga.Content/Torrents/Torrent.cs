@@ -28,7 +28,8 @@ public sealed class Torrent
     /// <summary>Throws BadInput that says what is wrong.</summary>
     public static Torrent Parse(ReadOnlyMemory<byte> file)
     {
-        var limits = ContentLimits.ForeignInfo with { MaxBytes = ContentLimits.InfoBytesMax + ContentLimits.LayersBytesMax };
+        var limits = ContentLimits.ForeignInfo with { MaxBytes = ContentLimits.InfoBytesMax
+            + ContentLimits.LayersBytesMax };
         var reader = new BencodeReader(file.Span, limits);
         reader.Read();
         if (reader.Token != BencodeToken.DictionaryStart) throw TorrentInfo.Bad("the file is no dictionary");
@@ -90,7 +91,8 @@ public sealed class Torrent
             if (reader.Token == BencodeToken.ListStart) at++;
             else if (reader.Token == BencodeToken.End) at--;
             else if (reader.Token == BencodeToken.DictionaryStart) reader.SkipValue();
-            else if (reader.Token == BencodeToken.Bytes && at == depth && TryText(reader.Bytes, out var text) && seen.Add(text)) texts.Add(text);
+            else if (reader.Token == BencodeToken.Bytes && at == depth && TryText(reader.Bytes, out var text)
+                && seen.Add(text)) texts.Add(text);
         }
         return texts;
     }

@@ -4,7 +4,8 @@ using Virga.Core;
 namespace Virga.Content.Torrents;
 
 /// <summary>
-/// A checked info dict (BEP 3, 47, 52): v1, v2 or hybrid. Shares use v2 only. Immutable; keeps the raw bytes that it was parsed from.
+/// A checked info dict (BEP 3, 47, 52): v1, v2 or hybrid. Shares use v2 only. Immutable; keeps the raw bytes that it
+/// was parsed from.
 /// </summary>
 public sealed class TorrentInfo
 {
@@ -40,21 +41,22 @@ public sealed class TorrentInfo
     public ReadOnlyMemory<byte> Raw { get; }
 
     /// <summary>
-    /// Anybody's info dict, as libtorrent 2.0 takes it: names that no file may have are made safe and doubles told apart.
-    /// Throws BadInput that says what is wrong.
+    /// Anybody's info dict, as libtorrent 2.0 takes it: names that no file may have are made safe and doubles told
+    /// apart. Throws BadInput that says what is wrong.
     /// </summary>
     public static TorrentInfo Parse(ReadOnlyMemory<byte> info) => ForeignInfoReader.Read(info);
 
     /// <summary>
-    /// A share's info dict: exactly the fields that spec/v1/content.md names, in canonical form, names exactly as they are. BadInput
-    /// for any other torrent.
+    /// A share's info dict: exactly the fields that spec/v1/content.md names, in canonical form, names exactly as they
+    /// are. BadInput for any other torrent.
     /// </summary>
     public static TorrentInfo ParseShare(ReadOnlyMemory<byte> info) => ShareInfoFormat.Read(info);
 
     /// <summary>The info dict of a share (spec/v1/content.md): v2 only.</summary>
     /// <param name="files">In any order.</param>
     /// <param name="isSingleFile">The one file stands at the top under the torrent's own name.</param>
-    public static TorrentInfo Create(string name, int pieceBytes, IReadOnlyList<TorrentFile> files, bool isSingleFile) =>
+    public static TorrentInfo Create(string name, int pieceBytes, IReadOnlyList<TorrentFile> files,
+        bool isSingleFile) =>
         ShareInfoFormat.Create(name, pieceBytes, files, isSingleFile);
 
     /// <summary>The same, read as a share: names exactly as they are. BadInput when it is none.</summary>
@@ -63,7 +65,7 @@ public sealed class TorrentInfo
     internal void MarkAsShare() => asShare = this;
 
     internal static VirgaException Bad(string what) => new(FailureKind.BadInput, $"torrent: {what}",
-        "The torrent is damaged, or was made by a program that does not follow the format; get it again from its source.");
+        "It is damaged, or was made by a program that does not follow the format; get it again from its source.");
 
     internal static Hash256 HashV2(ReadOnlySpan<byte> raw) => new(SHA256.HashData(raw));
 }

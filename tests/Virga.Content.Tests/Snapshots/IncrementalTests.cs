@@ -103,7 +103,8 @@ public class IncrementalTests
         var snapshotter = new Snapshotter(new Seeded(1).RandomBytes, TimeProvider.System);
         var first = (await snapshotter.CreateAsync(disk, EntryPath.Root, Scene.Options(true), null, default)).Index;
         File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        var second = (await snapshotter.CreateAsync(disk, EntryPath.Root, Scene.Options(true, first), null, default)).Index;
+        var second = (await snapshotter.CreateAsync(disk, EntryPath.Root, Scene.Options(true, first), null, default))
+            .Index;
         Assert.True(Scene.Open(second).Files[0].Entry.IsExecutable);
         Assert.False(Scene.Open(first).Files[0].Entry.IsExecutable);
     }

@@ -19,7 +19,8 @@ internal sealed class Scene
     public Scene(PinStrength pin = PinStrength.Strong)
     {
         Store = new InMemoryStore(Time);
-        Account = new CountingAccount(new InMemoryAccount(Store)) { Override = InMemoryAccount.DefaultTraits with { Pin = pin, SingleWriteBytesMax = 64 << 20 } };
+        Account = new CountingAccount(new InMemoryAccount(Store)) {
+            Override = InMemoryAccount.DefaultTraits with { Pin = pin, SingleWriteBytesMax = 64 << 20 } };
         Direct = new InMemoryAccount(Store, InMemoryAccount.DefaultTraits with { SingleWriteBytesMax = 64 << 20 });
         Snapshotter = new Snapshotter(random.RandomBytes, Time);
     }
@@ -36,7 +37,8 @@ internal sealed class Scene
 
     public Snapshotter Snapshotter { get; }
 
-    public async Task WriteAsync(string path, byte[] content, bool isExecutable = false, DateTimeOffset? modified = null) =>
+    public async Task WriteAsync(string path, byte[] content, bool isExecutable = false,
+        DateTimeOffset? modified = null) =>
         await Direct.WriteAsync(EntryPath.Parse(path), content, new WriteOptions(modified, isExecutable), default);
 
     public Task WriteAsync(string path, int length, int seed = 1) => WriteAsync(path, Sample.Array(seed, length));
@@ -44,8 +46,10 @@ internal sealed class Scene
     public async Task LinkAsync(string path, string target) =>
         await Direct.Find<ISymlinks>()!.CreateSymlinkAsync(EntryPath.Parse(path), target, default);
 
-    public async Task<SnapshotResult> ShareAsync(string path, bool isPrivate = true, OwnerIndex? previous = null, bool newKeys = false) =>
-        await Snapshotter.CreateAsync(Account, EntryPath.Parse(path), Options(isPrivate, previous, newKeys), null, default);
+    public async Task<SnapshotResult> ShareAsync(string path, bool isPrivate = true, OwnerIndex? previous = null,
+        bool newKeys = false) =>
+        await Snapshotter.CreateAsync(Account, EntryPath.Parse(path), Options(isPrivate, previous, newKeys), null,
+            default);
 
     public static SnapshotOptions Options(bool isPrivate, OwnerIndex? previous = null, bool newKeys = false) =>
         new(isPrivate, isPrivate ? [Reader.Recipient] : [], previous, newKeys);

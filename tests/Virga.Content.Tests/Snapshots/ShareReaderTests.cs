@@ -22,9 +22,11 @@ public class ShareReaderTests
         var root = index.Blobs[0].Blob.Root;
         Assert.Equal(form.Length, reader.LengthOf(root));
         var random = new Seeded(3);
-        long[] edges = [0, 1, 15, 16, 17, 65_536, 65_551, 65_552, 65_568, 65_569, 131_072, 327_680, form.Length - 17, form.Length - 1, form.Length];
+        long[] edges = [0, 1, 15, 16, 17, 65_536, 65_551, 65_552, 65_568, 65_569, 131_072, 327_680, form.Length - 17,
+            form.Length - 1, form.Length];
         var ranges = edges.SelectMany(start => edges.Where(end => end >= start).Select(end => (start, end)))
-            .Concat(Enumerable.Range(0, 60).Select(_ => random.Next(form.Length)).Select(start => (start, start + random.Next(form.Length - start))));
+            .Concat(Enumerable.Range(0, 60).Select(_ => random.Next(form.Length))
+                .Select(start => (start, start + random.Next(form.Length - start))));
         foreach (var (start, end) in ranges)
         {
             var bytes = await Scene.ReadAsync(reader, root, start, end - start);
@@ -97,8 +99,10 @@ public class ShareReaderTests
         var reader = new ShareReader(index, scene.Account);
         var root = index.Blobs[0].Blob.Root;
         foreach (var (of, offset, length, kind) in ((Hash256, long, long, FailureKind)[])[
-            (Sample.Hash(4), 0, 1, FailureKind.NotFound), (root, -1, 2, FailureKind.BadInput), (root, 0, form.Length + 1L, FailureKind.BadInput),
-            (root, form.Length, 1, FailureKind.BadInput), (root, 5, -1, FailureKind.BadInput), (root, long.MaxValue, long.MaxValue, FailureKind.BadInput)])
+            (Sample.Hash(4), 0, 1, FailureKind.NotFound), (root, -1, 2, FailureKind.BadInput),
+                (root, 0, form.Length + 1L, FailureKind.BadInput),
+            (root, form.Length, 1, FailureKind.BadInput), (root, 5, -1, FailureKind.BadInput),
+            (root, long.MaxValue, long.MaxValue, FailureKind.BadInput)])
         {
             var failure = await Assert.ThrowsAsync<VirgaException>(() => Scene.ReadAsync(reader, of, offset, length));
             Assert.Equal(kind, failure.Kind);
@@ -113,13 +117,15 @@ public class ShareReaderTests
         var pipe = new Pipe();
         await pipe.Reader.CompleteAsync();
         scene.Account.Forget();
-        await new ShareReader(index, scene.Account).CopyRangeAsync(index.Blobs[0].Blob.Root, new ByteRange(0, form.Length), pipe.Writer, default);
+        await new ShareReader(index, scene.Account)
+            .CopyRangeAsync(index.Blobs[0].Blob.Root, new ByteRange(0, form.Length), pipe.Writer, default);
         Assert.True(scene.Account.TotalRead < Length, $"{scene.Account.TotalRead} bytes were read");
     }
 
     private static async Task RefusedAsync(ShareReader reader, OwnerIndex index, FailureKind kind)
     {
-        var failure = await Assert.ThrowsAsync<VirgaException>(() => Scene.ReadAsync(reader, index.Blobs[0].Blob.Root, 0, 100));
+        var failure = await Assert.ThrowsAsync<VirgaException>(() =>
+            Scene.ReadAsync(reader, index.Blobs[0].Blob.Root, 0, 100));
         Assert.Equal(kind, failure.Kind);
         Assert.DoesNotContain("secret-name", failure.Message, StringComparison.Ordinal);
     }
@@ -130,6 +136,7 @@ public class ShareReaderTests
         await scene.WriteAsync("f/secret-name", Length, 1);
         var index = OwnerIndex.Parse((await scene.ShareAsync("f", isPrivate)).Index.Encode());
         var plain = Sample.Array(1, Length);
-        return (scene, index, isPrivate ? Sealing.Seal(plain, index.Blobs[0].FileKey!.Value, index.Blobs[0].Nonce) : plain);
+        return (scene, index, isPrivate
+            ? Sealing.Seal(plain, index.Blobs[0].FileKey!.Value, index.Blobs[0].Nonce) : plain);
     }
 }

@@ -9,7 +9,8 @@ namespace Virga.Content.Tests.Snapshots;
 
 public class SnapshotTests
 {
-    private static readonly int[] Lengths = [1, 65_519, 65_520, 65_521, 65_535, 65_536, 65_537, 131_072, 200_000, 1 << 20, (1 << 20) + 1, 3_000_000];
+    private static readonly int[] Lengths = [1, 65_519, 65_520, 65_521, 65_535, 65_536, 65_537, 131_072, 200_000,
+        1 << 20, (1 << 20) + 1, 3_000_000];
 
     [Theory]
     [InlineData(true)]
@@ -40,7 +41,8 @@ public class SnapshotTests
         await scene.WriteAsync("f/empty", []);
         var result = await scene.ShareAsync("f");
         Assert.Equal(Lengths.Sum(length => (long)length), scene.Account.TotalRead);
-        Assert.Equal(new SnapshotProgress(Lengths.Length + 1, Lengths.Length + 1, 0, scene.Account.TotalRead), result.Totals);
+        Assert.Equal(new SnapshotProgress(Lengths.Length + 1, Lengths.Length + 1, 0, scene.Account.TotalRead),
+            result.Totals);
     }
 
     [Fact]
@@ -52,7 +54,8 @@ public class SnapshotTests
         await scene.WriteAsync("f/a.txt", [2]);
         await scene.WriteAsync("f/sub/a", [3]);
         await scene.WriteAsync("f/sub/empty", [], modified: modified);
-        string[] odd = ["\u0001", " lead", "trail ", "dot.", "-rf", "a\nb", "back\\slash", "\u00e9", "e\u0301", "\U0001f327", "\uffee", "\u202eright", "%41", "\"'", "*?", new string('n', 250)];
+        string[] odd = ["\u0001", " lead", "trail ", "dot.", "-rf", "a\nb", "back\\slash", "\u00e9", "e\u0301",
+            "\U0001f327", "\uffee", "\u202eright", "%41", "\"'", "*?", new string('n', 250)];
         foreach (var name in odd) await scene.WriteAsync($"f/odd/{name}", System.Text.Encoding.UTF8.GetBytes(name));
         await scene.Direct.CreateFolderAsync(EntryPath.Parse("f/hollow/inner"), default);
         foreach (var (path, target) in Links) await scene.LinkAsync($"f/{path}", target);
@@ -60,7 +63,9 @@ public class SnapshotTests
         var result = await scene.ShareAsync("f");
         Assert.Empty(result.Skipped);
         var entries = Scene.Open(result.Index).Manifest.Entries.ToDictionary(entry => entry.Path.Value);
-        Assert.Equal(entries.Keys.OrderBy(path => Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(path)), StringComparer.Ordinal),
+        Assert.Equal(
+            entries.Keys.OrderBy(path =>
+            Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(path)), StringComparer.Ordinal),
             result.Index.Manifest.Entries.Select(entry => entry.Path.Value));
         Assert.True(entries["a"].IsExecutable);
         Assert.Equal(981173106_123456700, entries["a"].ModifiedNs);
@@ -74,7 +79,8 @@ public class SnapshotTests
     }
 
     private static readonly (string Path, string Target)[] Links =
-        [("in", "sub/a"), ("sub/up", "../a"), ("out", "../../etc/passwd"), ("abs", "/etc/passwd"), ("dangling", "nothing"), ("loop", "loop"), ("self", "."), ("folder", "sub")];
+        [("in", "sub/a"), ("sub/up", "../a"), ("out", "../../etc/passwd"), ("abs", "/etc/passwd"),
+            ("dangling", "nothing"), ("loop", "loop"), ("self", "."), ("folder", "sub")];
 
     [Fact]
     public async Task A_public_share_leaves_out_links_that_lead_outside_and_says_so()
@@ -129,7 +135,8 @@ public class SnapshotTests
     {
         var scene = new Scene();
         await scene.LinkAsync("link", "void");
-        Assert.Equal(FailureKind.NotFound, (await Assert.ThrowsAsync<VirgaException>(() => scene.ShareAsync("nothing"))).Kind);
+        Assert.Equal(FailureKind.NotFound, (await Assert.ThrowsAsync<VirgaException>(() => scene.ShareAsync("nothing")))
+            .Kind);
         var link = await Assert.ThrowsAsync<VirgaException>(() => scene.ShareAsync("link"));
         Assert.Equal(FailureKind.BadInput, link.Kind);
         Assert.Contains("'link'", link.Message, StringComparison.Ordinal);
@@ -143,7 +150,9 @@ public class SnapshotTests
         var index = (await scene.ShareAsync("secret-folder")).Index;
         Assert.Equal("virga", index.Info.Name);
         Assert.Equal(["00000000", "00000001"], index.Info.Files.Select(file => Assert.Single(file.Path)));
-        foreach (var handedOut in (byte[][])[index.Info.Raw.ToArray(), index.Layers.Encode(), index.SealedManifest!.Value.ToArray()])
+        foreach (
+            var handedOut in (byte[][])[index.Info.Raw.ToArray(), index.Layers.Encode(),
+            index.SealedManifest!.Value.ToArray()])
             Assert.Equal(-1, handedOut.AsSpan().IndexOf("secret"u8));
     }
 
@@ -161,7 +170,8 @@ public class SnapshotTests
         {
             var file = content.Files[i];
             var plain = Sample.Array(int.Parse(file.Entry.Path.Name), (int)file.Entry.Size);
-            Assert.Equal(file.Blob!.Value.Root, MerkleTree.Root(Seal(plain, file.FileKey!.Value, file.Nonce!.Value.Span)));
+            Assert.Equal(file.Blob!.Value.Root,
+                MerkleTree.Root(Seal(plain, file.FileKey!.Value, file.Nonce!.Value.Span)));
         }
     }
 
@@ -181,7 +191,8 @@ public class SnapshotTests
             },
         };
         var snapshotter = new Snapshotter(new Seeded(1).RandomBytes, TimeProvider.System);
-        var failure = await Assert.ThrowsAsync<VirgaException>(() => snapshotter.CreateAsync(account, EntryPath.Root, Scene.Options(true), null, default));
+        var failure = await Assert.ThrowsAsync<VirgaException>(() =>
+            snapshotter.CreateAsync(account, EntryPath.Root, Scene.Options(true), null, default));
         Assert.Equal(FailureKind.Changed, failure.Kind);
         Assert.Contains("'busy.log'", failure.Message, StringComparison.Ordinal);
         Assert.NotNull(failure.Advice);
@@ -215,7 +226,8 @@ public class SnapshotTests
         using var folder = new TemporaryFolder();
         await File.WriteAllTextAsync(Path.Combine(folder.Path, "file"), "x");
         Directory.CreateDirectory(Path.Combine(folder.Path, "sub"));
-        using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, 0);
+        using var listener = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix,
+            System.Net.Sockets.SocketType.Stream, 0);
         listener.Bind(new System.Net.Sockets.UnixDomainSocketEndPoint(Path.Combine(folder.Path, "sub", "socket")));
         await using var disk = await Scene.DiskAsync(folder.Path);
         var snapshotter = new Snapshotter(new Seeded(1).RandomBytes, TimeProvider.System);
@@ -231,8 +243,10 @@ public class SnapshotTests
         using var source = new CancellationTokenSource();
         scene.Account.OnRead = _ => source.Cancel();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
-            scene.Snapshotter.CreateAsync(scene.Account, EntryPath.Parse("f"), Scene.Options(true), null, source.Token));
+            scene.Snapshotter.CreateAsync(scene.Account, EntryPath.Parse("f"), Scene.Options(true), null,
+                source.Token));
     }
 
-    private static byte[] Seal(byte[] plain, AgeFileKey key, ReadOnlySpan<byte> nonce) => Sealing.Seal(plain, key, nonce);
+    private static byte[] Seal(byte[] plain, AgeFileKey key, ReadOnlySpan<byte> nonce) =>
+        Sealing.Seal(plain, key, nonce);
 }

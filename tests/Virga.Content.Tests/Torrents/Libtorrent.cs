@@ -8,8 +8,8 @@ internal static class Libtorrent
     private const string Python = "/usr/bin/python3";
 
     /// <summary>
-    /// "make PATH PIECE-LENGTH" answers info dict and piece layers as libtorrent makes them of a file or folder; "load FILE"
-    /// answers the info-hash and the number of files of a torrent, or "refused" and why. All in hexadecimal.
+    /// "make PATH PIECE-LENGTH" answers info dict and piece layers as libtorrent makes them of a file or folder; "load
+    /// FILE" answers the info-hash and the number of files of a torrent, or "refused" and why. All in hexadecimal.
     /// </summary>
     private const string Script = """
         import os, sys
@@ -27,7 +27,8 @@ internal static class Libtorrent
                 try:
                     info = lt.torrent_info(open(path, 'rb').read())
                     files = info.files()
-                    count = sum(1 for i in range(files.num_files()) if not files.file_flags(i) & lt.file_flags_t.flag_pad_file)
+                    padding = lt.file_flags_t.flag_pad_file
+                    count = sum(1 for i in range(files.num_files()) if not files.file_flags(i) & padding)
                     print(info.info_hashes().v2, count)
                 except RuntimeError as e:
                     print('refused:', e)
@@ -56,7 +57,8 @@ internal static class Libtorrent
             // It ended before it read: what it wrote to stderr, below, says why.
         }
         await python.WaitForExitAsync();
-        Assert.True(python.ExitCode == 0, $"libtorrent's Python module failed (./test installs python3-libtorrent):\n{await errors}");
+        Assert.True(python.ExitCode == 0,
+            $"libtorrent's Python module failed (./test installs python3-libtorrent):\n{await errors}");
         var answers = (await output).Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(questions.Length, answers.Length);
         return answers;

@@ -8,7 +8,9 @@ using Virga.Testing;
 
 namespace Virga.Content.Tests.Torrents;
 
-/// <summary>The same content in others' eyes: info-hashes and piece layers of our shares are those that libtorrent 2.0 computes.</summary>
+/// <summary>
+/// The same content in others' eyes: info-hashes and piece layers of our shares are those that libtorrent 2.0 computes.
+/// </summary>
 [Trait("Needs", "server")]
 public class LibtorrentTests
 {
@@ -19,16 +21,15 @@ public class LibtorrentTests
     {
         using var folder = new TemporaryFolder();
         var top = Path.Combine(folder.Path, "the folder");
-        foreach (var length in (int[])[0, 1, 16_383, 16_384, 16_385, Piece - 1, Piece, Piece + 1, 2 * Piece, (3 * Piece) - 1, (5 * Piece) + 17, 40 * Piece])
-            Write(top, $"sizes/{length}", Sample.Array(length, length));
+        foreach (var length in Lengths) Write(top, $"sizes/{length}", Sample.Array(length, length));
         foreach (var name in OddNames) Write(top, $"odd/{name}", Encoding.UTF8.GetBytes(name));
-        foreach (var path in (string[])["order/a", "order/a-b", "order/a.txt", "order/a!/x", "order/aa/x", "order/B", "order/b/x", "order/b-/x", "order/b.x", ".hidden", "order/.x/y"])
-            Write(top, path, Encoding.UTF8.GetBytes(path));
+        foreach (var path in OrderedNames) Write(top, path, Encoding.UTF8.GetBytes(path));
         Write(top, "run.sh", [1, 2]);
         File.SetUnixFileMode(Path.Combine(top, "run.sh"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
         Directory.CreateDirectory(Path.Combine(top, "hollow", "inner"));
         foreach (var (path, target) in ((string, string)[])[
-            ("link", "run.sh"), ("sizes/up", "../run.sh"), ("sizes/sibling", "1"), ("dots", "././run.sh"), ("slashes", "order//a/"), ("dangling", "nothing"), ("to-folder", "order"),
+            ("link", "run.sh"), ("sizes/up", "../run.sh"), ("sizes/sibling", "1"), ("dots", "././run.sh"),
+                ("slashes", "order//a/"), ("dangling", "nothing"), ("to-folder", "order"),
             ("self", "."), ("loop", "loop"), ("odd/\u00e9-link", "\U0001f327")])
             File.CreateSymbolicLink(Path.Combine(top, path), target);
 
@@ -72,10 +73,12 @@ public class LibtorrentTests
             Write(folder.Path, $"in/{length}", Sample.Array(length, length));
         await using var disk = await Scene.DiskAsync(folder.Path);
         var snapshotter = new Snapshotter(new Seeded(1).RandomBytes, TimeProvider.System);
-        var index = (await snapshotter.CreateAsync(disk, EntryPath.Parse("in"), Scene.Options(true), null, default)).Index;
+        var index = (await snapshotter.CreateAsync(disk, EntryPath.Parse("in"), Scene.Options(true), null, default))
+            .Index;
         var reader = new ShareReader(index, disk);
         foreach (var file in index.Info.Files)
-            Write(Path.Combine(folder.Path, "virga"), Assert.Single(file.Path), await Scene.ReadAsync(reader, file.Root!.Value, 0, file.Length));
+            Write(Path.Combine(folder.Path, "virga"), Assert.Single(file.Path),
+                await Scene.ReadAsync(reader, file.Root!.Value, 0, file.Length));
         await AssertEqualAsync(Path.Combine(folder.Path, "virga"), index);
     }
 
@@ -90,20 +93,37 @@ public class LibtorrentTests
         await using var disk = await Scene.DiskAsync(folder.Path);
         var snapshotter = new Snapshotter(new Seeded(1).RandomBytes, TimeProvider.System);
         var result = await snapshotter.CreateAsync(disk, EntryPath.Parse("top"), Scene.Options(false), null, default);
-        Assert.Contains("too-deep", Assert.Single(result.Skipped, skipped => skipped.Path.EndsWith("deep", StringComparison.Ordinal)).Path, StringComparison.Ordinal);
+        Assert.Contains("too-deep",
+            Assert.Single(result.Skipped, skipped => skipped.Path.EndsWith("deep", StringComparison.Ordinal)).Path,
+            StringComparison.Ordinal);
         await AssertLoadsAsync(folder.Path, result.Index);
     }
 
+    private static readonly int[] Lengths =
+    [
+        0, 1, 16_383, 16_384, 16_385, Piece - 1, Piece, Piece + 1, 2 * Piece, (3 * Piece) - 1, (5 * Piece) + 17,
+        40 * Piece,
+    ];
+
+    /// <summary>Whose order by whole paths is not that by names.</summary>
+    private static readonly string[] OrderedNames =
+    [
+        "order/a", "order/a-b", "order/a.txt", "order/a!/x", "order/aa/x", "order/B", "order/b/x", "order/b-/x",
+        "order/b.x", ".hidden", "order/.x/y",
+    ];
+
     private static readonly string[] OddNames =
     [
-        "\u0001", " lead", "trail ", "dot.", "-rf", "a\nb", "back\\slash", "\u00e9", "e\u0301", "\U0001f327", "\uffee", "\u202eright", "%41", "\"'", "*?:|<>", new string('n', 250),
+        "\u0001", " lead", "trail ", "dot.", "-rf", "a\nb", "back\\slash", "\u00e9", "e\u0301", "\U0001f327", "\uffee",
+        "\u202eright", "%41", "\"'", "*?:|<>", new string('n', 250),
         string.Concat(Enumerable.Repeat("\u20ac", 85)), "~", "...", "CON", "x.torrent",
     ];
 
     private static async Task AssertEqualAsync(string path, OwnerIndex index)
     {
         var answer = (await Libtorrent.AskAsync($"make\t{path}\t{index.Info.PieceBytes}"))[0].Split(' ');
-        Assert.Equal(Encoding.Latin1.GetString(Convert.FromHexString(answer[0])), Encoding.Latin1.GetString(index.Info.Raw.Span));
+        Assert.Equal(Encoding.Latin1.GetString(Convert.FromHexString(answer[0])),
+            Encoding.Latin1.GetString(index.Info.Raw.Span));
         Assert.Equal(answer[1], Convert.ToHexStringLower(index.Layers.Encode()));
         await AssertLoadsAsync(Path.GetDirectoryName(path)!, index);
     }
@@ -113,7 +133,8 @@ public class LibtorrentTests
     {
         var file = Path.Combine(folder, "share.torrent");
         await File.WriteAllBytesAsync(file, Torrent.Write(index.Info, index.Layers, []));
-        Assert.Equal($"{index.InfoHash} {index.Info.Files.Count}", Assert.Single(await Libtorrent.AskAsync($"load\t{file}")));
+        Assert.Equal($"{index.InfoHash} {index.Info.Files.Count}",
+            Assert.Single(await Libtorrent.AskAsync($"load\t{file}")));
         var torrent = Torrent.Parse(await File.ReadAllBytesAsync(file));
         Assert.Equal(index.InfoHash, torrent.Info.InfoHashV2);
         Assert.Equal(index.Layers.Encode(), torrent.Layers.Encode());

@@ -9,8 +9,10 @@ namespace Virga.Content.Tests.Torrents;
 public class TorrentTests
 {
     public static TheoryData<string> Seeds() =>
-        ["libtorrent-torrents/v2_symlinks.torrent", "libtorrent-torrents/empty-files-2.torrent", "libtorrent-torrents/symlink2.torrent",
-            "libtorrent-torrents/url_seed_multi.torrent", "libtorrent-torrents/duplicate_files.torrent", "webtorrent-fixtures/lots-of-numbers.torrent"];
+        ["libtorrent-torrents/v2_symlinks.torrent", "libtorrent-torrents/empty-files-2.torrent",
+            "libtorrent-torrents/symlink2.torrent",
+            "libtorrent-torrents/url_seed_multi.torrent", "libtorrent-torrents/duplicate_files.torrent",
+            "webtorrent-fixtures/lots-of-numbers.torrent"];
 
     [Theory]
     [MemberData(nameof(Seeds))]
@@ -36,18 +38,22 @@ public class TorrentTests
     [InlineData("a\u0007b", "a_b")]
     [InlineData("evil\u202egpj.exe", "evilgpj.exe")]
     [InlineData("caf\u00e9 \U0001f327", "caf\u00e9 \U0001f327")]
-    public void Names_become_safe(string name, string? safe) => Assert.Equal(safe, SafeNames.Clean(Encoding.UTF8.GetBytes(name)));
+    public void Names_become_safe(string name, string? safe) =>
+        Assert.Equal(safe, SafeNames.Clean(Encoding.UTF8.GetBytes(name)));
 
     [Fact]
-    public void Bytes_that_are_no_text_become_underscores() => Assert.Equal("a_b", SafeNames.Clean([(byte)'a', 0xff, (byte)'b']));
+    public void Bytes_that_are_no_text_become_underscores() =>
+        Assert.Equal("a_b", SafeNames.Clean([(byte)'a', 0xff, (byte)'b']));
 
     [Fact]
     public void Paths_that_collide_are_told_apart()
     {
         TorrentFile File(string path) => new(path.Split('/'), 1, null);
-        var files = new List<TorrentFile> { File("a/b.txt"), File("A/B.TXT"), File("a/b.1.txt"), File("a/b.txt"), File("a"), File("c/a"), File("c") };
+        var files = new List<TorrentFile> { File("a/b.txt"), File("A/B.TXT"), File("a/b.1.txt"), File("a/b.txt"),
+            File("a"), File("c/a"), File("c") };
         SafeNames.TellDoublesApart(files);
-        Assert.Equal(["a/b.txt", "A/B.1.TXT", "a/b.1.1.txt", "a/b.2.txt", "a.1", "c/a", "c.1"], files.Select(file => string.Join('/', file.Path)));
+        Assert.Equal(["a/b.txt", "A/B.1.TXT", "a/b.1.1.txt", "a/b.2.txt", "a.1", "c/a", "c.1"],
+            files.Select(file => string.Join('/', file.Path)));
     }
 
     [Fact]
@@ -75,7 +81,8 @@ public class TorrentTests
         var hasher = new BlobHasher(65_536);
         hasher.Append(blob);
         var (name, layer) = hasher.Finish();
-        var info = TorrentInfo.Create("n", 65_536, [new(["a", "b"], blob.Length, name.Root, IsExecutable: true), new(["a.b"], 0, null), new(["a", "c"], 0, null, SymlinkTarget: ["b"])], false);
+        var info = TorrentInfo.Create("n", 65_536, [new(["a", "b"], blob.Length, name.Root, IsExecutable: true),
+            new(["a.b"], 0, null), new(["a", "c"], 0, null, SymlinkTarget: ["b"])], false);
         Assert.Equal(["a/b", "a/c", "a.b"], info.Files.Select(file => string.Join('/', file.Path)));
         var layers = PieceLayers.Create([new(name.Root, layer)]);
         var torrent = Torrent.Parse(Torrent.Write(info, layers, ["https://seed.example/"]));
@@ -89,9 +96,12 @@ public class TorrentTests
     private static void AssertSafe(TorrentInfo info)
     {
         Assert.DoesNotContain('/', info.Name);
-        foreach (var name in info.Files.SelectMany(file => file.Path.Concat(file.SymlinkTarget ?? [])).Append(info.Name))
-            Assert.True(name.Length > 0 && name is not ("." or "..") && name.AsSpan().IndexOfAny('/', '\\', '\0') < 0, name);
-        Assert.Equal(info.Files.Count(file => !file.IsPadding), info.Files.Where(file => !file.IsPadding).Select(file => string.Join('/', file.Path)).Distinct().Count());
+        foreach (var name in info.Files.SelectMany(file => file.Path.Concat(file.SymlinkTarget ?? []))
+            .Append(info.Name))
+            Assert.True(name.Length > 0 && name is not ("." or "..") && name.AsSpan().IndexOfAny('/', '\\', '\0') < 0,
+                name);
+        Assert.Equal(info.Files.Count(file => !file.IsPadding), info.Files.Where(file => !file.IsPadding)
+            .Select(file => string.Join('/', file.Path)).Distinct().Count());
     }
 
     private static byte[] Shorter(byte[] torrent)

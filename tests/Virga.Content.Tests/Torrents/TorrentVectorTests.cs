@@ -4,7 +4,9 @@ using Virga.Core;
 
 namespace Virga.Content.Tests.Torrents;
 
-/// <summary>Torrents of others: ours takes and refuses what libtorrent 2.0.8 takes and refuses, and sees the same files.</summary>
+/// <summary>
+/// Torrents of others: ours takes and refuses what libtorrent 2.0.8 takes and refuses, and sees the same files.
+/// </summary>
 public class TorrentVectorTests
 {
     private const string Expectations = "expected-by-libtorrent-2.0.8.json";
@@ -17,11 +19,14 @@ public class TorrentVectorTests
         ["len-zero-v1.torrent"] = StrictBencode,
         ["minus-zero-v1.torrent"] = StrictBencode,
         ["trailing.torrent"] = StrictBencode,
-        ["v2-dot-in-folder.torrent"] = "libtorrent gives a file without a name its folder's, with a number; ours is named '_' and stays in the folder",
-        ["v2-wrong-layer.torrent"] = "libtorrent finds a wrong piece layer when it adds the torrent, we find it when we read it",
+        ["v2-dot-in-folder.torrent"] =
+        "libtorrent gives a file without a name its folder's, with a number; ours is named '_' and stays in the folder",
+        ["v2-wrong-layer.torrent"] =
+        "libtorrent finds a wrong piece layer when it adds the torrent, we find it when we read it",
     };
 
-    private const string StrictBencode = "bencode that has another form is refused, never repaired (spec/v1/encodings.md)";
+    private const string StrictBencode =
+        "bencode that has another form is refused, never repaired (spec/v1/encodings.md)";
 
     public static TheoryData<string, string> Vectors()
     {
@@ -39,7 +44,8 @@ public class TorrentVectorTests
     {
         var expected = Expected(folder)[name];
         var difference = Compare(File.ReadAllBytes(Path.Combine(VectorFiles.Folder(folder), name)), expected);
-        if (Differences.TryGetValue(name, out var reason)) Assert.True(difference is not null, $"no longer differs: {reason}");
+        if (Differences.TryGetValue(name, out var reason))
+            Assert.True(difference is not null, $"no longer differs: {reason}");
         else Assert.True(difference is null, difference);
     }
 
@@ -69,17 +75,23 @@ public class TorrentVectorTests
         if (!isAccepted) return $"libtorrent refuses it ({expected.GetProperty("error")}), we accept";
         return Differing("name", expected.GetProperty("name").GetString(), torrent.Info.Name)
             ?? Differing("piece length", expected.GetProperty("piece_length").GetInt32(), torrent.Info.PieceBytes)
-            ?? Differing("v1", expected.GetProperty("v1").GetString(), torrent.Info.InfoHashV1 is { } v1 ? Convert.ToHexStringLower(v1) : null)
+            ?? Differing("v1", expected.GetProperty("v1").GetString(), torrent.Info.InfoHashV1 is { } v1
+                ? Convert.ToHexStringLower(v1) : null)
             ?? Differing("v2", expected.GetProperty("v2").GetString(), torrent.Info.InfoHashV2?.ToString())
             ?? Differing("private", expected.GetProperty("private").GetBoolean(), torrent.Info.IsTrackerOnly)
-            ?? Differing("trackers", Lines(expected.GetProperty("trackers").EnumerateArray().Select(pair => pair[0].GetString()!.Trim()).Distinct().Order()),
+            ?? Differing("trackers",
+                Lines(expected.GetProperty("trackers").EnumerateArray().Select(pair => pair[0].GetString()!.Trim())
+                .Distinct().Order()),
                 Lines(torrent.Trackers.Order()))
-            ?? Differing("files", Lines(expected.GetProperty("files").EnumerateArray().Where(file => !IsPadding(file)).Select(Describe)),
-                Lines(torrent.Info.Files.Where(entry => !entry.IsPadding).Select(entry => Describe(torrent.Info, entry))));
+            ?? Differing("files",
+                Lines(expected.GetProperty("files").EnumerateArray().Where(file => !IsPadding(file)).Select(Describe)),
+                Lines(torrent.Info.Files.Where(entry => !entry.IsPadding)
+                .Select(entry => Describe(torrent.Info, entry))));
     }
 
     private static string? Differing<T>(string what, T expected, T actual) =>
-        EqualityComparer<T>.Default.Equals(expected, actual) ? null : $"{what}:\nlibtorrent {expected}\nours       {actual}";
+        EqualityComparer<T>.Default.Equals(expected, actual)
+            ? null : $"{what}:\nlibtorrent {expected}\nours       {actual}";
 
     private static string Lines(IEnumerable<string> texts) => string.Join('\n', texts);
 
@@ -102,7 +114,8 @@ public class TorrentVectorTests
 
     private static Dictionary<string, JsonElement> Expected(string folder)
     {
-        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(VectorFiles.Folder(folder), Expectations)));
+        using var document = JsonDocument.Parse(File.ReadAllBytes(
+            Path.Combine(VectorFiles.Folder(folder), Expectations)));
         return document.RootElement.EnumerateObject().ToDictionary(pair => pair.Name, pair => pair.Value.Clone());
     }
 }
