@@ -7,15 +7,27 @@ using Virga.Trust;
 
 namespace Virga.Hosting;
 
-/// <param name="AgentsMax">
-/// Chains kept; when full, the one unused for longest makes room, if it was unused for <paramref name="UnusedMin"/>.
-/// </param>
+/// <summary>
+/// Bounds of what is kept of others' chains. When they are reached, chains that were unused for longest make room, if
+/// they were unused for <see cref="UnusedMin"/>; after that, new ones are refused.
+/// </summary>
+/// <param name="AgentsMax">Chains kept.</param>
+/// <param name="BytesMax">Bytes of all statements kept.</param>
 /// <param name="StatementsMax">Most statements of one agent.</param>
 /// <param name="AgentBytesMax">Most bytes of one agent's statements.</param>
 /// <param name="CachedStatementsMax">Statements held in memory, of the chains used last.</param>
 public sealed record ChainLimits(
-    int AgentsMax = 100_000, int StatementsMax = 4_096, int AgentBytesMax = 1 << 20, int CachedStatementsMax = 20_000)
+    int AgentsMax, long BytesMax, int StatementsMax = 4_096, int AgentBytesMax = 1 << 20,
+    int CachedStatementsMax = 20_000)
 {
+    /// <summary>For an agent: a chain that is needed again is posted or fetched again.</summary>
+    public static readonly ChainLimits ForAgent =
+        new(AgentsMax: 10_000, BytesMax: 64 << 20) { UnusedMin = TimeSpan.FromHours(1) };
+
+    /// <summary>For a repository, which others rely on: only what nobody has used for a year makes room.</summary>
+    public static readonly ChainLimits ForRepository =
+        new(AgentsMax: 1_000_000, BytesMax: 4L << 30) { UnusedMin = TimeSpan.FromDays(365) };
+
     public TimeSpan UnusedMin { get; init; } = TimeSpan.FromDays(7);
 }
 
@@ -44,13 +56,19 @@ public sealed class ChainStore(
         """;
 
     private const int LockCount = 64;
-    private static readonly TimeSpan UsedPrecision = TimeSpan.FromDays(1);
 
-    private readonly ChainLimits limits = limits ?? new ChainLimits();
-    private readonly ChainCache cache = new((limits ?? new ChainLimits()).CachedStatementsMax);
+    /// <summary>What the tables hold; null when that must be counted.</summary>
+    private volatile Totals? keptTotals;
+
+    private readonly ChainLimits limits = limits ?? ChainLimits.ForAgent;
+    private readonly ChainCache cache = new((limits ?? ChainLimits.ForAgent).CachedStatementsMax);
     private readonly SemaphoreSlim[] locks = [.. Enumerable.Range(0, LockCount).Select(_ => new SemaphoreSlim(1, 1))];
 
     public PeerKeys Own => own;
+
+    /// <summary>How exactly it is recorded when a chain was used; a write for each use would be too much.</summary>
+    private TimeSpan UsedPrecision =>
+        limits.UnusedMin < TimeSpan.FromDays(2) ? limits.UnusedMin / 2 : TimeSpan.FromDays(1);
 
     /// <summary>Told of an agent once its fraud is proven, so that whatever is held of it can be dropped.</summary>
     public Action<AgentId>? FraudFound { get; set; }
@@ -221,34 +239,65 @@ public sealed class ChainStore(
         AgentId agent, int known, List<SignedEnvelope> fresh, long bytes, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        await database.WriteAsync(sql =>
+        try
         {
-            if (known == 0) MakeRoom(sql, now);
-            sql.Execute("INSERT INTO chain(agent,next,bytes,used) VALUES(?1,?2,?3,?4) " +
-                "ON CONFLICT(agent) DO UPDATE SET next=?2, bytes=?3, used=?4", agent, known + fresh.Count, bytes, now);
-            for (var i = 0; i < fresh.Count; i++)
-            {
-                sql.Execute("INSERT INTO statement(agent,seq,body,sig) VALUES(?1,?2,?3,?4)", agent, known + i,
-                    fresh[i].Body, fresh[i].Signature);
-                accepted?.Invoke(sql, new AcceptedStatement(agent, known + i, fresh[i]));
-            }
-        }, cancellationToken);
+            await database.WriteAsync(sql => Store(sql, agent, known, fresh, bytes, now), cancellationToken);
+        }
+        catch
+        {
+            // What was counted has been undone.
+            keptTotals = null;
+            throw;
+        }
     }
 
-    private void MakeRoom(SqlSession sql, DateTimeOffset now)
+    private void Store(
+        SqlSession sql, AgentId agent, int known, List<SignedEnvelope> fresh, long bytes, DateTimeOffset now)
     {
-        if (sql.Scalar("SELECT count(*) FROM chain") < limits.AgentsMax) return;
-        var evicted = sql.First("SELECT agent FROM chain WHERE pinned=0 AND used<?1 ORDER BY used LIMIT 1",
-            static row => new AgentId(row.Hash(0)), now - limits.UnusedMin);
-        if (evicted == default)
+        MakeRoom(sql, agent, isNew: known == 0, fresh.Sum(envelope => (long)envelope.Body.Length), now);
+        if (known == 0) sql.Execute("INSERT INTO chain(agent,next,bytes,used) VALUES(?1,0,0,?2)", agent, now);
+        var isAsRead = sql.Execute("UPDATE chain SET next=?2, bytes=?3, used=?4 WHERE agent=?1 AND next=?5",
+            agent, known + fresh.Count, bytes, now, known) == 1;
+        // Another chain may have taken its room since it was read.
+        if (!isAsRead)
         {
-            throw new VirgaException(FailureKind.Full,
-                $"this peer knows {limits.AgentsMax} agents already and takes no more",
-                "Use another repository, or try again in some days.");
+            throw new VirgaException(
+                FailureKind.Unavailable, $"the chain of {agent} was just dropped", "Post it again.");
         }
 
-        sql.Execute("DELETE FROM chain WHERE agent=?1", evicted);
-        cache.Remove(evicted);
+        for (var i = 0; i < fresh.Count; i++)
+        {
+            sql.Execute("INSERT INTO statement(agent,seq,body,sig) VALUES(?1,?2,?3,?4)", agent, known + i,
+                fresh[i].Body, fresh[i].Signature);
+            accepted?.Invoke(sql, new AcceptedStatement(agent, known + i, fresh[i]));
+        }
+    }
+
+    private void MakeRoom(SqlSession sql, AgentId agent, bool isNew, long bytes, DateTimeOffset now)
+    {
+        // Counting a million chains for each statement would take longer than all else.
+        var totals = keptTotals ?? sql.First("SELECT count(*), coalesce(sum(bytes),0) FROM chain",
+            static row => new Totals(row.Long(0), row.Long(1)))!;
+        var (count, total) = (totals.Agents + (isNew ? 1 : 0), totals.Bytes + bytes);
+        while (count > limits.AgentsMax || total > limits.BytesMax)
+        {
+            var (unused, freed) = sql.First(
+                "SELECT agent, bytes FROM chain WHERE pinned=0 AND used<?1 AND agent<>?2 ORDER BY used LIMIT 1",
+                static row => (new AgentId(row.Hash(0)), row.Long(1)), now - limits.UnusedMin, agent);
+            if (unused == default)
+            {
+                throw new VirgaException(FailureKind.Full,
+                    "this peer keeps as many chains of agents as it can, and takes no more",
+                    "Use another repository, or try again in some days.");
+            }
+
+            sql.Execute("DELETE FROM chain WHERE agent=?1", unused);
+            cache.Remove(unused);
+            count--;
+            total -= freed;
+        }
+
+        keptTotals = new Totals(count, total);
     }
 
     /// <summary>
@@ -279,6 +328,8 @@ public sealed class ChainStore(
         await chosen.WaitAsync(cancellationToken);
         return new Held(chosen);
     }
+
+    private sealed record Totals(long Agents, long Bytes);
 
     private sealed record ChainState(long Bytes, DateTimeOffset Used, byte[]? Proof);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Virga.Core;
 
 namespace Virga.Hosting;
@@ -37,6 +38,9 @@ internal sealed class Gatekeeper(PeerServerOptions options)
         }
 
         if (policy is null || policy.Listener != listener) throw NotFound();
+        if (listener == Listener.Control
+            && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
+            body.MaxRequestBodySize = null;
         var begun = options.Time.GetTimestamp();
         try
         {

@@ -2,6 +2,8 @@ using System.Buffers;
 using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Virga.Core;
 using Virga.Protocol;
 using Virga.Trust;
@@ -12,7 +14,8 @@ namespace Virga.Hosting;
 /// <param name="Chain">The asker's chain, as far as we know it.</param>
 /// <param name="Created">When the asker signed it, by the asker's clock.</param>
 /// <param name="Body">Whole; its digest was signed.</param>
-public sealed record SignedRequest(HttpContext Context, AgentId Asker, Sigchain Chain, DateTimeOffset Created, ReadOnlyMemory<byte> Body)
+public sealed record SignedRequest(
+    HttpContext Context, AgentId Asker, Sigchain Chain, DateTimeOffset Created, ReadOnlyMemory<byte> Body)
 {
     /// <summary>
     /// Refuses a record in the body that somebody else than the asker speaks in, or that isn't rightly signed.
@@ -170,6 +173,10 @@ public static class PeerHttpContext
 
     public static string RouteText(this HttpContext context, string name) =>
         context.Request.RouteValues[name] as string ?? "";
+
+    /// <summary>Cancelled as soon as the server is asked to stop: answers without an end listen to it.</summary>
+    public static CancellationToken ServerStopping(this HttpContext context) =>
+        context.RequestServices.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping;
 
     /// <summary>The asker's address, for logs; null over the control socket.</summary>
     public static IPAddress? AskerAddress(this HttpContext context) => context.Connection.RemoteIpAddress;

@@ -38,10 +38,7 @@ public sealed record RepositoryOptions
 
     public AnnounceLimits Announces { get; init; } = new();
 
-    /// <summary>
-    /// Chains are for good here: only what nobody has used for a year makes room when the store is full.
-    /// </summary>
-    public ChainLimits Chains { get; init; } = new() { UnusedMin = TimeSpan.FromDays(365) };
+    public ChainLimits Chains { get; init; } = ChainLimits.ForRepository;
 
     public int FeedsPerAgentMax { get; init; } = 1_000;
 

@@ -163,7 +163,8 @@ public sealed class ChainStoreTests : IAsyncLifetime
     public async Task A_full_store_forgets_who_was_unused_for_longest_but_nobody_recent_or_pinned()
     {
         await using var database = Database.Open(Path.Combine(fixture.Folder, "small.db"), Fixture.Schema);
-        var store = new ChainStore(database, fixture.Keys, fixture.Time, new ChainLimits(AgentsMax: 2));
+        var limits = new ChainLimits(AgentsMax: 2, BytesMax: 1 << 20);
+        var store = new ChainStore(database, fixture.Keys, fixture.Time, limits);
         using var first = new TestAgent(fixture.Time);
         using var second = new TestAgent(fixture.Time);
         await store.AppendAsync(first.Id, first.Keys.Envelopes, CancellationToken.None);
@@ -181,10 +182,33 @@ public sealed class ChainStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_store_whose_bytes_are_used_up_drops_the_unused_and_then_refuses()
+    {
+        await using var database = Database.Open(Path.Combine(fixture.Folder, "bytes.db"), Fixture.Schema);
+        using var first = new TestAgent(fixture.Time);
+        using var second = new TestAgent(fixture.Time);
+        var bytes = first.Keys.Envelopes[0].Body.Length;
+        var limits = new ChainLimits(AgentsMax: 10, BytesMax: bytes + 50);
+        var store = new ChainStore(database, fixture.Keys, fixture.Time, limits);
+        await store.AppendAsync(first.Id, first.Keys.Envelopes, CancellationToken.None);
+        await Assert.ThrowsAsync<VirgaException>(async () =>
+            await store.AppendAsync(second.Id, second.Keys.Envelopes, CancellationToken.None));
+        Assert.Null(await store.FindAsync(second.Id, CancellationToken.None));
+        fixture.Time.Advance(TimeSpan.FromDays(8));
+        await store.AppendAsync(second.Id, second.Keys.Envelopes, CancellationToken.None);
+        Assert.Null(await store.FindAsync(first.Id, CancellationToken.None));
+        await AppendAsync(second, "does not fit beside its own genesis");
+        await Assert.ThrowsAsync<VirgaException>(async () =>
+            await store.AppendAsync(second.Id, second.Keys.Envelopes, CancellationToken.None));
+        Assert.Single((await store.FindAsync(second.Id, CancellationToken.None))!.Statements);
+    }
+
+    [Fact]
     public async Task A_chain_that_is_asked_for_now_and_then_does_not_count_as_unused()
     {
         await using var database = Database.Open(Path.Combine(fixture.Folder, "used.db"), Fixture.Schema);
-        var store = new ChainStore(database, fixture.Keys, fixture.Time, new ChainLimits(AgentsMax: 1));
+        var limits = new ChainLimits(AgentsMax: 1, BytesMax: 1 << 20);
+        var store = new ChainStore(database, fixture.Keys, fixture.Time, limits);
         using var busy = new TestAgent(fixture.Time);
         await store.AppendAsync(busy.Id, busy.Keys.Envelopes, CancellationToken.None);
         for (var day = 0; day < 10; day++)
@@ -203,7 +227,8 @@ public sealed class ChainStoreTests : IAsyncLifetime
     public async Task A_chain_longer_than_the_store_keeps_is_refused_as_Full()
     {
         await using var database = Database.Open(Path.Combine(fixture.Folder, "short.db"), Fixture.Schema);
-        var store = new ChainStore(database, fixture.Keys, fixture.Time, new ChainLimits(StatementsMax: 3));
+        var limits = ChainLimits.ForAgent with { StatementsMax = 3 };
+        var store = new ChainStore(database, fixture.Keys, fixture.Time, limits);
         using var agent = new TestAgent(fixture.Time);
         for (var i = 0; i < 3; i++) await AppendAsync(agent, $"name {i}");
         var full = await Assert.ThrowsAsync<VirgaException>(async () =>
@@ -232,7 +257,8 @@ public sealed class ChainStoreTests : IAsyncLifetime
     public async Task Chains_out_of_the_cache_are_read_from_the_disk()
     {
         await using var database = Database.Open(Path.Combine(fixture.Folder, "cache.db"), Fixture.Schema);
-        var store = new ChainStore(database, fixture.Keys, fixture.Time, new ChainLimits(CachedStatementsMax: 2));
+        var limits = ChainLimits.ForAgent with { CachedStatementsMax = 2 };
+        var store = new ChainStore(database, fixture.Keys, fixture.Time, limits);
         var agents = Enumerable.Range(0, 5).Select(_ => new TestAgent(fixture.Time)).ToList();
         foreach (var agent in agents) await store.AppendAsync(agent.Id, agent.Keys.Envelopes, CancellationToken.None);
         foreach (var agent in agents)

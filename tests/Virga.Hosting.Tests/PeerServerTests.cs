@@ -420,6 +420,39 @@ public sealed class PeerServerTests
     }
 
     [Fact]
+    public async Task An_answer_without_an_end_can_listen_for_the_stop()
+    {
+        var begun = new TaskCompletionSource();
+        var fixture = await Fixture.StartAsync(routes => routes.Control("GET", "/control/watch", async context =>
+        {
+            begun.SetResult();
+            var stopped = new TaskCompletionSource();
+            await using var registration = context.ServerStopping().Register(stopped.SetResult);
+            await stopped.Task;
+            await context.Response.WriteAsync("bye");
+        }));
+        using var control = fixture.ControlClient();
+        var answer = control.GetStringAsync("/control/watch");
+        await begun.Task;
+        await fixture.DisposeAsync();
+        Assert.Equal("bye", await answer);
+    }
+
+    [Fact]
+    public async Task The_control_socket_takes_bodies_that_the_network_may_not_send()
+    {
+        await using var fixture = await Fixture.StartAsync(
+            routes => routes.Control("POST", "/control/large", async context =>
+        {
+            var body = await context.ReadBodyAsync(4 << 20, context.RequestAborted);
+            await context.Response.WriteAsync($"{body.Length}");
+        }));
+        using var control = fixture.ControlClient();
+        using var response = await control.PostAsync("/control/large", new ByteArrayContent(new byte[3 << 20]));
+        Assert.Equal($"{3 << 20}", await response.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
     public async Task A_stop_lets_a_running_answer_end()
     {
         var begun = new TaskCompletionSource();
