@@ -52,7 +52,6 @@ internal static class CommandLine
             ListCommand.Create(options),
             VerifyCommand.Create(options),
             RepositoryCommand.Create(options),
-            DemoCommand.Create(options),
             DoctorCommand.Create(options),
             CompletionCommand.Create(options),
             CompletionCommand.CreateAnswer(options),

@@ -123,19 +123,22 @@ public sealed class DataKey : IDisposable
 /// <summary>A small file sealed with a <see cref="DataKey"/>, bound to its name.</summary>
 public static class SealedFile
 {
-    private const int BytesMax = 1 << 20;
+    /// <summary>Bound of files whose length no share or transfer decides.</summary>
+    public const int BytesMax = 1 << 20;
+
     private static ReadOnlySpan<byte> Magic => "virga-sealed/1\n"u8;
 
     public static void Write(string path, DataKey key, ReadOnlySpan<byte> plaintext, RandomBytes random) =>
         DurableFile.Write(path, [.. Magic, .. key.Seal(plaintext, Associated(path), random)]);
 
     /// <exception cref="VirgaException">NotFound, Corrupt, Unsupported (another version), Denied.</exception>
-    public static byte[] Read(string path, DataKey key)
+    /// <param name="bytesMax">A file longer than this is not one of ours.</param>
+    public static byte[] Read(string path, DataKey key, long bytesMax = BytesMax)
     {
         byte[] data;
         try
         {
-            if (new FileInfo(path) is { Exists: true, Length: > BytesMax }) throw Unknown(path);
+            if (new FileInfo(path) is { Exists: true } file && file.Length > bytesMax) throw Unknown(path);
             data = File.ReadAllBytes(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

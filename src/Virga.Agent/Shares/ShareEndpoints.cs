@@ -95,7 +95,17 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
     {
         var infoHash = InfoHash(http);
         grants.Accept(infoHash, http.Request.Headers.Authorization.ToString());
-        return await shares.OpenAsync(infoHash, http.RequestAborted);
+        try
+        {
+            return await shares.OpenAsync(infoHash, http.RequestAborted);
+        }
+        catch (VirgaException e) when (shares.Find(infoHash) is not null)
+        {
+            // The reason names the owner's own files and accounts: not for others to know.
+            log($"share {infoHash} can't be opened: {e.Message}");
+            throw new VirgaException(
+                FailureKind.Unavailable, "the share can't be read now", "Its owner finds the reason in the agent's log.");
+        }
     }
 
     private static async Task WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)

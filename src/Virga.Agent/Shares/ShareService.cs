@@ -121,7 +121,7 @@ internal sealed class ShareService(
     }
 
     private Task<OwnerIndex> ReadIndexAsync(Hash256 infoHash, CancellationToken cancellationToken) =>
-        Task.Run(() => OwnerIndex.Parse(SealedFile.Read(state.IndexPath(infoHash), state.Key)), cancellationToken);
+        Task.Run(() => OwnerIndex.Parse(state.ReadSealed(state.IndexPath(infoHash))), cancellationToken);
 
     private static AudienceKind Audience(ShareRequest request) => request.Audience switch
     {

@@ -40,6 +40,9 @@ internal sealed class AgentState : IAsyncDisposable
         Hosting.ChainStore.SchemaSql,
     ]);
 
+    /// <summary>Bound of what is recorded of one share: an index or manifest with piece layers, which grow with the share.</summary>
+    private const long SealedBytesMax = 1 << 30;
+
     private readonly DataFolder folder;
 
     private AgentState(DataFolder folder, Database database, DataKey key, RandomBytes random)
@@ -61,6 +64,9 @@ internal sealed class AgentState : IAsyncDisposable
         foreach (var name in new[] { "shares", "transfers" }) Directory.CreateDirectory(folder.PathOf(name));
         return new AgentState(folder, Database.Open(folder.PathOf("agent.db"), Schema), key, random);
     }
+
+    /// <summary>Reads and opens what lies at one of the paths below.</summary>
+    public byte[] ReadSealed(string path) => SealedFile.Read(path, Key, SealedBytesMax);
 
     /// <summary>Where a share's owner index lies, sealed.</summary>
     public string IndexPath(Hash256 infoHash) => folder.PathOf($"shares/{infoHash}.index");

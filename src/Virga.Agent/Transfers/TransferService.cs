@@ -261,7 +261,7 @@ internal sealed class TransferService(
     private FetchedContent ReadContent(string id)
     {
         var limits = new BencodeLimits(int.MaxValue, 2, 16);
-        var d = BencodeValue.ParseDictionary(SealedFile.Read(state.ContentPath(id), state.Key), limits, "recorded content");
+        var d = BencodeValue.ParseDictionary(state.ReadSealed(state.ContentPath(id)), limits, "recorded content");
         return new FetchedContent(d.Bytes("info"), d.Bytes("layers"), d.OptionalBytes("manifest"), d.OptionalBytes(ShareExtras.SignatureType));
     }
 
