@@ -1,0 +1,44 @@
+using Virga.Agent.Control;
+using Virga.Testing.Servers;
+
+namespace Virga.EndToEnd.Harness;
+
+/// <summary>A new bucket on Ceph's S3 gateway, as an account of an agent and as a remote of rclone.</summary>
+internal sealed class S3Place(RealServer server, string bucket) : IAsyncDisposable
+{
+    /// <summary>For rclone: <c>s3:bucket</c>.</summary>
+    public string Remote => $"s3:{bucket}";
+
+    public IReadOnlyDictionary<string, string> Environment { get; } = Map.Of(
+        ("RCLONE_CONFIG", "/dev/null"), ("RCLONE_CONFIG_S3_TYPE", "s3"), ("RCLONE_CONFIG_S3_PROVIDER", "Ceph"),
+        ("RCLONE_CONFIG_S3_ENDPOINT", server["S3_ENDPOINT"]), ("RCLONE_CONFIG_S3_ACCESS_KEY_ID", server["S3_ACCESS_KEY"]),
+        ("RCLONE_CONFIG_S3_SECRET_ACCESS_KEY", server["S3_SECRET_KEY"]));
+
+    public static async Task<S3Place> CreateAsync()
+    {
+        var place = new S3Place(await SharedServers.CephAsync(), $"e2e-{Guid.NewGuid():n}");
+        await place.RcloneAsync("mkdir", place.Remote);
+        return place;
+    }
+
+    public Task AddToAsync(PeerProcess agent, string name) => agent.Control.AddAccountAsync(
+        new AccountAddRequest(name, $"s3:{server["S3_ENDPOINT"]}/{bucket}", Map.Empty,
+            Map.Of(("accessKey", server["S3_ACCESS_KEY"]), ("secretKey", server["S3_SECRET_KEY"]))),
+        CancellationToken.None);
+
+    /// <summary>Keys of multipart uploads that were begun and neither completed nor aborted.</summary>
+    public async Task<string> OpenUploadsAsync() => await RcloneAsync("backend", "list-multipart-uploads", Remote);
+
+    public async Task<string> RcloneAsync(params string[] arguments)
+    {
+        var outcome = await Executable.ToolAsync("rclone", arguments, Environment);
+        Assert.True(outcome.Exit == 0, $"rclone {string.Join(' ', arguments)}: {outcome}");
+        return outcome.Out;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Executable.ToolAsync("rclone", ["backend", "cleanup", Remote, "-o", "max-age=0s"], Environment);
+        await Executable.ToolAsync("rclone", ["purge", Remote, "--checkers", "16", "--transfers", "16"], Environment);
+    }
+}
