@@ -17,6 +17,7 @@ public sealed class OwnerIndex
     private static readonly BencodeLimits Limits = new(int.MaxValue, 4, 32_000_000);
 
     private readonly Dictionary<Hash256, OwnedBlob> byRoot = [];
+    private BlobName? manifestBlob;
 
     /// <param name="blobs">One for each file with content; two files of equal content may share a root.</param>
     public OwnerIndex(TorrentInfo info, PieceLayers layers, EntryPath sharedPath, Manifest manifest,
@@ -55,7 +56,7 @@ public sealed class OwnerIndex
     public OwnedBlob? Find(Hash256 root) => byRoot.GetValueOrDefault(root);
 
     /// <summary>Root and length of the sealed manifest; null in public shares.</summary>
-    public BlobName? ManifestBlob => IsPrivate ? ShareContent.ManifestBlob(Info, Layers).Blob : null;
+    public BlobName? ManifestBlob => IsPrivate ? manifestBlob ??= ShareContent.ManifestBlob(Info, Layers).Blob : null;
 
     public byte[] Encode()
     {

@@ -62,12 +62,14 @@ internal static class SafeNames
     public static void TellDoublesApart(List<TorrentFile> files)
     {
         var taken = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        IReadOnlyList<string> last = [];
         foreach (var file in files)
         {
-            for (var i = 1; i < file.Path.Count; i++)
-            {
-                if (!taken.Add(string.Join('/', file.Path.Take(i)))) continue;
-            }
+            // The folders that a file shares with the one before are known: deep trees would cost too much else.
+            var known = 0;
+            while (known < last.Count - 1 && known < file.Path.Count - 1 && last[known] == file.Path[known]) known++;
+            for (var i = known + 1; i < file.Path.Count; i++) taken.Add(string.Join('/', file.Path.Take(i)));
+            last = file.Path;
         }
         var padding = new HashSet<(string, long)>();
         var numbers = new Dictionary<string, int>(StringComparer.OrdinalIgnoreCase);

@@ -3,6 +3,7 @@ using Virga.Accounts;
 using Virga.Content.Snapshots;
 using Virga.Core;
 using Virga.Testing;
+using Virga.Testing.Accounts;
 
 namespace Virga.Content.Tests.Snapshots;
 
@@ -108,6 +109,36 @@ public class ShareReaderTests
             Assert.Equal(kind, failure.Kind);
         }
         Assert.Null(reader.LengthOf(Sample.Hash(4)));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task An_account_that_ends_reads_early_is_unavailable(bool isPrivate)
+    {
+        var (scene, index, form) = await ShareAsync(isPrivate, PinStrength.Weak);
+        var plan = new FaultPlan(7) { Before = 0, Middle = 0, After = 0, Truncate = 1, InARowMax = int.MaxValue };
+        var faulty = new FaultyAccount(scene.Account, plan, scene.Time);
+        var failure = await Assert.ThrowsAsync<VirgaException>(() =>
+            Scene.ReadAsync(new ShareReader(index, faulty), index.Blobs[0].Blob.Root, 0, form.Length));
+        Assert.Equal(FailureKind.Unavailable, failure.Kind);
+        failure = await Assert.ThrowsAsync<VirgaException>(() =>
+            scene.Snapshotter.CreateAsync(faulty, EntryPath.Parse("f"), Scene.Options(isPrivate), null, default));
+        Assert.Equal(FailureKind.Unavailable, failure.Kind);
+    }
+
+    [Fact]
+    public async Task Many_ranges_are_read_at_once()
+    {
+        var (scene, index, form) = await ShareAsync(true, PinStrength.Weak);
+        var reader = new ShareReader(index, scene.Account);
+        var random = new Seeded(8);
+        var starts = Enumerable.Range(0, 64).Select(_ => random.Next(form.Length - 100_000)).ToList();
+        await Parallel.ForEachAsync(starts, async (start, _) =>
+        {
+            var bytes = await Scene.ReadAsync(reader, index.Blobs[0].Blob.Root, start, 100_000);
+            Assert.True(bytes.AsSpan().SequenceEqual(form.AsSpan((int)start, 100_000)));
+        });
     }
 
     [Fact]
