@@ -14,8 +14,10 @@ internal static class ManifestRules
     {
         if (entries.Count > ContentLimits.EntriesMax)
             throw Bad($"it has {entries.Count} entries, {ContentLimits.EntriesMax} are the most");
-        // Those before whose path is a beginning of the current one: only they can be a file above it.
-        var open = new Stack<ManifestEntry>();
+        // The files and links before whose path is a beginning of the current one, the longest on top, and their
+        // lengths: only they can stand above it, and they do where the path goes on with a slash.
+        var open = new Stack<string>();
+        var lengths = new HashSet<int>();
         string? last = null;
         foreach (var entry in entries)
         {
@@ -24,13 +26,18 @@ internal static class ManifestRules
             if (last is not null && Utf8Order.Compare(last, path) >= 0)
                 throw Bad($"'{Show(path)}' is not behind '{Show(last)}'");
             CheckFields(entry, isPrivate);
-            while (open.Count > 0 && !path.StartsWith(open.Peek().Path.Value, StringComparison.Ordinal)) open.Pop();
-            foreach (var above in open)
+            while (open.Count > 0 && !path.StartsWith(open.Peek(), StringComparison.Ordinal))
+                lengths.Remove(open.Pop().Length);
+            for (var slash = path.IndexOf('/'); slash >= 0; slash = path.IndexOf('/', slash + 1))
             {
-                if (path[above.Path.Value.Length] == '/')
-                    throw Bad($"'{Show(path)}' stands below '{Show(above.Path.Value)}', which is no folder");
+                if (lengths.Contains(slash))
+                    throw Bad($"'{Show(path)}' stands below '{Show(path[..slash])}', which is no folder");
             }
-            if (entry.Kind != EntryKind.Folder) open.Push(entry);
+            if (entry.Kind != EntryKind.Folder)
+            {
+                open.Push(path);
+                lengths.Add(path.Length);
+            }
             last = path;
         }
     }
