@@ -85,7 +85,7 @@ public sealed class CompletionTests : IAsyncLifetime
         Assert.Equal("", await error);
     }
 
-    private static string RuntimeRoot =>
+    internal static string RuntimeRoot =>
         Path.GetFullPath(
             Path.Combine(System.Runtime.InteropServices.RuntimeEnvironment.GetRuntimeDirectory(), "..", "..", ".."));
 }

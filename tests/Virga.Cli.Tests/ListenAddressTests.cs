@@ -29,7 +29,8 @@ public sealed class ListenAddressTests
     [InlineData("https://host/path")]
     [InlineData("host")]
     public void A_public_url_is_an_https_origin(string text) =>
-        Assert.Equal(FailureKind.BadInput, Assert.Throws<VirgaException>(() => ListenAddress.ParsePublicUrl(text)).Kind);
+        Assert.Equal(
+            FailureKind.BadInput, Assert.Throws<VirgaException>(() => ListenAddress.ParsePublicUrl(text)).Kind);
 
     [Fact]
     public void A_port_is_taken_again_while_it_is_free()
