@@ -27,7 +27,7 @@ internal sealed class ResumableWebDavAccount(WebDavClient client, WebDavServer s
     {
         var what = $"go on writing '{path}'";
         var layout = PartLayout.Checked(Traits, length, partBytes);
-        if (!WebDavPaths.IsTemporary(token) || token.Contains('/', StringComparison.Ordinal))
+        if (!TemporaryNames.IsTemporary(token) || token.Contains('/', StringComparison.Ordinal))
             throw new VirgaException(FailureKind.BadInput, $"{what}: '{NameRules.Show(token)}' is no token of an upload");
         var temporary = path.Parent.Append(token);
         if (!await ExistsAsync(what, temporary, cancellationToken))
@@ -53,7 +53,7 @@ internal sealed class ResumableWebDavAccount(WebDavClient client, WebDavServer s
             await foreach (var (name, found) in ChildrenAsync(listing, at, null, cancellationToken))
             {
                 if (found.IsFolder) folders.Push(at.Append(name));
-                else if (WebDavPaths.TargetOf(name) is { } target && EntryPath.TryParse(target, out _))
+                else if (TemporaryNames.TargetOf(name) is { } target && EntryPath.TryParse(target, out _))
                     yield return new PendingUpload(at.Append(target), name, found.Modified);
             }
         }
@@ -61,7 +61,7 @@ internal sealed class ResumableWebDavAccount(WebDavClient client, WebDavServer s
 
     public async ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken)
     {
-        if (!WebDavPaths.IsTemporary(upload.Token) || upload.Token.Contains('/', StringComparison.Ordinal))
+        if (!TemporaryNames.IsTemporary(upload.Token) || upload.Token.Contains('/', StringComparison.Ordinal))
             throw new VirgaException(FailureKind.BadInput, $"'{NameRules.Show(upload.Token)}' is no token of an upload");
         await DeleteAsync(
             $"end the upload of '{upload.Path}'", upload.Path.Parent.Append(upload.Token), isFolder: false, cancellationToken);
@@ -96,12 +96,11 @@ internal sealed class ResumableWebDavAccount(WebDavClient client, WebDavServer s
         {
             var what = $"complete '{path}'";
             layout.CheckComplete(parts);
-            await account.ReplaceAsync(what, temporary, path, layout.Length, cancellationToken);
-            return await account.WrittenAsync(what, path, layout.Length, options, cancellationToken);
+            return await account.ReplaceAsync(what, temporary, path, layout.Length, options, cancellationToken);
         }
 
         public ValueTask AbortAsync(CancellationToken cancellationToken) =>
-            account.DeleteAsync($"end the upload of '{path}'", temporary, isFolder: false, cancellationToken);
+            account.DeleteTemporaryAsync($"end the upload of '{path}'", temporary, cancellationToken);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

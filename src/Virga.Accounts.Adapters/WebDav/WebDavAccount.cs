@@ -11,7 +11,7 @@ namespace Virga.Accounts.Adapters.WebDav;
 /// A folder on a WebDAV server. The version of a file is its ETag, without the mark of weakness that Apache takes off a second
 /// after a change; a file server's ETag is made of time and size, so the pin is weak, and looked at again after each read.
 /// </summary>
-internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped
+internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStreamedTarget
 {
     private const int PathBytesMax = 2048;
 
@@ -78,7 +78,7 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped
         var what = $"list '{folder}'";
         await using var listing = await OpenFolderAsync(what, folder, cancellationToken);
         await foreach (var (name, found) in ChildrenAsync(listing, folder, onSkipped, cancellationToken))
-            if (!WebDavPaths.IsTemporary(name)) yield return ToEntry(folder.Append(name), found);
+            if (!TemporaryNames.IsTemporary(name)) yield return ToEntry(folder.Append(name), found);
     }
 
     /// <summary>NotFound unless it is a folder.</summary>
@@ -190,8 +190,9 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped
             using var answer = await Client.SendAsync(what, Put(target, new MemoryContent(content, guard), options), guard, cancellationToken);
             Check(what, answer);
         }, cancellationToken);
-        if (target != path) await ReplaceAsync(what, target, path, content.Length, cancellationToken);
-        return await WrittenAsync(what, path, content.Length, options, cancellationToken);
+        return target == path
+            ? await WrittenAsync(what, path, content.Length, options, cancellationToken)
+            : await ReplaceAsync(what, target, path, content.Length, options, cancellationToken);
     }
 
     public virtual async ValueTask<IUpload> BeginUploadAsync(
@@ -301,7 +302,7 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped
         return ValueTask.CompletedTask;
     }
 
-    internal EntryPath NewTemporary(EntryPath path) => path.Parent.Append(WebDavPaths.NewTemporary(Client.Services, path.Name));
+    internal EntryPath NewTemporary(EntryPath path) => path.Parent.Append(TemporaryNames.New(Client.Services, path.Name));
 
     internal HttpRequestMessage Put(EntryPath path, HttpContent content, WriteOptions options)
     {
@@ -316,7 +317,17 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped
         string what, HttpRequestMessage request, StallGuard guard, CancellationToken cancellationToken) =>
         Client.SendAsync(what, request, guard, cancellationToken);
 
-    internal StallGuard Guard(CancellationToken cancellationToken) => new(Client.Services, cancellationToken);
+    public StallGuard Guard(CancellationToken cancellationToken) => new(Client.Services, cancellationToken);
+
+    async Task IStreamedTarget.SendTemporaryAsync(
+        string what, EntryPath temporary, HttpContent content, WriteOptions options, StallGuard guard, CancellationToken cancellationToken)
+    {
+        using var answer = await SendAsync(what, Put(temporary, content, options), guard, cancellationToken);
+        Check(what, answer);
+    }
+
+    public ValueTask DeleteTemporaryAsync(string what, EntryPath temporary, CancellationToken cancellationToken) =>
+        DeleteAsync(what, temporary, isFolder: false, cancellationToken);
 
     internal VirgaException? FailureOf(string what, HttpResponseMessage answer) =>
         answer.IsSuccessStatusCode && answer.StatusCode != HttpStatusCode.MultiStatus ? null
@@ -326,7 +337,8 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped
             : Client.Failure(what, answer, isWrite: true);
 
     /// <summary>Puts a whole temporary file in its place; Unavailable when the server has not kept all of its bytes.</summary>
-    internal async ValueTask ReplaceAsync(string what, EntryPath temporary, EntryPath path, long length, CancellationToken cancellationToken)
+    public async ValueTask<Entry> ReplaceAsync(
+        string what, EntryPath temporary, EntryPath path, long length, WriteOptions options, CancellationToken cancellationToken)
     {
         var stored = await DescribeAsync(what, temporary, cancellationToken);
         if (stored.Length != length)
@@ -339,9 +351,10 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped
         if (await StatAsync(path, cancellationToken) is { Kind: EntryKind.Folder })
             throw new VirgaException(FailureKind.Conflict, $"{what}: a folder of that name is there");
         await RenameAsync(what, temporary, path, isFolder: false, cancellationToken);
+        return await WrittenAsync(what, path, length, options, cancellationToken);
     }
 
-    internal async ValueTask<Entry> WrittenAsync(
+    private async ValueTask<Entry> WrittenAsync(
         string what, EntryPath path, long length, WriteOptions options, CancellationToken cancellationToken)
     {
         var entry = await DescribeAsync(what, path, cancellationToken);
@@ -403,7 +416,7 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped
     }
 
     private string? Reserved(string name) =>
-        WebDavPaths.IsTemporary(name) ? "is one of Virga's own for files that are being written"
+        TemporaryNames.IsTemporary(name) ? "is one of Virga's own for files that are being written"
         : Server.IsApacheFolder && (name == ".DAV" || name.StartsWith(".davfs.tmp", StringComparison.Ordinal))
             ? "is one that this server keeps to itself"
             : null;

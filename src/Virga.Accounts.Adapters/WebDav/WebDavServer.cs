@@ -43,7 +43,7 @@ internal sealed record WebDavServer(bool IsApacheFolder, bool TakesTimes, bool R
     private static async Task<bool> TriesPartialPutAsync(WebDavClient client, CancellationToken cancellationToken)
     {
         const string what = "try whether the server takes files in parts";
-        var url = client.UrlOf(EntryPath.Root.Append(WebDavPaths.NewTemporary(client.Services, "probe")));
+        var url = client.UrlOf(EntryPath.Root.Append(TemporaryNames.New(client.Services, "probe")));
         if (!await PutsAsync("ab"u8.ToArray(), null)) return false;
         try
         {

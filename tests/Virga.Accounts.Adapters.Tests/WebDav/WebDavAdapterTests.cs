@@ -56,15 +56,15 @@ public sealed class WebDavAdapterTests
     [InlineData("a-b.part")]
     public void The_name_of_an_upload_tells_its_target(string name)
     {
-        var temporary = WebDavPaths.NewTemporary(TestServices.Real, name);
-        Assert.True(WebDavPaths.IsTemporary(temporary));
-        Assert.Equal(name, WebDavPaths.TargetOf(temporary));
+        var temporary = TemporaryNames.New(TestServices.Real, name);
+        Assert.True(TemporaryNames.IsTemporary(temporary));
+        Assert.Equal(name, TemporaryNames.TargetOf(temporary));
     }
 
     [Fact]
     public void The_name_of_an_upload_is_never_too_long()
     {
-        var temporary = WebDavPaths.NewTemporary(TestServices.Real, string.Concat(Enumerable.Repeat("😀", 63)));
+        var temporary = TemporaryNames.New(TestServices.Real, string.Concat(Enumerable.Repeat("😀", 63)));
         Assert.InRange(System.Text.Encoding.UTF8.GetByteCount(temporary), 240, 255);
         Assert.True(EntryPath.TryParse(temporary, out _));
     }

@@ -1,17 +1,33 @@
 using System.Net;
 using System.Threading.Channels;
-using Virga.Accounts.Adapters.Http;
 using Virga.Core;
 
-namespace Virga.Accounts.Adapters.WebDav;
+namespace Virga.Accounts.Adapters.Http;
+
+/// <summary>What <see cref="StreamedUpload"/> needs of an account: one request that takes a whole file, and a name to move it from.</summary>
+internal interface IStreamedTarget
+{
+    StallGuard Guard(CancellationToken cancellationToken);
+
+    /// <summary>Sends the content to a temporary file; throws our kinds of failure.</summary>
+    Task SendTemporaryAsync(
+        string what, EntryPath temporary, HttpContent content, WriteOptions options, StallGuard guard, CancellationToken cancellationToken);
+
+    /// <summary>Puts a whole temporary file in its place.</summary>
+    ValueTask<Entry> ReplaceAsync(
+        string what, EntryPath temporary, EntryPath path, long length, WriteOptions options, CancellationToken cancellationToken);
+
+    /// <summary>Done also where it isn't there.</summary>
+    ValueTask DeleteTemporaryAsync(string what, EntryPath temporary, CancellationToken cancellationToken);
+}
 
 /// <summary>
-/// One PUT of the whole file, fed part by part, into a temporary file that is moved into place at the end. Nothing of it survives
+/// One request for the whole file, fed part by part, into a temporary file that is moved into place at the end. Nothing of it survives
 /// the process, nor a failure: after one, every call fails in the same way.
 /// </summary>
 internal sealed class StreamedUpload : IUpload
 {
-    private readonly WebDavAccount account;
+    private readonly IStreamedTarget account;
     private readonly EntryPath path;
     private readonly EntryPath temporary;
     private readonly PartLayout layout;
@@ -23,9 +39,10 @@ internal sealed class StreamedUpload : IUpload
     private readonly SemaphoreSlim turn = new(1, 1);
     private readonly Task request;
     private long next;
+    private long sentBytes;
     private bool hasEnded;
 
-    public StreamedUpload(WebDavAccount account, EntryPath path, EntryPath temporary, PartLayout layout, WriteOptions options)
+    public StreamedUpload(IStreamedTarget account, EntryPath path, EntryPath temporary, PartLayout layout, WriteOptions options)
     {
         (this.account, this.path, this.temporary, this.layout, this.options) = (account, path, temporary, layout, options);
         what = $"write '{path}'";
@@ -40,8 +57,9 @@ internal sealed class StreamedUpload : IUpload
         await Task.Yield();
         try
         {
-            using var answer = await account.SendAsync(what, account.Put(temporary, new FedContent(this), options), guard, stop.Token);
-            if (account.FailureOf(what, answer) is { } failure) throw failure;
+            await account.SendTemporaryAsync(what, temporary, new FedContent(this), options, guard, stop.Token);
+            if (sentBytes < layout.Length)
+                throw new VirgaException(FailureKind.Unavailable, $"{what}: the server answered before it had all of the file");
         }
         catch (Exception e)
         {
@@ -80,16 +98,16 @@ internal sealed class StreamedUpload : IUpload
     {
         layout.CheckComplete(receipts);
         await using (cancellationToken.Register(stop.Cancel)) await request;
-        await account.ReplaceAsync(what, temporary, path, layout.Length, cancellationToken);
+        var entry = await account.ReplaceAsync(what, temporary, path, layout.Length, options, cancellationToken);
         hasEnded = true;
-        return await account.WrittenAsync(what, path, layout.Length, options, cancellationToken);
+        return entry;
     }
 
     public async ValueTask AbortAsync(CancellationToken cancellationToken)
     {
         if (hasEnded) return;
         await StopAsync();
-        await account.DeleteAsync($"end the upload of '{path}'", temporary, isFolder: false, cancellationToken);
+        await account.DeleteTemporaryAsync($"end the upload of '{path}'", temporary, cancellationToken);
         hasEnded = true;
     }
 
@@ -145,6 +163,7 @@ internal sealed class StreamedUpload : IUpload
                         upload.guard.Touch();
                     }
                     left -= part.Content.Length;
+                    upload.sentBytes += part.Content.Length;
                     part.Sent.TrySetResult();
                 }
                 catch (Exception e)
