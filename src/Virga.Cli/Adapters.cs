@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Virga.Accounts;
 using Virga.Accounts.Adapters;
 using Virga.Accounts.Adapters.Disk;
+using Virga.Accounts.Adapters.Rclone;
 using Virga.Accounts.Adapters.S3;
 using Virga.Accounts.Adapters.WebDav;
 using Virga.Core;
@@ -27,5 +28,5 @@ internal static class Adapters
     }
 
     private static IReadOnlyList<IAccountAdapter> Create(AdapterServices services) =>
-        [new DiskAdapter(services.Random), new S3Adapter(services), new WebDavAdapter(services)];
+        [new DiskAdapter(services.Random), new S3Adapter(services), new WebDavAdapter(services), new RcloneAdapter(services)];
 }
