@@ -23,7 +23,7 @@ internal sealed class Fixture : IAsyncDisposable
     private Fixture(string? folder)
     {
         ownsFolder = folder is null;
-        Folder = folder ?? Directory.CreateTempSubdirectory("virga-h-").FullName;
+        Folder = folder ?? Some.Folder();
     }
 
     public string Folder { get; }
@@ -144,7 +144,7 @@ internal sealed class Fixture : IAsyncDisposable
 /// <summary>An agent that speaks to peers, with keys and a chain of its own.</summary>
 internal sealed class TestAgent : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("virga-a-").FullName;
+    private readonly string folder = Some.Folder();
 
     public TestAgent(TimeProvider time) => Keys = PeerKeys.LoadOrCreate(folder, time, Fixture.Random());
 

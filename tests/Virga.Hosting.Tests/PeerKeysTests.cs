@@ -8,7 +8,7 @@ namespace Virga.Hosting.Tests;
 
 public sealed class PeerKeysTests : IDisposable
 {
-    private readonly string folder = Directory.CreateTempSubdirectory("virga-k-").FullName;
+    private readonly string folder = Some.Folder();
     private readonly FakeTimeProvider time = new();
 
     public void Dispose() => Directory.Delete(folder, recursive: true);

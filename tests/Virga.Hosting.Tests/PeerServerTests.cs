@@ -59,7 +59,7 @@ public sealed class PeerServerTests
     [Fact]
     public async Task The_certificate_and_the_identity_are_the_same_after_a_restart()
     {
-        var folder = Directory.CreateTempSubdirectory("virga-h-").FullName;
+        var folder = Some.Folder();
         try
         {
             Hash256? certificate;
@@ -173,7 +173,7 @@ public sealed class PeerServerTests
     [Fact]
     public async Task A_control_socket_left_by_a_killed_process_is_no_hindrance()
     {
-        var folder = Directory.CreateTempSubdirectory("virga-h-").FullName;
+        var folder = Some.Folder();
         try
         {
             using (var stale = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified))

@@ -15,7 +15,7 @@ internal sealed class Fixture : IAsyncDisposable
 {
     private readonly List<IDisposable> owned = [];
 
-    public string Folder { get; } = Directory.CreateTempSubdirectory("virga-r-").FullName;
+    public string Folder { get; } = Some.Folder();
 
     public FakeTimeProvider Time { get; } = new();
 
@@ -92,7 +92,7 @@ internal sealed class TestAgent : IDisposable
 
     private readonly Fixture fixture;
     private readonly PeerHttp http;
-    private readonly string folder = Directory.CreateTempSubdirectory("virga-a-").FullName;
+    private readonly string folder = Some.Folder();
 
     public TestAgent(Fixture fixture)
     {
