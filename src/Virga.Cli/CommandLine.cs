@@ -52,6 +52,7 @@ internal static class CommandLine
             ListCommand.Create(options),
             VerifyCommand.Create(options),
             RepositoryCommand.Create(options),
+            DemoCommand.Create(options),
             DoctorCommand.Create(options),
             CompletionCommand.Create(options),
             CompletionCommand.CreateAnswer(options),

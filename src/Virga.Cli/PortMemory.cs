@@ -75,4 +75,5 @@ internal sealed record Finding(string What, bool Ok, string Message, string? Adv
 [JsonSerializable(typeof(Dictionary<string, int>))]
 [JsonSerializable(typeof(PeerUp))]
 [JsonSerializable(typeof(List<Finding>))]
+[JsonSerializable(typeof(Demo.DemoResult))]
 internal sealed partial class CliJson : JsonSerializerContext;

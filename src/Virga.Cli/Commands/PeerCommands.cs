@@ -128,7 +128,7 @@ internal static class RepositoryCommand
                 {
                     PublicUrl = peer.PublicUrlOf(run), IsPublicUrlPinned = run.Parsed.GetValue(peer.IsPinned),
                 }, cancellationToken);
-            if (asked is null) ports.Remember("repository", host.Endpoint.Url.Port);
+            if (asked is null && peer.PublicUrlOf(run) is null) ports.Remember("repository", host.Endpoint.Url.Port);
             Show(run, host);
             await peer.WaitAsync(run, host.StopRequested, cancellationToken);
             return ExitCode.Ok;

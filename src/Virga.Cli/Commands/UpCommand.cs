@@ -80,7 +80,7 @@ internal static class UpCommand
                 Version = PeerOptions.Version,
             },
             cancellationToken);
-        if (asked is null) ports.Remember("agent", agent.Endpoint.Url.Port);
+        if (asked is null && publicUrl is null) ports.Remember("agent", agent.Endpoint.Url.Port);
         if (run.IsJson)
         {
             run.PrintJson(
@@ -123,7 +123,8 @@ internal static class UpCommand
                 PublicUrl = BesideAgent(choices.Peer.PublicUrlOf(run), listen.Port),
                 IsPublicUrlPinned = true,
             }, cancellationToken);
-        if (asked is null) ports.Remember("repository", host.Endpoint.Url.Port);
+        if (asked is null && choices.Peer.PublicUrlOf(run) is null)
+            ports.Remember("repository", host.Endpoint.Url.Port);
         return host;
     }
 
