@@ -17,6 +17,8 @@ public sealed class WebDavAdapter(AdapterServices services) : IAccountAdapter
 
     public IReadOnlyList<AccountSetting> Settings => WebDavSettings.Known;
 
+    public bool TakesScheme(string scheme) => scheme is "webdav" or "webdavs";
+
     public AccountConfig ParseAddress(
         string address, IReadOnlyDictionary<string, string> settings, IReadOnlyDictionary<string, string> secrets)
     {
