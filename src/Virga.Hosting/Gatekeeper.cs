@@ -37,7 +37,7 @@ internal sealed class Gatekeeper(PeerServerOptions options)
             Refusals.RequireRate(wait, "this address");
         }
 
-        if (policy is null || policy.Listener != listener) throw NotFound();
+        if (policy is null || (policy.Listener ?? listener) != listener) throw NotFound();
         if (listener == Listener.Control
             && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
             body.MaxRequestBodySize = null;

@@ -4,16 +4,15 @@ namespace Virga.Hosting;
 
 /// <summary>
 /// <c>/health/live</c>: the process answers. <c>/health/ready</c> and <c>/health</c>: it can do its work. 200 or 503,
-/// one word of text; over the network and over the control socket (there under <c>/control</c>).
+/// one word of text; over the network and over the control socket.
 /// </summary>
 internal static class Health
 {
     public static void Map(PeerRoutes routes, PeerServerOptions options)
     {
-        routes.Public("GET", "/health/live", context => AnswerAsync(context, true), RequestClass.Free);
-        routes.Public("GET", "/health/ready", context => AnswerAsync(context, options.IsReady()), RequestClass.Free);
-        routes.Public("GET", "/health", context => AnswerAsync(context, options.IsReady()), RequestClass.Free);
-        routes.Control("GET", "/control/health", context => AnswerAsync(context, options.IsReady()));
+        routes.Everywhere("GET", "/health/live", context => AnswerAsync(context, true));
+        routes.Everywhere("GET", "/health/ready", context => AnswerAsync(context, options.IsReady()));
+        routes.Everywhere("GET", "/health", context => AnswerAsync(context, options.IsReady()));
     }
 
     private static Task AnswerAsync(HttpContext context, bool isWell)

@@ -52,13 +52,18 @@ public sealed class PeerRoutes
     public void Control(string method, string pattern, Func<HttpContext, Task> answer) =>
         Map(method, pattern, new EndpointPolicy(Listener.Control, RequestClass.Free), new RequestDelegate(answer));
 
+    /// <summary>Answered on both listeners, and never refused for its rate.</summary>
+    internal void Everywhere(string method, string pattern, Func<HttpContext, Task> answer) =>
+        Map(method, pattern, new EndpointPolicy(null, RequestClass.Free), new RequestDelegate(answer));
+
     private void Map(string method, string pattern, EndpointPolicy policy, RequestDelegate answer) =>
         routes.MapMethods(pattern, [method], answer).WithMetadata(policy);
 }
 
 internal enum Listener { Network, Control }
 
-internal sealed record EndpointPolicy(Listener Listener, RequestClass Requests);
+/// <param name="Listener">The one listener where the endpoint is reached; null for both.</param>
+internal sealed record EndpointPolicy(Listener? Listener, RequestClass Requests);
 
 /// <summary>Set on the connection by the listener that accepted it.</summary>
 internal sealed record ListenerFeature(Listener Listener);

@@ -205,7 +205,7 @@ public sealed class RepositoryHost : IAsyncDisposable
 
     private Task StopAsync(HttpContext context)
     {
-        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        context.Response.StatusCode = StatusCodes.Status202Accepted;
         stopRequested.TrySetResult();
         return Task.CompletedTask;
     }

@@ -141,7 +141,7 @@ public sealed class PeerServerTests
         Assert.Equal(0, reached);
         using var control = fixture.ControlClient();
         Assert.Equal("secret", await control.GetStringAsync("/control/secret"));
-        Assert.Equal("ok\n", await control.GetStringAsync("/control/health"));
+        Assert.Equal("ok\n", await control.GetStringAsync("/health"));
     }
 
     [Fact]
@@ -180,7 +180,7 @@ public sealed class PeerServerTests
                 stale.Bind(new UnixDomainSocketEndPoint(Path.Combine(folder, "control.sock")));
             await using var fixture = await Fixture.StartAsync(folder: folder);
             using var control = fixture.ControlClient();
-            Assert.Equal("ok\n", await control.GetStringAsync("/control/health"));
+            Assert.Equal("ok\n", await control.GetStringAsync("/health"));
         }
         finally
         {
@@ -395,7 +395,7 @@ public sealed class PeerServerTests
         using var third = fixture.Client();
         await Assert.ThrowsAsync<HttpRequestException>(() => third.GetAsync("/v1/peer"));
         using var control = fixture.ControlClient();
-        Assert.Equal("ok\n", await control.GetStringAsync("/control/health"));
+        Assert.Equal("ok\n", await control.GetStringAsync("/health"));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Virga.Core;
@@ -147,6 +148,7 @@ public sealed class RepositoryTests
             StringComparison.Ordinal);
         Assert.False(fixture.Host.StopRequested.IsCompleted);
         using var stop = await control.PostAsync("/control/stop", null);
+        Assert.Equal(HttpStatusCode.Accepted, stop.StatusCode);
         await fixture.Host.StopRequested;
     }
 
