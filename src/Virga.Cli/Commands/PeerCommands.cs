@@ -76,7 +76,10 @@ internal sealed class PeerOptions
         var ends = new List<Task> { stopRequested, Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken) };
         if (run.Parsed.GetValue(UntilInputEnds))
             ends.Add(Task.Run(() => DrainAsync(run.Terminal.In), CancellationToken.None));
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        ends.Add(MemoryTrimmer.OfProcess().RunAsync(stopping.Token));
         await Task.WhenAny(ends);
+        await stopping.CancelAsync();
         if (!run.IsJson) run.Terminal.Error.WriteLine("stopping ...");
     }
 
