@@ -99,7 +99,14 @@ public interface IUpload : IAsyncDisposable
 }
 
 /// <summary>An upload that was begun and neither completed nor aborted.</summary>
-public sealed record PendingUpload(EntryPath Path, string Token, DateTimeOffset? Started);
+public sealed record PendingUpload(EntryPath Path, string Token, DateTimeOffset? Started)
+{
+    /// <summary>
+    /// What a process left that was killed while it wrote: nobody writes it any more, and what it was for isn't known.
+    /// <see cref="Path"/> is then its own, beside its target's.
+    /// </summary>
+    public bool IsAbandoned { get; init; }
+}
 
 /// <summary>
 /// Optional: uploads that another process can go on with. Declared by <see cref="UploadResume.Parts"/>.

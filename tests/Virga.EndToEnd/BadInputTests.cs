@@ -62,7 +62,7 @@ public sealed partial class BadInputTests
         AssertSays(await pair.GetAsync(link[..^20]), Usage, "cut short", "copy the whole link again");
         AssertSays(await pair.GetAsync("https://example.org/"), Usage, "not a Virga link", "virga share");
         AssertSays(await pair.GetAsync(link.Replace("virga:1:", "virga:1:0", StringComparison.Ordinal)[..^1] + link[^1]), Usage, "mistyped", "copy the link again");
-        AssertSays(await pair.GetAsync(link, "nowhere:got"), NotFound, "nowhere", "virga account");
+        AssertSays(await pair.GetAsync(link, "nowhere:got"), NotFound, "no account 'nowhere'", "Known are: disk");
     }
 
     [Fact]
@@ -167,7 +167,7 @@ public sealed partial class BadInputTests
         var wrong = await AddAsync(url + "/files", settings, ("PASSWORD", "not the right one"));
         AssertSays(wrong, Failed, "password");
         Assert.DoesNotContain("not the right one", wrong.ToString(), StringComparison.Ordinal);
-        AssertSays(await AddAsync(url + "/files/nothing here", settings, ("PASSWORD", dav["DAV_PASSWORD"])), Failed, "nothing here");
+        AssertSays(await AddAsync(url + "/files/nothing here", settings, ("PASSWORD", dav["DAV_PASSWORD"])), Failed, "nothing%20here", "make the folder");
 
         async Task<Outcome> AddAsync(string address, params object[] more)
         {
@@ -187,7 +187,7 @@ public sealed partial class BadInputTests
         var link = await pair.ShareAsync();
         await using var small = await TemporaryMount.CreateAsync(pair.Scene.Folder("small"), "size=4m");
         await Scene.AddDiskAsync(pair.Reader, "small", pair.Scene.PathOf("small"));
-        AssertSays(await pair.GetAsync(link, "small:got"), Full, "no room", "virga resume");
+        AssertSays(await pair.GetAsync(link, "small:got"), Full, "No space left", "free some room", "virga resume");
         await small.RemountAsync("size=64m");
         var id = (await pair.Reader.Control.TransfersAsync(CancellationToken.None))[0].Id;
         var resumed = await Executable.RunAsync(pair.Reader.DataFolder, ["resume", id]);

@@ -58,7 +58,7 @@ public sealed class RealServersTests(ITestOutputHelper output)
         await CheckSecretsAsync(scene, capture.Path, names);
         Say($"no name and no content in {captured:N0} captured bytes ({dropped} packets dropped), repository and logs");
 
-        await CheckAsync("check", "--download", "--checkers", "16", source, $"{DavPlace.Remote}got");
+        await CheckAsync("check", "--download", "--checkers", "16", source, $"{dav.Remote}/got");
         // With the server's own eyes: empty folders, too.
         Assert.Empty(FileTree.Differences(FileTree.Hash(source), FileTree.Hash(Path.Combine(dav.Folder, "got"))));
         Say("rclone finds WebDAV equal");

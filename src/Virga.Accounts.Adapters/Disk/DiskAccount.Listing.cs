@@ -212,7 +212,8 @@ internal sealed partial class DiskAccount
             var started = status.BirthSeconds > 0
                 ? DateTimeOffset.FromUnixTimeSeconds(status.BirthSeconds)
                 : status.Modified;
-            Uploads.Add(new PendingUpload(path.Append(upload?.Name ?? name), token, started));
+            var at = path.Append(upload?.Name ?? name);
+            Uploads.Add(new PendingUpload(at, token, started) { IsAbandoned = upload is null });
         }
 
         private static string ShowBytes(ReadOnlySpan<byte> bytes)

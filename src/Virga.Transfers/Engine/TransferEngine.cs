@@ -98,17 +98,24 @@ public sealed class TransferEngine(EngineLimits limits)
             "Choose another folder, or say --on-collision skip or overwrite.");
     }
 
-    /// <summary>A crash can leave an upload that no record knows: those at our files' paths are ended.</summary>
+    /// <summary>
+    /// A crash can leave an upload that no record knows: those at our files' paths are ended, and those beside them that
+    /// nobody can go on with.
+    /// </summary>
     private static async Task EndOrphansAsync(TransferJob job, JournalState state, CancellationToken cancellationToken)
     {
         if (job.Target.Find<IResumableUploads>() is not { } resumable) return;
         var known = state.Uploads.Values.Select(u => u.Token).ToHashSet(StringComparer.Ordinal);
         var ours = job.Content.Files.Select(f => job.Folder.Append(f.Entry.Path)).ToHashSet();
+        var folders = ours.Select(p => p.Parent).ToHashSet();
         var orphans = new List<PendingUpload>();
         try
         {
             await foreach (var pending in resumable.ListUploadsAsync(job.Folder, cancellationToken))
-                if (!known.Contains(pending.Token) && ours.Contains(pending.Path)) orphans.Add(pending);
+            {
+                var isOurs = ours.Contains(pending.Path) || (pending.IsAbandoned && folders.Contains(pending.Path.Parent));
+                if (isOurs && !known.Contains(pending.Token)) orphans.Add(pending);
+            }
         }
         catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
         {

@@ -6,8 +6,8 @@ namespace Virga.EndToEnd.Harness;
 /// <summary>A new folder on Apache's mod_dav over TLS, as an account of an agent and as a remote of rclone.</summary>
 internal sealed class DavPlace(RealServer server, string name) : IAsyncDisposable
 {
-    /// <summary>For rclone: <c>dav:</c> is the account's root.</summary>
-    public const string Remote = "dav:";
+    /// <summary>For rclone: the account's root.</summary>
+    public string Remote => "dav:" + name;
 
     private string Url => $"{server["DAV_URL"]}/files/{name}";
 
@@ -22,10 +22,10 @@ internal sealed class DavPlace(RealServer server, string name) : IAsyncDisposabl
         var place = new DavPlace(server, $"e2e-{Guid.NewGuid():n}");
         var obscured = await Executable.ToolAsync("rclone", ["obscure", server["DAV_PASSWORD"]], Map.Of(("RCLONE_CONFIG", "/dev/null")));
         place.Environment = Map.Of(
-            ("RCLONE_CONFIG", "/dev/null"), ("RCLONE_CONFIG_DAV_TYPE", "webdav"), ("RCLONE_CONFIG_DAV_URL", place.Url),
+            ("RCLONE_CONFIG", "/dev/null"), ("RCLONE_CONFIG_DAV_TYPE", "webdav"), ("RCLONE_CONFIG_DAV_URL", server["DAV_URL"] + "/files"),
             ("RCLONE_CONFIG_DAV_VENDOR", "other"), ("RCLONE_CONFIG_DAV_USER", server["DAV_USER"]),
             ("RCLONE_CONFIG_DAV_PASS", obscured.Out.Trim()), ("RCLONE_NO_CHECK_CERTIFICATE", "true"));
-        var made = await Executable.ToolAsync("rclone", ["mkdir", Remote], place.Environment);
+        var made = await Executable.ToolAsync("rclone", ["mkdir", place.Remote], place.Environment);
         Assert.True(made.Exit == 0, $"rclone mkdir: {made}");
         return place;
     }
