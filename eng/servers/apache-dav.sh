@@ -3,7 +3,8 @@
 #   apache-dav.sh start DIR [PORT]  starts; prints URLs, user, password and the certificate's SHA-256 as KEY=VALUE lines
 #   apache-dav.sh stop DIR          stops it, also after a start that failed half-way; the files stay in DIR/files
 #   apache-dav.sh run DIR           start, then a line READY; when standard input ends: stop and remove DIR
-# Below DAV_URL: /files (read and write), /readonly (the same files), /full (a tmpfs of 4 MiB, where the machine allows one).
+# Below DAV_URL: /files (read and write), /readonly (the same files), /full (a tmpfs of 4 MiB, where the machine
+# allows one).
 # Needs Debian's apache2 apache2-utils openssl iproute2. Run as root: Apache itself then works as www-data.
 set -euo pipefail
 verb=${1:?start, stop or run} D=$(realpath -m "${2:?a folder}") PORT=${3:-}
@@ -127,7 +128,8 @@ start() {
     htpasswd -bcB -C 4 "$D/users" "$user" "$password" 2>/dev/null
     htpasswd -bB -C 4 "$D/users" other "$password" 2>/dev/null
   fi
-  su -s /bin/sh www-data -c "test -x '$D/files'" || fail "www-data can't enter $D: choose a folder that everybody may enter"
+  su -s /bin/sh www-data -c "test -x '$D/files'" \
+    || fail "www-data can't enter $D: choose a folder that everybody may enter"
   if ! mountpoint -q "$D/full"; then
     mount -t tmpfs -o size=4m,uid=www-data,gid=www-data,mode=755 virga-full "$D/full" 2>/dev/null || true
   fi

@@ -12,7 +12,8 @@ conf=$D/ceph.conf access=virgatestaccesskey secret=virgatestsecretkey00000000000
 
 fail() { echo "ceph-s3: $*" >&2; exit 1; }
 
-# Every process that has our own ceph.conf among its arguments is ours, whether or not it got as far as writing a pid file.
+# Every process that has our own ceph.conf among its arguments is ours, whether or not it got as far as writing a
+# pid file.
 ours() {
   local p arg
   for p in /proc/[0-9]*; do
@@ -114,7 +115,8 @@ start() {
   if [[ ! -f done ]]; then
     write_conf
     ceph-authtool --create-keyring keyring --gen-key -n mon. --cap mon 'allow *' >/dev/null
-    ceph-authtool keyring --gen-key -n client.admin --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *' >/dev/null
+    ceph-authtool keyring --gen-key -n client.admin \
+      --cap mon 'allow *' --cap osd 'allow *' --cap mgr 'allow *' >/dev/null
     monmaptool --create --clobber --addv a "$(cat mon.addr)" --fsid "$fsid" monmap >/dev/null
     ceph-mon -c "$conf" -i a --mkfs --monmap monmap --keyring keyring
   fi
@@ -134,7 +136,8 @@ start() {
     ceph -c "$conf" osd crush add osd.0 1.0 root=default host=localhost >/dev/null 2>&1 || true
     ceph -c "$conf" auth get-or-create client.rgw mon 'allow rw' osd 'allow rwx' mgr 'allow rw' > rgw/keyring
   fi
-  radosgw -c "$conf" -n client.rgw --keyring rgw/keyring --rgw-frontends "beast endpoint=127.0.0.1:$PORT" 2>>log/setup.log
+  radosgw -c "$conf" -n client.rgw --keyring rgw/keyring \
+    --rgw-frontends "beast endpoint=127.0.0.1:$PORT" 2>>log/setup.log
   wait_up
   if [[ ! -f done ]]; then
     admin user create --uid virga --display-name virga --access-key "$access" --secret-key "$secret"

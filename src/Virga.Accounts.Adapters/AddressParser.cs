@@ -8,8 +8,10 @@ internal static class AddressParser
     /// <summary>Scheme http or https, host, port and path; no user, query or fragment, each refused by name.</summary>
     public static Uri ParseUrl(string address, string url, string form)
     {
-        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0)
-            throw new VirgaException(FailureKind.BadInput, $"'{WithoutUser(address)}' is not an account's address", form);
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https")
+            || uri.Host.Length == 0)
+            throw new VirgaException(
+                FailureKind.BadInput, $"'{WithoutUser(address)}' is not an account's address", form);
         if (uri.UserInfo.Length > 0)
         {
             throw new VirgaException(
@@ -20,14 +22,17 @@ internal static class AddressParser
         if (uri.Query.Length > 0 || uri.Fragment.Length > 0)
         {
             throw new VirgaException(
-                FailureKind.BadInput, $"the address '{address}' has a '?' or '#'", "Write %3F or %23 for one that is part of a name. " + form);
+                FailureKind.BadInput,
+                $"the address '{address}' has a '?' or '#'",
+                "Write %3F or %23 for one that is part of a name. " + form);
         }
         return uri;
     }
 
     /// <summary>The names in a URL's path, decoded; empty ones at either end are left out.</summary>
     public static string[] PathNames(Uri uri) =>
-        [.. uri.AbsolutePath.Trim('/').Split('/', StringSplitOptions.RemoveEmptyEntries).Select(Uri.UnescapeDataString)];
+        [.. uri.AbsolutePath.Trim('/').Split(
+            '/', StringSplitOptions.RemoveEmptyEntries).Select(Uri.UnescapeDataString)];
 
     public static string EncodePath(string path) => string.Join('/', path.Split('/').Select(Uri.EscapeDataString));
 
@@ -44,6 +49,8 @@ internal static class AddressParser
     {
         var at = address.LastIndexOf('@');
         var scheme = address.IndexOf("//", StringComparison.Ordinal);
-        return at < 0 ? address : string.Concat(scheme < 0 || scheme > at ? "" : address.AsSpan(0, scheme + 2), "...", address.AsSpan(at));
+        return at < 0
+            ? address
+            : string.Concat(scheme < 0 || scheme > at ? "" : address.AsSpan(0, scheme + 2), "...", address.AsSpan(at));
     }
 }

@@ -17,7 +17,9 @@ internal sealed class SettingsReader
     }
 
     public string Required(string name) =>
-        Optional(name) ?? throw new VirgaException(FailureKind.BadInput, $"the {config.Adapter} account lacks the setting '{name}'", form);
+        Optional(name)
+            ?? throw new VirgaException(
+                FailureKind.BadInput, $"the {config.Adapter} account lacks the setting '{name}'", form);
 
     /// <summary>Null when missing or empty.</summary>
     public string? Optional(string name) =>
@@ -29,7 +31,8 @@ internal sealed class SettingsReader
         null => null,
         "true" or "yes" or "1" => true,
         "false" or "no" or "0" => false,
-        var other => throw new VirgaException(FailureKind.BadInput, $"the setting {name} is '{other}': give true or false"),
+        var other =>
+            throw new VirgaException(FailureKind.BadInput, $"the setting {name} is '{other}': give true or false"),
     };
 
     private void RefuseUnknown(IEnumerable<string> names, IReadOnlyList<AccountSetting> known, bool isSecret)

@@ -9,8 +9,8 @@ internal static class TemporaryNames
     private const int TokenChars = 32, NameBytesMax = 255;
 
     /// <summary>
-    /// The name of a new upload's file, beside its target: it holds the target's name, so that whoever finds it later knows what
-    /// it was. A name that would get too long is cut; then only its beginning is known.
+    /// The name of a new upload's file, beside its target: it holds the target's name, so that whoever finds it later
+    /// knows what it was. A name that would get too long is cut; then only its beginning is known.
     /// </summary>
     public static string New(AdapterServices services, string name)
     {

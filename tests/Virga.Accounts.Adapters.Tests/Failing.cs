@@ -5,7 +5,8 @@ namespace Virga.Accounts.Adapters.Tests;
 /// <summary>Failures as a person sees them: the kind, a message that names the thing, and advice.</summary>
 internal static class Failing
 {
-    public static async Task<VirgaException> WithAsync(FailureKind kind, Func<ValueTask> call, string messageHolds, bool hasAdvice = true)
+    public static async Task<VirgaException> WithAsync(
+        FailureKind kind, Func<ValueTask> call, string messageHolds, bool hasAdvice = true)
     {
         var failure = await Assert.ThrowsAsync<VirgaException>(async () => await call());
         Assert.True(failure.Kind == kind, $"{failure.Kind} instead of {kind}: {failure}");
@@ -26,7 +27,8 @@ internal static class Failing
         return failure;
     }
 
-    public static async ValueTask<List<Entry>> ListAsync(IAccount account, string folder = "", Action<SkippedEntry>? onSkipped = null)
+    public static async ValueTask<List<Entry>> ListAsync(
+        IAccount account, string folder = "", Action<SkippedEntry>? onSkipped = null)
     {
         var entries = new List<Entry>();
         var path = EntryPath.Parse(folder);

@@ -13,7 +13,8 @@ internal sealed class Endpoint
     private const int CertHashHexLength = 64;
 
     /// <param name="address">Scheme, host and port count.</param>
-    /// <param name="certSha256">Lower-case hexadecimal SHA-256 of the only certificate to accept; null to trust what the system trusts.</param>
+    /// <param name="certSha256">Lower-case hexadecimal SHA-256 of the only certificate to accept; null to trust what
+    /// the system trusts.</param>
     public Endpoint(Uri address, string? certSha256 = null)
     {
         Address = address;
@@ -33,7 +34,9 @@ internal sealed class Endpoint
 
     public SslPolicyErrors RefusedBecause { get; private set; }
 
-    /// <summary>A setting's text, checked: 64 hexadecimal digits, with or without colons; null when it isn't set.</summary>
+    /// <summary>
+    /// A setting's text, checked: 64 hexadecimal digits, with or without colons; null when it isn't set.
+    /// </summary>
     public static string? ParseCertSha256(string? text)
     {
         if (string.IsNullOrEmpty(text)) return null;
@@ -71,7 +74,8 @@ internal sealed class Endpoint
     }
 
     // Nagle's algorithm would hold back the last piece of small requests.
-    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    private static async ValueTask<Stream> ConnectAsync(
+        SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try

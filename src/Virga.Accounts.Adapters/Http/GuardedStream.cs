@@ -1,13 +1,18 @@
 namespace Virga.Accounts.Adapters.Http;
 
-/// <summary>An answer's body for readers that take no token (XmlReader): every read ends with the guard, and counts as progress.</summary>
+/// <summary>
+/// An answer's body for readers that take no token (XmlReader): every read ends with the guard, and counts as progress.
+/// </summary>
 internal sealed class GuardedStream(Stream inner, StallGuard guard) : Stream
 {
     public override bool CanRead => true;
     public override bool CanSeek => false;
     public override bool CanWrite => false;
     public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException(); set => throw new NotSupportedException();
+    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {

@@ -10,7 +10,8 @@ internal sealed class MemoryContent(ReadOnlyMemory<byte> content, StallGuard gua
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
         SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    protected override async Task SerializeToStreamAsync(
+        Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         for (var at = 0; at < content.Length; at += PieceBytes)
         {

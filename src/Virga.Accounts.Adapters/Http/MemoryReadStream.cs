@@ -1,6 +1,8 @@
 namespace Virga.Accounts.Adapters.Http;
 
-/// <summary>Reads memory that belongs to the caller, without copying it first; tells a <see cref="StallGuard"/> of its progress.</summary>
+/// <summary>
+/// Reads memory that belongs to the caller, without copying it first; tells a <see cref="StallGuard"/> of its progress.
+/// </summary>
 internal sealed class MemoryReadStream(ReadOnlyMemory<byte> content, StallGuard? guard = null) : Stream
 {
     private const int WriteBytesMax = 256 << 10;

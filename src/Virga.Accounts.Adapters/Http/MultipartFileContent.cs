@@ -18,15 +18,18 @@ internal sealed class MultipartFileContent : HttpContent
     {
         this.file = file;
         head = Encoding.ASCII.GetBytes(
-            $"--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n");
+            $"--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: "
+                + "application/octet-stream\r\n\r\n");
         tail = Encoding.ASCII.GetBytes($"\r\n--{boundary}--\r\n");
-        Headers.ContentType = new MediaTypeHeaderValue("multipart/form-data") { Parameters = { new NameValueHeaderValue("boundary", boundary) } };
+        Headers.ContentType = new MediaTypeHeaderValue(
+            "multipart/form-data") { Parameters = { new NameValueHeaderValue("boundary", boundary) } };
     }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
         SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    protected override async Task SerializeToStreamAsync(
+        Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
         await stream.WriteAsync(head, cancellationToken);
         await file.CopyToAsync(stream, context, cancellationToken);

@@ -3,14 +3,16 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.Http;
 
 /// <summary>
-/// Exactly <paramref name="length"/> bytes of an answer's body. Ends early only by throwing Unavailable; stalls throw Timeout.
+/// Exactly <paramref name="length"/> bytes of an answer's body. Ends early only by throwing Unavailable; stalls throw
+/// Timeout.
 /// </summary>
 /// <param name="inner">The body; more bytes than expected are not read.</param>
 /// <param name="length">Bytes promised.</param>
 /// <param name="guard">Disposed with the stream.</param>
 /// <param name="owner">The answer; disposed with the stream.</param>
 /// <param name="describe">What is read, for messages.</param>
-/// <param name="atEnd">Called once, after the last byte and before it is handed out; throws Changed when the entry is another.</param>
+/// <param name="atEnd">Called once, after the last byte and before it is handed out; throws Changed when the entry is
+/// another.</param>
 internal sealed class RangeStream(
     Stream inner,
     long length,
@@ -26,7 +28,10 @@ internal sealed class RangeStream(
     public override bool CanSeek => false;
     public override bool CanWrite => false;
     public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public override long Position
+    {
+        get => throw new NotSupportedException(); set => throw new NotSupportedException();
+    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {

@@ -1,8 +1,8 @@
 namespace Virga.Accounts.Adapters.Http;
 
 /// <summary>
-/// Cancels a request that makes no progress. A whole request has no time limit, since a slow line may need an hour for what
-/// another does in a second; silence has one. Whoever moves bytes calls <see cref="Touch"/>.
+/// Cancels a request that makes no progress. A whole request has no time limit, since a slow line may need an hour for
+/// what another does in a second; silence has one. Whoever moves bytes calls <see cref="Touch"/>.
 /// </summary>
 internal sealed class StallGuard : IDisposable
 {
@@ -27,7 +27,8 @@ internal sealed class StallGuard : IDisposable
     public TimeSpan Timeout => timeout;
 
     /// <summary>Whether <see cref="Token"/> already ends with that token.</summary>
-    public bool Covers(CancellationToken cancellationToken) => !cancellationToken.CanBeCanceled || cancellationToken == caller;
+    public bool Covers(CancellationToken cancellationToken) =>
+        !cancellationToken.CanBeCanceled || cancellationToken == caller;
 
     /// <summary>No silence is counted until the next <see cref="Touch"/>.</summary>
     public void Pause() => silence.CancelAfter(System.Threading.Timeout.InfiniteTimeSpan);

@@ -4,26 +4,39 @@ using Virga.Core;
 
 namespace Virga.Accounts.Adapters.Http;
 
-/// <summary>What <see cref="StreamedUpload"/> needs of an account: one request that takes a whole file, and a name to move it from.</summary>
+/// <summary>
+/// What <see cref="StreamedUpload"/> needs of an account: one request that takes a whole file, and a name to move it
+/// from.
+/// </summary>
 internal interface IStreamedTarget
 {
     StallGuard Guard(CancellationToken cancellationToken);
 
     /// <summary>Sends the content to a temporary file; throws our kinds of failure.</summary>
     Task SendTemporaryAsync(
-        string what, EntryPath temporary, HttpContent content, WriteOptions options, StallGuard guard, CancellationToken cancellationToken);
+        string what,
+        EntryPath temporary,
+        HttpContent content,
+        WriteOptions options,
+        StallGuard guard,
+        CancellationToken cancellationToken);
 
     /// <summary>Puts a whole temporary file in its place.</summary>
     ValueTask<Entry> ReplaceAsync(
-        string what, EntryPath temporary, EntryPath path, long length, WriteOptions options, CancellationToken cancellationToken);
+        string what,
+        EntryPath temporary,
+        EntryPath path,
+        long length,
+        WriteOptions options,
+        CancellationToken cancellationToken);
 
     /// <summary>Done also where it isn't there.</summary>
     ValueTask DeleteTemporaryAsync(string what, EntryPath temporary, CancellationToken cancellationToken);
 }
 
 /// <summary>
-/// One request for the whole file, fed part by part, into a temporary file that is moved into place at the end. Nothing of it survives
-/// the process, nor a failure: after one, every call fails in the same way.
+/// One request for the whole file, fed part by part, into a temporary file that is moved into place at the end. Nothing
+/// of it survives the process, nor a failure: after one, every call fails in the same way.
 /// </summary>
 internal sealed class StreamedUpload : IUpload
 {
@@ -42,9 +55,12 @@ internal sealed class StreamedUpload : IUpload
     private long sentBytes;
     private bool hasEnded;
 
-    public StreamedUpload(IStreamedTarget account, EntryPath path, EntryPath temporary, PartLayout layout, WriteOptions options)
+    public StreamedUpload(
+        IStreamedTarget account, EntryPath path, EntryPath temporary, PartLayout layout, WriteOptions options)
     {
-        (this.account, this.path, this.temporary, this.layout, this.options) = (account, path, temporary, layout, options);
+        (
+            this.account, this.path, this.temporary, this.layout,
+            this.options) = (account, path, temporary, layout, options);
         what = $"write '{path}'";
         guard = account.Guard(stop.Token);
         request = SendAsync();
@@ -59,7 +75,8 @@ internal sealed class StreamedUpload : IUpload
         {
             await account.SendTemporaryAsync(what, temporary, new FedContent(this), options, guard, stop.Token);
             if (sentBytes < layout.Length)
-                throw new VirgaException(FailureKind.Unavailable, $"{what}: the server answered before it had all of the file");
+                throw new VirgaException(
+                    FailureKind.Unavailable, $"{what}: the server answered before it had all of the file");
         }
         catch (Exception e)
         {
@@ -69,18 +86,22 @@ internal sealed class StreamedUpload : IUpload
         }
     }
 
-    public async ValueTask<PartReceipt> WritePartAsync(long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+    public async ValueTask<PartReceipt> WritePartAsync(
+        long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
     {
         layout.CheckPart(index, content.Length);
         await turn.WaitAsync(cancellationToken);
         try
         {
             if (index != next)
-                throw new VirgaException(FailureKind.BadInput, $"{what}: part {index} comes where part {next} should: this account takes them in sequence");
+                throw new VirgaException(
+                    FailureKind.BadInput,
+                    $"{what}: part {index} comes where part {next} should: this account takes them in sequence");
             cancellationToken.ThrowIfCancellationRequested();
             var part = new Part(content, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
             if (!parts.Writer.TryWrite(part)) await request;
-            // The memory is the caller's again when this ends, so a cancelled part ends the request that may be sending it.
+            // The memory is the caller's again when this ends, so a cancelled part ends the request that may be sending
+            // it.
             await using (cancellationToken.Register(stop.Cancel)) await Task.WhenAny(part.Sent.Task, request);
             cancellationToken.ThrowIfCancellationRequested();
             if (!part.Sent.Task.IsCompletedSuccessfully) await request;
@@ -94,7 +115,8 @@ internal sealed class StreamedUpload : IUpload
         }
     }
 
-    public async ValueTask<Entry> CompleteAsync(IReadOnlyList<PartReceipt> receipts, CancellationToken cancellationToken)
+    public async ValueTask<Entry> CompleteAsync(
+        IReadOnlyList<PartReceipt> receipts, CancellationToken cancellationToken)
     {
         layout.CheckComplete(receipts);
         await using (cancellationToken.Register(stop.Cancel)) await request;
@@ -147,7 +169,8 @@ internal sealed class StreamedUpload : IUpload
         protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
             SerializeToStreamAsync(stream, context, CancellationToken.None);
 
-        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+        protected override async Task SerializeToStreamAsync(
+            Stream stream, TransportContext? context, CancellationToken cancellationToken)
         {
             for (long left = upload.layout.Length; left > 0;)
             {
@@ -159,7 +182,8 @@ internal sealed class StreamedUpload : IUpload
                 {
                     for (var at = 0; at < part.Content.Length; at += PieceBytes)
                     {
-                        await stream.WriteAsync(part.Content.Slice(at, Math.Min(PieceBytes, part.Content.Length - at)), cancellationToken);
+                        await stream.WriteAsync(
+                            part.Content.Slice(at, Math.Min(PieceBytes, part.Content.Length - at)), cancellationToken);
                         upload.guard.Touch();
                     }
                     left -= part.Content.Length;

@@ -9,8 +9,9 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.Rclone;
 
 /// <summary>
-/// A folder of an rclone remote. rclone takes a file as one stream and keeps nothing of one that broke off; every file is sent to a
-/// temporary name and moved into place. The version is time and length, with the service's own hash where that costs nothing.
+/// A folder of an rclone remote. rclone takes a file as one stream and keeps nothing of one that broke off; every file
+/// is sent to a temporary name and moved into place. The version is time and length, with the service's own hash where
+/// that costs nothing.
 /// </summary>
 internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, IStreamedTarget
 {
@@ -36,7 +37,8 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
             Names = new NameRules(
                 MaxPathBytes: 2048,
                 IsCaseSensitive: features.IsCaseSensitive,
-                Reserved: name => TemporaryNames.IsTemporary(name) ? "is one of Virga's own for files that are being written" : null),
+                Reserved: name =>
+                    TemporaryNames.IsTemporary(name) ? "is one of Virga's own for files that are being written" : null),
         };
     }
 
@@ -86,7 +88,11 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
         ListAsync(folder, null, cancellationToken);
 
     IAsyncEnumerable<Entry> IReportsSkipped.ListAsync(
-        EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) => ListAsync(folder, onSkipped, cancellationToken);
+        EntryPath folder,
+        Action<SkippedEntry> onSkipped,
+        CancellationToken cancellationToken) => ListAsync(folder,
+        onSkipped,
+        cancellationToken);
 
     private async IAsyncEnumerable<Entry> ListAsync(
         EntryPath folder, Action<SkippedEntry>? onSkipped, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -95,14 +101,19 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
         {
             if (TemporaryNames.IsTemporary(item.Name)) continue;
             var isName = EntryPath.TryParse(item.Name, out var name) && name.Names.Length == 1;
-            if (isName && EntryPath.TryParse(folder.IsRoot ? item.Name : $"{folder}/{item.Name}", out var path) && (item.IsFolder || item.Length >= 0))
+            if (isName && EntryPath.TryParse(folder.IsRoot ? item.Name : $"{folder}/{item.Name}", out var path)
+                && (item.IsFolder || item.Length >= 0))
                 yield return ToEntry(path, item);
             else
-                onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(item.Name), isName ? "has no known length" : "can't be a name in an account"));
+                onSkipped?.Invoke(
+                    new SkippedEntry(
+                        folder, NameRules.Show(item.Name),
+                        isName ? "has no known length" : "can't be a name in an account"));
         }
     }
 
-    private async IAsyncEnumerable<RcloneItem> ItemsAsync(EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<RcloneItem> ItemsAsync(
+        EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var what = $"list '{folder}'";
         using var guard = new StallGuard(services, cancellationToken);
@@ -126,16 +137,20 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
         }
     }
 
-    public async ValueTask<EntryReader> ReadAsync(EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
+    public async ValueTask<EntryReader> ReadAsync(
+        EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        if (path.IsRoot)
+            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
         var entry = await FindAsync(what, path, cancellationToken)
             ?? throw new VirgaException(FailureKind.NotFound, $"{what}: it isn't there");
-        if (entry.Kind != EntryKind.File) throw new VirgaException(FailureKind.BadInput, $"{what}: it is a folder and has no bytes to read");
+        if (entry.Kind != EntryKind.File)
+            throw new VirgaException(FailureKind.BadInput, $"{what}: it is a folder and has no bytes to read");
         if (pin is { } wanted && entry.Version != wanted) throw Changed(what);
         if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
-            throw new VirgaException(FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
+            throw new VirgaException(
+                FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
         if (range.Length == 0) return new EntryReader(entry, Stream.Null);
         var guard = new StallGuard(services, cancellationToken);
         HttpResponseMessage? answer = null;
@@ -145,7 +160,9 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
             CheckRange(what, answer, range, entry.Length);
             var content = await answer.Content.ReadAsStreamAsync(guard.Token);
             return new EntryReader(
-                entry, new RangeStream(content, range.Length, guard, answer, what, token => CheckUnchangedAsync(what, entry, token)));
+                entry,
+                new RangeStream(
+                    content, range.Length, guard, answer, what, token => CheckUnchangedAsync(what, entry, token)));
         }
         catch
         {
@@ -158,9 +175,11 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     private HttpRequestMessage Get(Uri root, EntryPath path, ByteRange range)
     {
         var (remote, file) = Split(path);
-        var url = $"{root.GetLeftPart(UriPartial.Authority)}/{Uri.EscapeDataString($"[{remote}]")}/{AddressParser.EncodePath(file)}";
+        var place = $"{Uri.EscapeDataString($"[{remote}]")}/{AddressParser.EncodePath(file)}";
+        var url = $"{root.GetLeftPart(UriPartial.Authority)}/{place}";
         var request = new HttpRequestMessage(
-            HttpMethod.Get, new Uri(url, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
+            HttpMethod.Get,
+            new Uri(url, new UriCreationOptions { DangerousDisablePathAndQueryCanonicalization = true }));
         request.Headers.Range = new RangeHeaderValue(range.Offset, range.End - 1);
         return request;
     }
@@ -171,7 +190,8 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
         var whole = isPart ? answer.Content.Headers.ContentRange?.Length : answer.Content.Headers.ContentLength;
         if (whole is { } now && now != length) throw Changed(what);
         if (isPart ? answer.Content.Headers.ContentRange?.From != range.Offset : range.Offset > 0)
-            throw new VirgaException(FailureKind.Unsupported, $"{what}: rclone doesn't send the range that was asked for");
+            throw new VirgaException(
+                FailureKind.Unsupported, $"{what}: rclone doesn't send the range that was asked for");
     }
 
     private async ValueTask CheckUnchangedAsync(string what, Entry entry, CancellationToken cancellationToken)
@@ -184,14 +204,16 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     {
         var what = $"write '{path}'";
         if (content.Length > Traits.SingleWriteBytesMax)
-            throw new VirgaException(FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
+            throw new VirgaException(
+                FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
         CheckName(path);
         cancellationToken.ThrowIfCancellationRequested();
         await RefuseFolderAsync(what, path, cancellationToken);
         var temporary = NewTemporary(path);
         try
         {
-            // Not cancelled on the way: rclone takes a short body that broke off for a whole one, and would leave it behind.
+            // Not cancelled on the way: rclone takes a short body that broke off for a whole one, and would leave it
+            // behind.
             using (var guard = new StallGuard(services, CancellationToken.None))
                 await UploadAsync(what, temporary, new MemoryContent(content, guard), guard, CancellationToken.None);
             cancellationToken.ThrowIfCancellationRequested();
@@ -205,9 +227,12 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     }
 
     // Why the folder of a file can't be made is told by rclone in many ways; that it is a file can be seen.
-    private async ValueTask<Exception> BetterAsync(string what, EntryPath path, Exception e, CancellationToken cancellationToken)
+    private async ValueTask<Exception> BetterAsync(
+        string what, EntryPath path, Exception e, CancellationToken cancellationToken)
     {
-        if (e is not VirgaException { Kind: not (FailureKind.Full or FailureKind.Timeout) } || cancellationToken.IsCancellationRequested) return e;
+        if (e is not VirgaException { Kind: not (FailureKind.Full or FailureKind.Timeout) }
+            || cancellationToken.IsCancellationRequested)
+            return e;
         for (var at = path.Parent; !at.IsRoot; at = at.Parent)
         {
             if (await FindAsync(what, at, cancellationToken) is not { } above) continue;
@@ -230,12 +255,19 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     public StallGuard Guard(CancellationToken cancellationToken) => new(services, cancellationToken);
 
     Task IStreamedTarget.SendTemporaryAsync(
-        string what, EntryPath temporary, HttpContent content, WriteOptions options, StallGuard guard, CancellationToken cancellationToken) =>
+        string what,
+        EntryPath temporary,
+        HttpContent content,
+        WriteOptions options,
+        StallGuard guard,
+        CancellationToken cancellationToken) =>
         UploadAsync(what, temporary, content, guard, cancellationToken);
 
-    private async Task UploadAsync(string what, EntryPath temporary, HttpContent content, StallGuard guard, CancellationToken cancellationToken)
+    private async Task UploadAsync(
+        string what, EntryPath temporary, HttpContent content, StallGuard guard, CancellationToken cancellationToken)
     {
-        var query = $"operations/uploadfile?fs={Uri.EscapeDataString(client.Settings.Remote)}&remote={Uri.EscapeDataString(RcloneNames.ToStandard(temporary.Parent.Value))}";
+        var folder = Uri.EscapeDataString(RcloneNames.ToStandard(temporary.Parent.Value));
+        var query = $"operations/uploadfile?fs={Uri.EscapeDataString(client.Settings.Remote)}&remote={folder}";
         var boundary = services.RandomHex(32);
         using var answer = await client.SendAsync(
             what,
@@ -247,21 +279,32 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
             cancellationToken);
     }
 
-    /// <summary>Once begun it is done, also when the caller gives up: a move half-way could not be told from one not done.</summary>
+    /// <summary>
+    /// Once begun it is done, also when the caller gives up: a move half-way could not be told from one not done.
+    /// </summary>
     public async ValueTask<Entry> ReplaceAsync(
-        string what, EntryPath temporary, EntryPath path, long length, WriteOptions options, CancellationToken cancellationToken)
+        string what,
+        EntryPath temporary,
+        EntryPath path,
+        long length,
+        WriteOptions options,
+        CancellationToken cancellationToken)
     {
         var stored = await FindAsync(what, temporary, cancellationToken);
         if (stored?.Length != length)
         {
             throw new VirgaException(
-                FailureKind.Unavailable, $"{what}: the remote has kept {(stored is null ? "nothing" : $"{stored.Length} bytes")} of {length} bytes");
+                FailureKind.Unavailable,
+                $"{what}: the remote has kept {(stored is null ? "nothing" : $"{stored.Length} bytes")} of {length} "
+                    + "bytes");
         }
         await RefuseFolderAsync(what, path, cancellationToken);
         await MoveFileAsync(what, temporary, path);
         var written = await FindAsync(what, path, CancellationToken.None);
         // Where another writer came just after us, what we wrote is there no more, under no version that could be read.
-        return written?.Length == length ? written : new Entry(path, EntryKind.File, length, null, new EntryVersion("replaced"));
+        return written?.Length == length
+            ? written
+            : new Entry(path, EntryKind.File, length, null, new EntryVersion("replaced"));
     }
 
     // Without IgnoreTimes rclone would leave a file of the same length and second as it is, and drop the new one.
@@ -280,7 +323,8 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
 
     private async ValueTask RefuseFolderAsync(string what, EntryPath path, CancellationToken cancellationToken)
     {
-        if (Traits.KeepsFilesAndFoldersApart && await FindAsync(what, path, cancellationToken) is { Kind: EntryKind.Folder })
+        if (Traits.KeepsFilesAndFoldersApart
+            && await FindAsync(what, path, cancellationToken) is { Kind: EntryKind.Folder })
             throw new VirgaException(FailureKind.Conflict, $"{what}: a folder of that name is there");
     }
 
@@ -340,7 +384,9 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
                 await foreach (var item in ItemsAsync(path, cancellationToken))
                 {
                     throw new VirgaException(
-                        FailureKind.Conflict, $"{what}: the folder is not empty, it holds '{NameRules.Show(item.Name)}'", "Delete what is in it first.");
+                        FailureKind.Conflict,
+                        $"{what}: the folder is not empty, it holds '{NameRules.Show(item.Name)}'",
+                        "Delete what is in it first.");
                 }
                 await client.CallAsync(what, "operations/rmdir", Arguments(path), cancellationToken);
                 break;
@@ -350,15 +396,19 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     public async ValueTask MoveAsync(EntryPath from, EntryPath to, CancellationToken cancellationToken)
     {
         var what = $"move '{from}' to '{to}'";
-        if (from.IsRoot || to.IsRoot) throw new VirgaException(FailureKind.BadInput, $"{what}: the account's root stays where it is");
+        if (from.IsRoot || to.IsRoot)
+            throw new VirgaException(FailureKind.BadInput, $"{what}: the account's root stays where it is");
         CheckName(to);
         var source = await FindAsync(what, from, cancellationToken)
             ?? throw new VirgaException(FailureKind.NotFound, $"{what}: '{from}' isn't there");
         if (from == to) return;
-        if (to.IsWithin(from)) throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
+        if (to.IsWithin(from))
+            throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
         var target = await FindAsync(what, to, cancellationToken);
         if (target is { Kind: EntryKind.Folder } || (target is not null && source.Kind == EntryKind.Folder))
-            throw new VirgaException(FailureKind.Conflict, $"{what}: a {(target.Kind == EntryKind.Folder ? "folder" : "file")} of that name is there");
+            throw new VirgaException(
+                FailureKind.Conflict,
+                $"{what}: a {(target.Kind == EntryKind.Folder ? "folder" : "file")} of that name is there");
         if (source.Kind == EntryKind.File) await MoveFileAsync(what, from, to);
         else await MoveFolderAsync(what, from, to);
     }
@@ -379,13 +429,17 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     {
         if (!features.TellsSpace) return new AccountSpace(null, null);
         var about = await client.CallAsync(
-            "ask how full the account is", "operations/about", new JsonObject { ["fs"] = client.Settings.Remote }, cancellationToken);
+            "ask how full the account is",
+            "operations/about",
+            new JsonObject { ["fs"] = client.Settings.Remote },
+            cancellationToken);
         return new AccountSpace(about["used"]?.GetValue<long>(), about["free"]?.GetValue<long>());
     }
 
     public ValueTask DisposeAsync() => client.DisposeAsync();
 
-    private JsonObject Arguments(EntryPath path) => new() { ["fs"] = client.Settings.Remote, ["remote"] = RcloneNames.ToStandard(path.Value) };
+    private JsonObject Arguments(EntryPath path) =>
+        new() { ["fs"] = client.Settings.Remote, ["remote"] = RcloneNames.ToStandard(path.Value) };
 
     private JsonObject ListOptions()
     {
@@ -402,7 +456,8 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     private string Below(EntryPath path)
     {
         var remote = client.Settings.Remote;
-        return (remote.EndsWith(':') || remote.EndsWith('/') ? remote : remote + "/") + RcloneNames.ToStandard(path.Value);
+        var start = remote.EndsWith(':') || remote.EndsWith('/') ? remote : remote + "/";
+        return start + RcloneNames.ToStandard(path.Value);
     }
 
     // rclone ends the name of the remote in a URL at the first ']', so a folder with one has to stand behind it.

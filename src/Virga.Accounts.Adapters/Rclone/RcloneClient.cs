@@ -7,7 +7,9 @@ using Virga.Core;
 
 namespace Virga.Accounts.Adapters.Rclone;
 
-/// <summary>Calls rclone's remote control (rclone.org/rc). Starts rclone at the first call, and again where it has died.</summary>
+/// <summary>
+/// Calls rclone's remote control (rclone.org/rc). Starts rclone at the first call, and again where it has died.
+/// </summary>
 internal sealed class RcloneClient : IAsyncDisposable
 {
     private const int ErrorBytesMax = 64 << 10;
@@ -21,7 +23,8 @@ internal sealed class RcloneClient : IAsyncDisposable
     public RcloneClient(RcloneSettings settings, AdapterServices services)
     {
         (Settings, this.services) = (settings, services);
-        http = new HttpClient(new Endpoint(new Uri("http://127.0.0.1/")).CreateHandler()) { Timeout = Timeout.InfiniteTimeSpan };
+        http = new HttpClient(
+            new Endpoint(new Uri("http://127.0.0.1/")).CreateHandler()) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
     public RcloneSettings Settings { get; }
@@ -30,7 +33,8 @@ internal sealed class RcloneClient : IAsyncDisposable
     public int? ProcessId => process is { HasExited: false } running ? running.ProcessId : null;
 
     /// <summary>Answers that are small.</summary>
-    public async Task<JsonNode> CallAsync(string what, string method, JsonObject arguments, CancellationToken cancellationToken)
+    public async Task<JsonNode> CallAsync(
+        string what, string method, JsonObject arguments, CancellationToken cancellationToken)
     {
         using var guard = new StallGuard(services, cancellationToken);
         using var answer = await OpenAsync(what, method, arguments, guard, cancellationToken);
@@ -47,7 +51,11 @@ internal sealed class RcloneClient : IAsyncDisposable
 
     /// <summary>An answer to be read as it comes; it belongs to the caller.</summary>
     public Task<HttpResponseMessage> OpenAsync(
-        string what, string method, JsonObject arguments, StallGuard guard, CancellationToken cancellationToken) => SendAsync(
+        string what,
+        string method,
+        JsonObject arguments,
+        StallGuard guard,
+        CancellationToken cancellationToken) => SendAsync(
             what,
             root => new HttpRequestMessage(HttpMethod.Post, new Uri(root, method))
             {
@@ -100,11 +108,13 @@ internal sealed class RcloneClient : IAsyncDisposable
         return false;
     }
 
-    private static async Task<VirgaException> FailureAsync(string what, HttpResponseMessage answer, CancellationToken cancellationToken)
+    private static async Task<VirgaException> FailureAsync(
+        string what, HttpResponseMessage answer, CancellationToken cancellationToken)
     {
         await using var body = await answer.Content.ReadAsStreamAsync(cancellationToken);
         var bytes = new byte[ErrorBytesMax];
-        var text = Encoding.UTF8.GetString(bytes, 0, await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken));
+        var text = Encoding.UTF8.GetString(
+            bytes, 0, await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, cancellationToken));
         try
         {
             text = JsonNode.Parse(text)?["error"]?.GetValue<string>() ?? text;

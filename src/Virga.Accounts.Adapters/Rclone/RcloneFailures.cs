@@ -4,8 +4,8 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.Rclone;
 
 /// <summary>
-/// rclone's remote control tells what went wrong in words alone, those of some seventy services: the kind is read from the words
-/// that most of them use. What none of them fits is Unavailable, and so tried again.
+/// rclone's remote control tells what went wrong in words alone, those of some seventy services: the kind is read from
+/// the words that most of them use. What none of them fits is Unavailable, and so tried again.
 /// </summary>
 internal static partial class RcloneFailures
 {
@@ -35,15 +35,28 @@ internal static partial class RcloneFailures
     private static readonly (FailureKind Kind, string[] Words)[] ServiceErrors =
     [
         (FailureKind.Unauthenticated, ["unable to decrypt configuration", "wrong password", "couldn't decrypt"]),
-        (FailureKind.Full, ["quotaexceeded", "quota has been exceeded", "over quota", "over_quota", "insufficient storage", "storage limit",
-            "disk full", "out of space", "insufficient_space"]),
-        (FailureKind.Throttled, ["too many requests", "rate limit", "ratelimit", "slow down", "slowdown", "toomanyrequests"]),
+        (FailureKind.Full,
+        [
+            "quotaexceeded", "quota has been exceeded", "over quota", "over_quota", "insufficient storage",
+            "storage limit", "disk full", "out of space", "insufficient_space",
+        ]),
+        (FailureKind.Throttled,
+            ["too many requests", "rate limit", "ratelimit", "slow down", "slowdown", "toomanyrequests"]),
         (FailureKind.ReadOnly, ["read-only", "read only", "readonly"]),
-        (FailureKind.Unauthenticated, ["unauthori", "invalid_grant", "unable to authenticate", "token expired", "invalidaccesskeyid",
-            "signaturedoesnotmatch", "authentication failed", "couldn't fetch token", "empty token", "invalid credentials", "login incorrect"]),
-        (FailureKind.Denied, ["permission denied", "access denied", "accessdenied", "forbidden", "insufficientpermissions"]),
+        (FailureKind.Unauthenticated,
+        [
+            "unauthori", "invalid_grant", "unable to authenticate", "token expired", "invalidaccesskeyid",
+            "signaturedoesnotmatch", "authentication failed", "couldn't fetch token", "empty token",
+            "invalid credentials", "login incorrect",
+        ]),
+        (FailureKind.Denied,
+            ["permission denied", "access denied", "accessdenied", "forbidden", "insufficientpermissions"]),
         (FailureKind.Conflict, ["is a directory not a file", "is a file not a directory", "directory not empty"]),
-        (FailureKind.NotFound, ["find section in config", "not found", "no such file", "doesn't exist", "no such bucket", "nosuchbucket", "nosuchkey"]),
+        (FailureKind.NotFound,
+        [
+            "find section in config", "not found", "no such file", "doesn't exist", "no such bucket", "nosuchbucket",
+            "nosuchkey",
+        ]),
         (FailureKind.Timeout, ["timed out", "deadline exceeded", "timeout"]),
     ];
 
@@ -85,7 +98,9 @@ internal static partial class RcloneFailures
         _ => null,
     };
 
-    [GeneratedRegex(@"(error|status|code|http)\W{0,3}(?<status>401|403|429|507)\b", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, 1000)]
+    [GeneratedRegex(
+        @"(error|status|code|http)\W{0,3}(?<status>401|403|429|507)\b",
+        RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, 1000)]
     private static partial Regex HttpStatus();
 
     // Some services' errors quote their URLs.

@@ -10,7 +10,8 @@ namespace Virga.Accounts.Adapters.Rclone;
 
 /// <summary>An item as rclone lists it.</summary>
 /// <param name="Length">-1 where the service doesn't know (documents that are made when they are downloaded).</param>
-internal sealed record RcloneItem(string Name, bool IsFolder, long Length, DateTimeOffset? Modified, EntryVersion Version)
+internal sealed record RcloneItem(
+    string Name, bool IsFolder, long Length, DateTimeOffset? Modified, EntryVersion Version)
 {
     public static RcloneItem From(JsonElement element)
     {
@@ -23,12 +24,16 @@ internal sealed record RcloneItem(string Name, bool IsFolder, long Length, DateT
             RcloneNames.FromStandard(element.GetProperty("Name").GetString() ?? ""),
             element.GetProperty("IsDir").GetBoolean(),
             length,
-            DateTimeOffset.TryParse(modified, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) ? at.ToUniversalTime() : null,
+            DateTimeOffset.TryParse(modified, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+                ? at.ToUniversalTime()
+                : null,
             new EntryVersion($"{modified}-{length}{hash}"));
     }
 }
 
-/// <summary>Reads <c>{"list": [item, ...]}</c> item by item: memory is bounded by one, however many there are.</summary>
+/// <summary>
+/// Reads <c>{"list": [item, ...]}</c> item by item: memory is bounded by one, however many there are.
+/// </summary>
 internal static class RcloneListing
 {
     private const int ItemBytesMax = 1 << 20;
@@ -68,7 +73,8 @@ internal static class RcloneListing
                 var (step, used) = Parse(read.Buffer, isInList, out var item);
                 pipe.AdvanceTo(used, step == Step.More ? read.Buffer.End : used);
                 if (step != Step.More) return (step, item);
-                if (read.IsCompleted || read.Buffer.Length > ItemBytesMax) throw new JsonException("a listing that breaks off");
+                if (read.IsCompleted || read.Buffer.Length > ItemBytesMax)
+                    throw new JsonException("a listing that breaks off");
             }
         }
         catch (Exception) when (cancellationToken.IsCancellationRequested)
@@ -79,9 +85,11 @@ internal static class RcloneListing
         {
             throw TransportFailures.Stalled(what, guard.Timeout);
         }
-        catch (Exception e) when (e is JsonException or IOException or HttpRequestException or InvalidOperationException or KeyNotFoundException)
+        catch (Exception e) when (e is JsonException or IOException or HttpRequestException
+            or InvalidOperationException or KeyNotFoundException)
         {
-            throw new VirgaException(FailureKind.Unavailable, $"{what}: rclone's listing breaks off or can't be read", inner: e);
+            throw new VirgaException(
+                FailureKind.Unavailable, $"{what}: rclone's listing breaks off or can't be read", inner: e);
         }
     }
 

@@ -3,12 +3,14 @@ using System.Text;
 namespace Virga.Accounts.Adapters.Rclone;
 
 /// <summary>
-/// rclone's standard form of names (rclone.org/overview, "Restricted characters"): control characters, "." and ".." and a slash
-/// inside a name are written as look-alikes, and a look-alike that is really meant as itself behind a quote, U+201B.
+/// rclone's standard form of names (rclone.org/overview, "Restricted characters"): control characters, "." and ".." and
+/// a slash inside a name are written as look-alikes, and a look-alike that is really meant as itself behind a quote,
+/// U+201B.
 /// </summary>
 internal static class RcloneNames
 {
-    private const char Quote = '\u201B', Pictures = '\u2400', DeletePicture = '\u2421', WideSlash = '\uFF0F', WideDot = '\uFF0E';
+    private const char Quote =
+        '\u201B', Pictures = '\u2400', DeletePicture = '\u2421', WideSlash = '\uFF0F', WideDot = '\uFF0E';
     private const char Delete = '\u007F', LastControl = '\u001F';
 
     public static string ToStandard(string path) => string.Join('/', path.Split('/').Select(NameToStandard));
@@ -37,7 +39,8 @@ internal static class RcloneNames
         for (var i = 0; i < name.Length; i++)
         {
             var c = name[i];
-            if (c == Quote && i + 1 < name.Length && (IsLookAlike(name[i + 1]) || name[i + 1] == WideDot)) plain.Append(name[++i]);
+            if (c == Quote && i + 1 < name.Length && (IsLookAlike(name[i + 1]) || name[i + 1] == WideDot))
+                plain.Append(name[++i]);
             else if (c is >= Pictures and <= (char)(Pictures + LastControl)) plain.Append((char)(c - Pictures));
             else if (c == DeletePicture) plain.Append(Delete);
             else if (c == WideSlash) plain.Append('/');

@@ -5,15 +5,18 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.Rclone;
 
 /// <summary>
-/// A running `rclone rcd`. Its user and password are random and go by its environment, which only this user can read. It hangs on a
-/// pipe from us: however we end, the pipe ends, and a shell beside it ends rclone. It is in a session of its own, so that Ctrl-C in
-/// a terminal leaves it to us when to stop it.
+/// A running `rclone rcd`. Its user and password are random and go by its environment, which only this user can read.
+/// It hangs on a pipe from us: however we end, the pipe ends, and a shell beside it ends rclone. It is in a session of
+/// its own, so that Ctrl-C in a terminal leaves it to us when to stop it.
 /// </summary>
 internal sealed class RcloneProcess : IAsyncDisposable
 {
     internal const string Script = """
         exec 3<&0
-        if command -v setsid >/dev/null 2>&1; then setsid "$0" "$@" </dev/null 3<&- & else "$0" "$@" </dev/null 3<&- & fi
+        if command -v setsid >/dev/null 2>&1
+        then setsid "$0" "$@" </dev/null 3<&- &
+        else "$0" "$@" </dev/null 3<&- &
+        fi
         child=$!
         ( while read -r line; do :; done <&3; kill "$child" 2>/dev/null ) >/dev/null 2>&1 &
         watcher=$!
@@ -47,19 +50,29 @@ internal sealed class RcloneProcess : IAsyncDisposable
 
     public int ProcessId => process.Id;
 
-    public static async Task<RcloneProcess> StartAsync(RcloneSettings settings, AdapterServices services, CancellationToken cancellationToken)
+    public static async Task<RcloneProcess> StartAsync(
+        RcloneSettings settings, AdapterServices services, CancellationToken cancellationToken)
     {
         if (FindBinary(settings.Binary) is not { } binary)
         {
             throw new VirgaException(
-                FailureKind.Unsupported, $"there is no program '{settings.Binary}'", "Install rclone (rclone.org), or set binary to where it is.");
+                FailureKind.Unsupported,
+                $"there is no program '{settings.Binary}'",
+                "Install rclone (rclone.org), or set binary to where it is.");
         }
         var (user, password) = (services.RandomHex(SecretBytes), services.RandomHex(SecretBytes));
         var start = new ProcessStartInfo("/bin/sh")
         {
             ArgumentList =
             {
-                "-c", Script, binary, "rcd", "--rc-addr=127.0.0.1:0", "--rc-serve", "--log-level=NOTICE", "--log-format=",
+                "-c",
+                Script,
+                binary,
+                "rcd",
+                "--rc-addr=127.0.0.1:0",
+                "--rc-serve",
+                "--log-level=NOTICE",
+                "--log-format=",
                 // Trying again and again is the work of the retry decorator, which the user sees.
                 "--low-level-retries=2", "--contimeout=20s",
             },
@@ -70,7 +83,10 @@ internal sealed class RcloneProcess : IAsyncDisposable
         };
         SetEnvironment(start.Environment, settings, user, password);
         var running = new RcloneProcess(
-            Process.Start(start) ?? throw new VirgaException(FailureKind.Unavailable, "rclone could not be started"), services, user, password);
+            Process.Start(start) ?? throw new VirgaException(FailureKind.Unavailable, "rclone could not be started"),
+            services,
+            user,
+            password);
         try
         {
             await running.WaitUntilServingAsync(cancellationToken);
@@ -83,9 +99,11 @@ internal sealed class RcloneProcess : IAsyncDisposable
         }
     }
 
-    private static void SetEnvironment(IDictionary<string, string?> environment, RcloneSettings settings, string user, string password)
+    private static void SetEnvironment(
+        IDictionary<string, string?> environment, RcloneSettings settings, string user, string password)
     {
-        foreach (var name in environment.Keys.Where(k => k.StartsWith("RCLONE_RC_", StringComparison.Ordinal)).ToArray()) environment.Remove(name);
+        var given = environment.Keys.Where(k => k.StartsWith("RCLONE_RC_", StringComparison.Ordinal));
+        foreach (var name in given.ToArray()) environment.Remove(name);
         // rclone 1.60 fails on S3 remotes where it is set.
         environment.Remove("AWS_CA_BUNDLE");
         environment["RCLONE_RC_USER"] = user;
@@ -105,7 +123,9 @@ internal sealed class RcloneProcess : IAsyncDisposable
         }
         catch (TimeoutException)
         {
-            throw new VirgaException(FailureKind.Timeout, $"rclone did not start within {StartTimeout.TotalSeconds:0} seconds: {LastWords()}");
+            throw new VirgaException(
+                FailureKind.Timeout,
+                $"rclone did not start within {StartTimeout.TotalSeconds:0} seconds: {LastWords()}");
         }
     }
 
@@ -119,7 +139,8 @@ internal sealed class RcloneProcess : IAsyncDisposable
                 if (lastLines.Count > LinesKeptMax) lastLines.Dequeue();
             }
             var at = line.IndexOf(AddressMark, StringComparison.Ordinal);
-            if (at >= 0 && Uri.TryCreate(line[(at + AddressMark.Length)..].Trim(), UriKind.Absolute, out var uri)) address.TrySetResult(uri);
+            if (at >= 0 && Uri.TryCreate(line[(at + AddressMark.Length)..].Trim(), UriKind.Absolute, out var uri))
+                address.TrySetResult(uri);
         }
         address.TrySetException(RcloneFailures.Map("start rclone", LastWords(), 0));
     }
@@ -129,7 +150,8 @@ internal sealed class RcloneProcess : IAsyncDisposable
     {
         try
         {
-            await process.WaitForExitAsync(CancellationToken.None).WaitAsync(EndTimeout, services.Clock, CancellationToken.None);
+            await process.WaitForExitAsync(CancellationToken.None).WaitAsync(
+                EndTimeout, services.Clock, CancellationToken.None);
             return LastWords();
         }
         catch (TimeoutException)
@@ -155,7 +177,8 @@ internal sealed class RcloneProcess : IAsyncDisposable
         process.StandardInput.Close();
         try
         {
-            await process.WaitForExitAsync(CancellationToken.None).WaitAsync(StopTimeout, services.Clock, CancellationToken.None);
+            await process.WaitForExitAsync(CancellationToken.None).WaitAsync(
+                StopTimeout, services.Clock, CancellationToken.None);
         }
         catch (TimeoutException)
         {

@@ -20,7 +20,9 @@ internal sealed record RcloneSettings(string Remote, string? Config, string Bina
     {
         var settings = new SettingsReader(config, Known, RcloneAdapter.Form);
         return new RcloneSettings(
-            CheckedRemote(settings.Required("remote")), settings.Optional("config"), settings.Optional("binary") ?? DefaultBinary,
+            CheckedRemote(settings.Required("remote")),
+            settings.Optional("config"),
+            settings.Optional("binary") ?? DefaultBinary,
             settings.Optional("configPass"));
     }
 
@@ -28,7 +30,8 @@ internal sealed record RcloneSettings(string Remote, string? Config, string Bina
     {
         var colon = text.IndexOf(':', StringComparison.Ordinal);
         if (text.Contains('\0', StringComparison.Ordinal) || (colon <= 0 && !text.StartsWith('/')))
-            throw new VirgaException(FailureKind.BadInput, $"'{NameRules.Show(text)}' is no remote of rclone", RcloneAdapter.Form);
+            throw new VirgaException(
+                FailureKind.BadInput, $"'{NameRules.Show(text)}' is no remote of rclone", RcloneAdapter.Form);
         if (!text.StartsWith('/') && text.AsSpan(0, colon).ContainsAny(",[]\"'"))
         {
             throw new VirgaException(
@@ -39,6 +42,7 @@ internal sealed record RcloneSettings(string Remote, string? Config, string Bina
         var folder = text.StartsWith('/') ? text : text[(colon + 1)..];
         return EntryPath.TryParse(folder.Trim('/'), out _)
             ? text.TrimEnd('/') is { Length: > 0 } trimmed ? trimmed : "/"
-            : throw new VirgaException(FailureKind.BadInput, $"'{NameRules.Show(folder)}' is no folder of a remote", RcloneAdapter.Form);
+            : throw new VirgaException(
+                FailureKind.BadInput, $"'{NameRules.Show(folder)}' is no folder of a remote", RcloneAdapter.Form);
     }
 }

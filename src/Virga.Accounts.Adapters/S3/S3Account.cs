@@ -8,8 +8,8 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.S3;
 
 /// <summary>
-/// A bucket or a folder in one. Folders are prefixes; one that is made on purpose is an empty object "folder/", so that it
-/// stays while it is empty. The version of an entry is its ETag, which listings, reads and writes all tell alike.
+/// A bucket or a folder in one. Folders are prefixes; one that is made on purpose is an empty object "folder/", so that
+/// it stays while it is empty. The version of an entry is its ETag, which listings, reads and writes all tell alike.
 /// </summary>
 internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped
 {
@@ -54,7 +54,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     public async ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken)
     {
         var what = $"look at '{path}'";
-        if (!path.IsRoot && await bucket.HeadAsync(what, bucket.Key(path), cancellationToken) is { } head) return ToEntry(path, head);
+        if (!path.IsRoot && await bucket.HeadAsync(what, bucket.Key(path), cancellationToken) is { } head)
+            return ToEntry(path, head);
         var page = await bucket.ListAsync(
             what, new ListObjectsV2Request { Prefix = bucket.FolderKey(path), MaxKeys = 1 }, cancellationToken);
         return path.IsRoot || page.S3Objects is { Count: > 0 } ? new Entry(path, EntryKind.Folder, 0) : null;
@@ -63,7 +64,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, CancellationToken cancellationToken) =>
         new S3Listing(bucket).ListAsync(folder, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ListAsync(EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
+    public IAsyncEnumerable<Entry> ListAsync(
+        EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
         new S3Listing(bucket, onSkipped).ListAsync(folder, cancellationToken);
 
     public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
@@ -73,7 +75,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         EntryPath path, Core.ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        if (path.IsRoot)
+            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
         if (range.Length == 0) return await ReadNothingAsync(what, path, range, pin, cancellationToken);
         var guard = new StallGuard(bucket.Services, cancellationToken);
         GetObjectResponse? answer = null;
@@ -86,7 +89,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
                 ByteRange = new Amazon.S3.Model.ByteRange(range.Offset, range.End - 1),
                 EtagToMatch = pin?.Value,
             };
-            answer = await bucket.CallAsync(what, guard, token => bucket.Client.GetObjectAsync(request, token), cancellationToken);
+            answer = await bucket.CallAsync(
+                what, guard, token => bucket.Client.GetObjectAsync(request, token), cancellationToken);
             var entry = ToEntry(path, answer);
             CheckPin(what, entry, pin);
             CheckRange(what, entry, range);
@@ -122,7 +126,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     {
         var what = $"write '{path}'";
         if (content.Length > Traits.SingleWriteBytesMax)
-            throw new VirgaException(FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
+            throw new VirgaException(
+                FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
         CheckName(path);
         using var guard = new StallGuard(bucket.Services, cancellationToken);
         var request = new PutObjectRequest
@@ -135,7 +140,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
             DisablePayloadSigning = bucket.LeavesPayloadUnsigned,
         };
         S3Metadata.Write(request.Metadata, options);
-        var answer = await bucket.CallAsync(what, guard, token => bucket.Client.PutObjectAsync(request, token), cancellationToken);
+        var answer = await bucket.CallAsync(
+            what, guard, token => bucket.Client.PutObjectAsync(request, token), cancellationToken);
         return Written(path, content.Length, options, answer.ETag);
     }
 
@@ -153,17 +159,26 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     }
 
     public async ValueTask<IUpload> ResumeUploadAsync(
-        EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken)
+        EntryPath path,
+        long length,
+        long partBytes,
+        WriteOptions options,
+        string token,
+        CancellationToken cancellationToken)
     {
         var what = $"go on writing '{path}'";
         var layout = PartLayout.Checked(Traits, length, partBytes);
         var upload = new S3Upload(bucket, path, layout, options, token);
         // The process before us may have ended between completing it and writing that down: CompleteAsync finds out.
-        if (await upload.IsPendingAsync(what, cancellationToken) || await IsMadeOfAsync(layout, path, cancellationToken)) return upload;
-        throw new VirgaException(FailureKind.NotFound, $"{what}: the service has ended the upload", "Begin the upload anew.");
+        if (await upload.IsPendingAsync(what, cancellationToken)
+            || await IsMadeOfAsync(layout, path, cancellationToken))
+            return upload;
+        throw new VirgaException(
+            FailureKind.NotFound, $"{what}: the service has ended the upload", "Begin the upload anew.");
     }
 
-    private async ValueTask<bool> IsMadeOfAsync(PartLayout layout, EntryPath path, CancellationToken cancellationToken) =>
+    private async ValueTask<bool> IsMadeOfAsync(
+        PartLayout layout, EntryPath path, CancellationToken cancellationToken) =>
         await StatAsync(path, cancellationToken) is { Version.Value: { } version } there
             && there.Length == layout.Length && S3Upload.IsFromParts(version, layout);
 
@@ -179,7 +194,9 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         while (true)
         {
             var page = await bucket.CallAsync(
-                "list pending uploads", token => bucket.Client.ListMultipartUploadsAsync(request, token), cancellationToken);
+                "list pending uploads",
+                token => bucket.Client.ListMultipartUploadsAsync(request, token),
+                cancellationToken);
             foreach (var upload in page.MultipartUploads ?? [])
             {
                 var key = page.EncodingType == EncodingType.Url ? S3Bucket.Decode(upload.Key) : upload.Key;
@@ -187,13 +204,16 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
                     yield return new PendingUpload(path, upload.UploadId, S3Listing.ToTime(upload.Initiated));
             }
             if (page.IsTruncated != true) yield break;
-            request.KeyMarker = page.EncodingType == EncodingType.Url ? S3Bucket.Decode(page.NextKeyMarker) : page.NextKeyMarker;
+            request.KeyMarker = page.EncodingType == EncodingType.Url
+                ? S3Bucket.Decode(page.NextKeyMarker)
+                : page.NextKeyMarker;
             request.UploadIdMarker = page.NextUploadIdMarker;
         }
     }
 
     public async ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken) =>
-        await new S3Upload(bucket, upload.Path, default, WriteOptions.Default, upload.Token).AbortAsync(cancellationToken);
+        await new S3Upload(
+            bucket, upload.Path, default, WriteOptions.Default, upload.Token).AbortAsync(cancellationToken);
 
     public async ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken)
     {
@@ -216,13 +236,15 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         var what = $"delete '{path}'";
         if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root can't be deleted");
         var marker = bucket.FolderKey(path);
-        var page = await bucket.ListAsync(what, new ListObjectsV2Request { Prefix = marker, MaxKeys = 2 }, cancellationToken);
+        var page = await bucket.ListAsync(
+            what, new ListObjectsV2Request { Prefix = marker, MaxKeys = 2 }, cancellationToken);
         var below = page.S3Objects ?? [];
         if (below.Exists(o => o.Key != marker))
         {
             // S3 can hold a file "a" beside a file "a/b"; then only "a" is meant.
             if (await bucket.HeadAsync(what, bucket.Key(path), cancellationToken) is null)
-                throw new VirgaException(FailureKind.Conflict, $"{what}: the folder is not empty", "Delete what is in it first.");
+                throw new VirgaException(
+                    FailureKind.Conflict, $"{what}: the folder is not empty", "Delete what is in it first.");
         }
         else if (below.Count > 0)
         {
@@ -284,7 +306,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     private static void CheckRange(string what, Entry entry, Core.ByteRange range)
     {
         if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
-            throw new VirgaException(FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
+            throw new VirgaException(
+                FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
     }
 
     private void CheckName(EntryPath path)

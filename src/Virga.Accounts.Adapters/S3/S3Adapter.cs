@@ -5,7 +5,8 @@ namespace Virga.Accounts.Adapters.S3;
 /// <summary>Any service that speaks Amazon's S3: Amazon itself, Ceph, MinIO, R2, B2, Wasabi, ...</summary>
 public sealed class S3Adapter(AdapterServices services) : IAccountAdapter
 {
-    internal const string Form = "An S3 account looks like s3:https://s3.example.org/bucket/folder, with the secrets accessKey and secretKey.";
+    internal const string Form = "An S3 account looks like s3:https://s3.example.org/bucket/folder, with the secrets "
+        + "accessKey and secretKey.";
 
     public string Name => "s3";
 
@@ -19,7 +20,8 @@ public sealed class S3Adapter(AdapterServices services) : IAccountAdapter
             throw new VirgaException(FailureKind.BadInput, $"'{address}' is not an S3 account's address", Form);
         var url = AddressParser.ParseUrl(address, address[scheme.Length..], Form);
         var names = AddressParser.PathNames(url);
-        if (names.Length == 0) throw new VirgaException(FailureKind.BadInput, $"the address '{address}' names no bucket", Form);
+        if (names.Length == 0)
+            throw new VirgaException(FailureKind.BadInput, $"the address '{address}' names no bucket", Form);
         var all = AddressParser.With(
             settings,
             ("endpoint", url.GetLeftPart(UriPartial.Authority)),

@@ -27,7 +27,9 @@ internal sealed class S3Bucket : IDisposable
 
     public string Name => Settings.Bucket;
 
-    /// <summary>Over TLS the line already protects the bytes: hashing them for the signature would only cost time.</summary>
+    /// <summary>
+    /// Over TLS the line already protects the bytes: hashing them for the signature would only cost time.
+    /// </summary>
     public bool? LeavesPayloadUnsigned => Settings.Endpoint.Scheme == Uri.UriSchemeHttps ? true : null;
 
     public string Key(EntryPath path) => Settings.Prefix + path.Value;
@@ -39,10 +41,12 @@ internal sealed class S3Bucket : IDisposable
     public bool TryPath(string key, out EntryPath path)
     {
         path = EntryPath.Root;
-        return key.StartsWith(Settings.Prefix, StringComparison.Ordinal) && EntryPath.TryParse(key[Settings.Prefix.Length..], out path);
+        return key.StartsWith(Settings.Prefix, StringComparison.Ordinal)
+            && EntryPath.TryParse(key[Settings.Prefix.Length..], out path);
     }
 
-    public async Task<T> CallAsync<T>(string what, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    public async Task<T> CallAsync<T>(
+        string what, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         using var guard = new StallGuard(Services, cancellationToken);
         return await CallAsync(what, guard, call, cancellationToken);
@@ -71,17 +75,20 @@ internal sealed class S3Bucket : IDisposable
     }
 
     /// <summary>
-    /// Null where there is no such object. An answer to HEAD has no body and so no reason: on any other refusal the bucket is
-    /// listed, whose refusal tells it.
+    /// Null where there is no such object. An answer to HEAD has no body and so no reason: on any other refusal the
+    /// bucket is listed, whose refusal tells it.
     /// </summary>
-    public async Task<GetObjectMetadataResponse?> HeadAsync(string what, string key, CancellationToken cancellationToken)
+    public async Task<GetObjectMetadataResponse?> HeadAsync(
+        string what, string key, CancellationToken cancellationToken)
     {
         var request = new GetObjectMetadataRequest { BucketName = Name, Key = key };
         try
         {
-            return await CallAsync(what, token => FoundAsync(Client.GetObjectMetadataAsync(request, token)), cancellationToken);
+            return await CallAsync(
+                what, token => FoundAsync(Client.GetObjectMetadataAsync(request, token)), cancellationToken);
         }
-        catch (VirgaException e) when (e.Kind is FailureKind.Denied or FailureKind.BadInput or FailureKind.Unauthenticated)
+        catch (VirgaException e) when (
+            e.Kind is FailureKind.Denied or FailureKind.BadInput or FailureKind.Unauthenticated)
         {
             await ListAsync(what, new ListObjectsV2Request { Prefix = key, MaxKeys = 1 }, cancellationToken);
             throw;
@@ -117,7 +124,9 @@ internal sealed class S3Bucket : IDisposable
     public static string Decode(string key) => WebUtility.UrlDecode(key);
 
     public Task DeleteAsync(string what, string key, CancellationToken cancellationToken) => CallAsync(
-        what, token => Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = Name, Key = key }, token), cancellationToken);
+        what,
+        token => Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = Name, Key = key }, token),
+        cancellationToken);
 
     public void Dispose() => Client.Dispose();
 }

@@ -7,8 +7,9 @@ using Virga.Accounts.Adapters.Http;
 namespace Virga.Accounts.Adapters.S3;
 
 /// <summary>
-/// Amazon's client with all that it would take from its surroundings fixed: no profiles, environment variables, instance
-/// metadata, proxies for this machine, retries (the retry decorator's work) or corrections of the clock behind the user's back.
+/// Amazon's client with all that it would take from its surroundings fixed: no profiles, environment variables,
+/// instance metadata, proxies for this machine, retries (the retry decorator's work) or corrections of the clock behind
+/// the user's back.
 /// </summary>
 internal static class S3Client
 {

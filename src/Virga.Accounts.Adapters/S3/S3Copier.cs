@@ -88,9 +88,15 @@ internal sealed class S3Copier(S3Bucket bucket, long copyBytesMax = S3Copier.Cop
             what, token => bucket.Client.InitiateMultipartUploadAsync(begin, token), cancellationToken);
         try
         {
-            var complete = new CompleteMultipartUploadRequest { BucketName = bucket.Name, Key = target, UploadId = upload.UploadId };
+            var complete = new CompleteMultipartUploadRequest
+            {
+                BucketName = bucket.Name,
+                Key = target,
+                UploadId = upload.UploadId,
+            };
             complete.PartETags = await CopyPartsAsync(what, source, target, head, upload.UploadId, cancellationToken);
-            await bucket.CallAsync(what, token => bucket.Client.CompleteMultipartUploadAsync(complete, token), cancellationToken);
+            await bucket.CallAsync(
+                what, token => bucket.Client.CompleteMultipartUploadAsync(complete, token), cancellationToken);
         }
         catch
         {
@@ -99,13 +105,15 @@ internal sealed class S3Copier(S3Bucket bucket, long copyBytesMax = S3Copier.Cop
         }
     }
 
-    // What went wrong before matters more to the caller than a failure to tidy up; the upload stays in ListUploadsAsync.
+    // What went wrong before matters more to the caller than a failure to tidy up; the upload stays in
+    // ListUploadsAsync.
     private async Task TryAbortAsync(string what, string key, string uploadId)
     {
         var abort = new AbortMultipartUploadRequest { BucketName = bucket.Name, Key = key, UploadId = uploadId };
         try
         {
-            await bucket.CallAsync(what, token => bucket.Client.AbortMultipartUploadAsync(abort, token), CancellationToken.None);
+            await bucket.CallAsync(
+                what, token => bucket.Client.AbortMultipartUploadAsync(abort, token), CancellationToken.None);
         }
         catch (VirgaException)
         {
@@ -113,7 +121,12 @@ internal sealed class S3Copier(S3Bucket bucket, long copyBytesMax = S3Copier.Cop
     }
 
     private async Task<List<PartETag>> CopyPartsAsync(
-        string what, string source, string target, GetObjectMetadataResponse head, string uploadId, CancellationToken cancellationToken)
+        string what,
+        string source,
+        string target,
+        GetObjectMetadataResponse head,
+        string uploadId,
+        CancellationToken cancellationToken)
     {
         var partBytes = Math.Min(copyBytesMax, 1L << 30);
         var tags = new List<PartETag>();
@@ -131,7 +144,8 @@ internal sealed class S3Copier(S3Bucket bucket, long copyBytesMax = S3Copier.Cop
                 LastByte = Math.Min(at + partBytes, head.ContentLength) - 1,
                 ETagToMatch = [head.ETag],
             };
-            var answer = await bucket.CallAsync(what, token => bucket.Client.CopyPartAsync(request, token), cancellationToken);
+            var answer = await bucket.CallAsync(
+                what, token => bucket.Client.CopyPartAsync(request, token), cancellationToken);
             tags.Add(new PartETag(request.PartNumber.Value, answer.ETag));
         }
         return tags;

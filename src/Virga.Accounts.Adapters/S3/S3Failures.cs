@@ -15,11 +15,15 @@ internal static class S3Failures
     /// <param name="what">What was tried, with its path.</param>
     public static VirgaException Map(Exception exception, string what, S3Settings settings, Endpoint endpoint)
     {
-        if (exception is AmazonServiceException service && service.StatusCode != 0) return FromAnswer(service, what, settings, endpoint);
+        if (exception is AmazonServiceException service && service.StatusCode != 0)
+            return FromAnswer(service, what, settings, endpoint);
         if (TransportFailures.Map(exception, what, endpoint) is { } transport) return transport;
         return exception is AmazonServiceException or AmazonClientException
             ? new VirgaException(
-                FailureKind.Unsupported, $"{what}: {endpoint.Name} answers, but not as an S3 service does", Advice.Endpoint, exception)
+                FailureKind.Unsupported,
+                $"{what}: {endpoint.Name} answers, but not as an S3 service does",
+                Advice.Endpoint,
+                exception)
             : new VirgaException(FailureKind.Unavailable, $"{what}: {exception.Message}", inner: exception);
     }
 
@@ -36,7 +40,10 @@ internal static class S3Failures
         "SignatureDoesNotMatch" => Make(
             FailureKind.Unauthenticated, $"{what}: the secret key doesn't fit the access key", Advice.Keys, e),
         "ExpiredToken" or "InvalidToken" or "TokenRefreshRequired" => Make(
-            FailureKind.Unauthenticated, $"{what}: the session token is wrong or has expired", "Set new temporary keys.", e),
+            FailureKind.Unauthenticated,
+            $"{what}: the session token is wrong or has expired",
+            "Set new temporary keys.",
+            e),
         "RequestTimeTooSkewed" or "RequestExpired" => Make(
             FailureKind.ClockSkew,
             $"{what}: this machine's clock and that of {endpoint.Name} differ by too much",
@@ -44,22 +51,29 @@ internal static class S3Failures
             e),
         "AccessDenied" or "AllAccessDisabled" or "AccountProblem" or "Forbidden" => Denied(what, settings, e),
         "QuotaExceeded" or "XMinioStorageFull" or "InsufficientStorage" => Full(what, e),
-        "SlowDown" or "Throttling" or "ThrottlingException" or "TooManyRequests" or "RequestLimitExceeded" => Throttled(what, endpoint, e),
-        "RequestTimeout" => Make(FailureKind.Timeout, $"{what}: {endpoint.Name} waited too long for our bytes", null, e),
+        "SlowDown" or "Throttling" or "ThrottlingException" or "TooManyRequests" or "RequestLimitExceeded" =>
+            Throttled(what, endpoint, e),
+        "RequestTimeout" =>
+            Make(FailureKind.Timeout, $"{what}: {endpoint.Name} waited too long for our bytes", null, e),
         "BadDigest" or "XAmzContentSHA256Mismatch" or "IncompleteBody" => Make(
             FailureKind.Unavailable, $"{what}: the bytes were damaged or lost on the way to {endpoint.Name}", null, e),
         "NoSuchKey" => Make(FailureKind.NotFound, $"{what}: it isn't there", null, e),
-        "NoSuchUpload" => Make(FailureKind.NotFound, $"{what}: the service has ended the upload", "Begin the upload anew.", e),
+        "NoSuchUpload" =>
+            Make(FailureKind.NotFound, $"{what}: the service has ended the upload", "Begin the upload anew.", e),
         "InvalidPart" or "InvalidPartOrder" => Make(
             FailureKind.NotFound, $"{what}: a part that was stored is gone", "Begin the upload anew.", e),
         "EntityTooSmall" or "EntityTooLarge" or "KeyTooLongError" or "InvalidObjectName" or "InvalidRange" => Make(
             FailureKind.BadInput, $"{what}: the service refuses it ({e.ErrorCode})", null, e),
-        "PermanentRedirect" or "TemporaryRedirect" or "AuthorizationHeaderMalformed" or "IllegalLocationConstraintException" => Make(
+        "PermanentRedirect" or "TemporaryRedirect" or "AuthorizationHeaderMalformed"
+            or "IllegalLocationConstraintException" =>
+            Make(
             FailureKind.BadInput,
-            $"{what}: the bucket '{settings.Bucket}' lies in another region than '{settings.Region}', or behind another endpoint",
+            $"{what}: the bucket '{settings.Bucket}' lies in another region than '{settings.Region}', or behind "
+                + "another endpoint",
             "Set the account's region and endpoint to the bucket's.",
             e),
-        "InvalidBucketName" => Make(FailureKind.BadInput, $"{what}: '{settings.Bucket}' can't be a bucket's name", S3Adapter.Form, e),
+        "InvalidBucketName" =>
+            Make(FailureKind.BadInput, $"{what}: '{settings.Bucket}' can't be a bucket's name", S3Adapter.Form, e),
         _ => FromStatus(e, what, settings, endpoint),
     };
 
@@ -67,43 +81,60 @@ internal static class S3Failures
         AmazonServiceException e, string what, S3Settings settings, Endpoint endpoint) => e.StatusCode switch
     {
         HttpStatusCode.NotFound => Make(FailureKind.NotFound, $"{what}: it isn't there", null, e),
-        HttpStatusCode.PreconditionFailed => Make(FailureKind.Changed, $"{what}: it is no longer the version that was asked for", null, e),
-        HttpStatusCode.RequestedRangeNotSatisfiable => Make(FailureKind.BadInput, $"{what}: the range lies beyond its end", null, e),
-        HttpStatusCode.Unauthorized => Make(FailureKind.Unauthenticated, $"{what}: {endpoint.Name} refuses the keys", Advice.Keys, e),
+        HttpStatusCode.PreconditionFailed =>
+            Make(FailureKind.Changed, $"{what}: it is no longer the version that was asked for", null, e),
+        HttpStatusCode.RequestedRangeNotSatisfiable =>
+            Make(FailureKind.BadInput, $"{what}: the range lies beyond its end", null, e),
+        HttpStatusCode.Unauthorized =>
+            Make(FailureKind.Unauthenticated, $"{what}: {endpoint.Name} refuses the keys", Advice.Keys, e),
         HttpStatusCode.Forbidden => Denied(what, settings, e),
         HttpStatusCode.InsufficientStorage => Full(what, e),
         HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable => Throttled(what, endpoint, e),
         HttpStatusCode.RequestTimeout or HttpStatusCode.GatewayTimeout => Make(
             FailureKind.Timeout, $"{what}: {endpoint.Name} gave up waiting", null, e),
-        HttpStatusCode.Conflict => Make(FailureKind.Unavailable, $"{what}: another change was going on ({e.ErrorCode})", null, e),
+        HttpStatusCode.Conflict =>
+            Make(FailureKind.Unavailable, $"{what}: another change was going on ({e.ErrorCode})", null, e),
         HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented => Make(
             FailureKind.Unsupported, $"{what}: {endpoint.Name} can't do this ({e.ErrorCode})", Advice.Endpoint, e),
         >= HttpStatusCode.InternalServerError => Make(
-            FailureKind.Unavailable, $"{what}: {endpoint.Name} had a fault of its own ({(int)e.StatusCode} {e.ErrorCode})", null, e),
+            FailureKind.Unavailable,
+            $"{what}: {endpoint.Name} had a fault of its own ({(int)e.StatusCode} {e.ErrorCode})",
+            null,
+            e),
         _ => e is AmazonUnmarshallingException || string.IsNullOrEmpty(e.ErrorCode)
             ? Make(
                 FailureKind.Unsupported,
                 $"{what}: {endpoint.Name} answers ({(int)e.StatusCode}), but not as an S3 service does",
                 Advice.Endpoint,
                 e)
-            : Make(FailureKind.BadInput, $"{what}: {endpoint.Name} refuses it ({(int)e.StatusCode} {e.ErrorCode})", null, e),
+            : Make(
+                FailureKind.BadInput, $"{what}: {endpoint.Name} refuses it ({(int)e.StatusCode} {e.ErrorCode})", null,
+                e),
     };
 
     private static VirgaException Denied(string what, S3Settings settings, Exception e) => Make(
         FailureKind.Denied,
-        settings.AccessKey is null ? $"{what}: not allowed without keys" : $"{what}: these keys are not allowed to do that",
-        $"Ask the owner of bucket '{settings.Bucket}' for the right to list, read, write and delete, or use other keys.",
+        settings.AccessKey is null
+            ? $"{what}: not allowed without keys"
+            : $"{what}: these keys are not allowed to do that",
+        $"Ask the owner of bucket '{settings.Bucket}' for the right to list, read, write and delete, or use other "
+            + "keys.",
         e);
 
     private static VirgaException Full(string what, Exception e) => Make(
         FailureKind.Full, $"{what}: the account is full", "Free some space, or have its quota raised.", e);
 
     private static VirgaException Throttled(string what, Endpoint endpoint, AmazonServiceException e) =>
-        new(FailureKind.Throttled, $"{what}: {endpoint.Name} asks us to slow down", inner: e) { RetryAfter = RetryAfter(e) };
+        new(
+            FailureKind.Throttled, $"{what}: {endpoint.Name} asks us to slow down",
+            inner: e) { RetryAfter = RetryAfter(e) };
 
     private static TimeSpan? RetryAfter(AmazonServiceException e) =>
-        e.InnerException is HttpErrorResponseException { Response: { } response } && response.IsHeaderPresent("Retry-After")
-            && int.TryParse(response.GetHeaderValue("Retry-After"), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+        e.InnerException is HttpErrorResponseException { Response: { } response }
+            && response.IsHeaderPresent("Retry-After")
+            && int.TryParse(
+                response.GetHeaderValue("Retry-After"), NumberStyles.None, CultureInfo.InvariantCulture,
+                out var seconds)
             ? TimeSpan.FromSeconds(seconds)
             : null;
 
@@ -113,6 +144,7 @@ internal static class S3Failures
     private static class Advice
     {
         public const string Keys = "Set accessKey and secretKey to a pair that the service issued.";
-        public const string Endpoint = "Check that the account's endpoint is the URL of an S3 service. " + S3Adapter.Form;
+        public const string Endpoint = "Check that the account's endpoint is the URL of an S3 service. "
+            + S3Adapter.Form;
     }
 }

@@ -4,7 +4,9 @@ using Virga.Core;
 
 namespace Virga.Accounts.Adapters.S3;
 
-/// <summary>Keys as entries. Keys that are no path of an account are left out, and named to whoever wants to know.</summary>
+/// <summary>
+/// Keys as entries. Keys that are no path of an account are left out, and named to whoever wants to know.
+/// </summary>
 internal sealed class S3Listing(S3Bucket bucket, Action<SkippedEntry>? onSkipped = null)
 {
     public async IAsyncEnumerable<Entry> ListAsync(
@@ -32,8 +34,8 @@ internal sealed class S3Listing(S3Bucket bucket, Action<SkippedEntry>? onSkipped
     }
 
     /// <summary>
-    /// Keys come in the order of their bytes, in which all keys of a folder stand together: a folder is told when its first
-    /// key comes, before what is in it.
+    /// Keys come in the order of their bytes, in which all keys of a folder stand together: a folder is told when its
+    /// first key comes, before what is in it.
     /// </summary>
     public async IAsyncEnumerable<Entry> ListAllAsync(
         EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -97,9 +99,11 @@ internal sealed class S3Listing(S3Bucket bucket, Action<SkippedEntry>? onSkipped
     }
 
     private void Skip(EntryPath folder, string name) =>
-        onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(name), "is a key that can't be a path in an account"));
+        onSkipped?.Invoke(
+            new SkippedEntry(folder, NameRules.Show(name), "is a key that can't be a path in an account"));
 
-    private static VirgaException NoFolder(EntryPath folder) => new(FailureKind.NotFound, $"list '{folder}': there is no such folder");
+    private static VirgaException NoFolder(EntryPath folder) =>
+        new(FailureKind.NotFound, $"list '{folder}': there is no such folder");
 
     private static Entry ToEntry(EntryPath path, S3Object item) => new(
         path, EntryKind.File, item.Size ?? 0, ToTime(item.LastModified), S3Account.Version(item.ETag));

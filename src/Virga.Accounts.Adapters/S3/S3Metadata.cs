@@ -4,8 +4,8 @@ using Amazon.S3.Model;
 namespace Virga.Accounts.Adapters.S3;
 
 /// <summary>
-/// What we keep with an object, in the form rclone uses: x-amz-meta-mtime in decimal seconds since 1970 with a fraction,
-/// x-amz-meta-mode as octal st_mode.
+/// What we keep with an object, in the form rclone uses: x-amz-meta-mtime in decimal seconds since 1970 with a
+/// fraction, x-amz-meta-mode as octal st_mode.
 /// </summary>
 internal static class S3Metadata
 {
@@ -25,7 +25,9 @@ internal static class S3Metadata
 
     public static bool IsExecutable(MetadataCollection? metadata)
     {
-        if (metadata?[ModeName] is not { Length: > 0 and <= 11 } text || text.AsSpan().ContainsAnyExceptInRange('0', '7')) return false;
+        if (metadata?[ModeName] is not { Length: > 0 and <= 11 } text
+            || text.AsSpan().ContainsAnyExceptInRange('0', '7'))
+            return false;
         return (Convert.ToInt64(text, 8) & OwnerExecuteBit) != 0;
     }
 

@@ -47,7 +47,9 @@ internal sealed record S3Settings(
         {
             throw new VirgaException(
                 FailureKind.BadInput,
-                $"the account has {(accessKey is null ? "a secretKey but no accessKey" : "an accessKey but no secretKey")}",
+                accessKey is null
+                    ? "the account has a secretKey but no accessKey"
+                    : "the account has an accessKey but no secretKey",
                 "Give both keys, or neither for a public bucket.");
         }
         return new S3Settings(
@@ -66,7 +68,8 @@ internal sealed record S3Settings(
         Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Host.Length > 0
             && uri.AbsolutePath == "/" && uri.UserInfo.Length == 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0
             ? uri
-            : throw new VirgaException(FailureKind.BadInput, $"'{text}' is not the URL of an S3 service", S3Adapter.Form);
+            : throw new VirgaException(
+                FailureKind.BadInput, $"'{text}' is not the URL of an S3 service", S3Adapter.Form);
 
     // s3.eu-west-1.amazonaws.com and s3-eu-west-1.amazonaws.com name their region; s3.amazonaws.com is us-east-1.
     private static string GuessRegion(string host)

@@ -29,7 +29,8 @@ internal sealed class S3Upload(
             UseChunkEncoding = false,
             DisablePayloadSigning = bucket.LeavesPayloadUnsigned,
         };
-        var answer = await bucket.CallAsync(what, guard, token => bucket.Client.UploadPartAsync(request, token), cancellationToken);
+        var answer = await bucket.CallAsync(
+            what, guard, token => bucket.Client.UploadPartAsync(request, token), cancellationToken);
         return new PartReceipt(index, answer.ETag);
     }
 
@@ -62,7 +63,8 @@ internal sealed class S3Upload(
         {
             if (e.Kind == FailureKind.Unavailable && await IsPendingAsync(what, cancellationToken)) throw;
             var there = await bucket.HeadAsync(what, bucket.Key(path), cancellationToken);
-            if (there is not null && S3Account.Version(there.ETag) == ETagOf(sorted)) return S3Account.ToEntry(path, there);
+            if (there is not null && S3Account.Version(there.ETag) == ETagOf(sorted))
+                return S3Account.ToEntry(path, there);
             throw new VirgaException(
                 FailureKind.NotFound, $"{what}: the service has ended the upload", "Begin the upload anew.", e);
         }
@@ -71,7 +73,13 @@ internal sealed class S3Upload(
     /// <summary>Whether the service still knows the upload.</summary>
     public async ValueTask<bool> IsPendingAsync(string what, CancellationToken cancellationToken)
     {
-        var request = new ListPartsRequest { BucketName = bucket.Name, Key = bucket.Key(path), UploadId = uploadId, MaxParts = 1 };
+        var request = new ListPartsRequest
+        {
+            BucketName = bucket.Name,
+            Key = bucket.Key(path),
+            UploadId = uploadId,
+            MaxParts = 1,
+        };
         try
         {
             await bucket.CallAsync(what, token => bucket.Client.ListPartsAsync(request, token), cancellationToken);
@@ -85,11 +93,18 @@ internal sealed class S3Upload(
 
     public async ValueTask AbortAsync(CancellationToken cancellationToken)
     {
-        var request = new AbortMultipartUploadRequest { BucketName = bucket.Name, Key = bucket.Key(path), UploadId = uploadId };
+        var request = new AbortMultipartUploadRequest
+        {
+            BucketName = bucket.Name,
+            Key = bucket.Key(path),
+            UploadId = uploadId,
+        };
         try
         {
             await bucket.CallAsync(
-                $"end the upload of '{path}'", token => bucket.Client.AbortMultipartUploadAsync(request, token), cancellationToken);
+                $"end the upload of '{path}'",
+                token => bucket.Client.AbortMultipartUploadAsync(request, token),
+                cancellationToken);
         }
         catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
         {
@@ -98,7 +113,9 @@ internal sealed class S3Upload(
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 
-    /// <summary>The ETag that S3 gives to an object made of these parts: the MD5 of their MD5s and their number.</summary>
+    /// <summary>
+    /// The ETag that S3 gives to an object made of these parts: the MD5 of their MD5s and their number.
+    /// </summary>
     private static EntryVersion? ETagOf(PartReceipt[] parts)
     {
         var hashes = new byte[parts.Length * MD5.HashSizeInBytes];

@@ -6,10 +6,11 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.WebDav;
 
 /// <summary>
-/// On a server that takes PUT with Content-Range: parts are written, in any order, into a temporary file beside the target,
-/// which is then moved there. The token of an upload is that file's name.
+/// On a server that takes PUT with Content-Range: parts are written, in any order, into a temporary file beside the
+/// target, which is then moved there. The token of an upload is that file's name.
 /// </summary>
-internal sealed class ResumableWebDavAccount(WebDavClient client, WebDavServer server) : WebDavAccount(client, server), IResumableUploads
+internal sealed class ResumableWebDavAccount(
+    WebDavClient client, WebDavServer server) : WebDavAccount(client, server), IResumableUploads
 {
     public override async ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
@@ -18,17 +19,25 @@ internal sealed class ResumableWebDavAccount(WebDavClient client, WebDavServer s
         CheckName(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         var temporary = NewTemporary(path);
-        await WithFoldersAsync(what, path, async () => await PutAsync(what, temporary, default, null, options, cancellationToken), cancellationToken);
+        await WithFoldersAsync(
+            what, path, async () => await PutAsync(what, temporary, default, null, options, cancellationToken),
+            cancellationToken);
         return new PartialUpload(this, path, temporary, layout, options);
     }
 
     public async ValueTask<IUpload> ResumeUploadAsync(
-        EntryPath path, long length, long partBytes, WriteOptions options, string token, CancellationToken cancellationToken)
+        EntryPath path,
+        long length,
+        long partBytes,
+        WriteOptions options,
+        string token,
+        CancellationToken cancellationToken)
     {
         var what = $"go on writing '{path}'";
         var layout = PartLayout.Checked(Traits, length, partBytes);
         if (!TemporaryNames.IsTemporary(token) || token.Contains('/', StringComparison.Ordinal))
-            throw new VirgaException(FailureKind.BadInput, $"{what}: '{NameRules.Show(token)}' is no token of an upload");
+            throw new VirgaException(
+                FailureKind.BadInput, $"{what}: '{NameRules.Show(token)}' is no token of an upload");
         var temporary = path.Parent.Append(token);
         if (!await ExistsAsync(what, temporary, cancellationToken))
             throw new VirgaException(FailureKind.NotFound, $"{what}: the upload has ended", "Begin the upload anew.");
@@ -37,7 +46,8 @@ internal sealed class ResumableWebDavAccount(WebDavClient client, WebDavServer s
 
     private async ValueTask<bool> ExistsAsync(string what, EntryPath temporary, CancellationToken cancellationToken)
     {
-        await using var listing = await WebDavListing.OpenAsync(Client, what, Client.UrlOf(temporary), false, cancellationToken);
+        await using var listing = await WebDavListing.OpenAsync(
+            Client, what, Client.UrlOf(temporary), false, cancellationToken);
         return listing is not null;
     }
 
@@ -62,13 +72,21 @@ internal sealed class ResumableWebDavAccount(WebDavClient client, WebDavServer s
     public async ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken)
     {
         if (!TemporaryNames.IsTemporary(upload.Token) || upload.Token.Contains('/', StringComparison.Ordinal))
-            throw new VirgaException(FailureKind.BadInput, $"'{NameRules.Show(upload.Token)}' is no token of an upload");
+            throw new VirgaException(
+                FailureKind.BadInput, $"'{NameRules.Show(upload.Token)}' is no token of an upload");
         await DeleteAsync(
-            $"end the upload of '{upload.Path}'", upload.Path.Parent.Append(upload.Token), isFolder: false, cancellationToken);
+            $"end the upload of '{upload.Path}'",
+            upload.Path.Parent.Append(upload.Token),
+            isFolder: false,
+            cancellationToken);
     }
 
     private async Task PutAsync(
-        string what, EntryPath temporary, ReadOnlyMemory<byte> content, ContentRangeHeaderValue? range, WriteOptions options,
+        string what,
+        EntryPath temporary,
+        ReadOnlyMemory<byte> content,
+        ContentRangeHeaderValue? range,
+        WriteOptions options,
         CancellationToken cancellationToken)
     {
         using var guard = Guard(cancellationToken);
@@ -79,20 +97,27 @@ internal sealed class ResumableWebDavAccount(WebDavClient client, WebDavServer s
     }
 
     private sealed class PartialUpload(
-        ResumableWebDavAccount account, EntryPath path, EntryPath temporary, PartLayout layout, WriteOptions options) : IUpload
+        ResumableWebDavAccount account,
+        EntryPath path,
+        EntryPath temporary,
+        PartLayout layout,
+        WriteOptions options) : IUpload
     {
         public string? Token => temporary.Name;
 
-        public async ValueTask<PartReceipt> WritePartAsync(long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        public async ValueTask<PartReceipt> WritePartAsync(
+            long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
         {
             layout.CheckPart(index, content.Length);
             var part = layout.RangeOf(index);
             var range = new ContentRangeHeaderValue(part.Offset, part.End - 1, layout.Length);
-            await account.PutAsync($"write part {index} of '{path}'", temporary, content, range, options, cancellationToken);
+            await account.PutAsync(
+                $"write part {index} of '{path}'", temporary, content, range, options, cancellationToken);
             return new PartReceipt(index, "");
         }
 
-        public async ValueTask<Entry> CompleteAsync(IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken)
+        public async ValueTask<Entry> CompleteAsync(
+            IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken)
         {
             var what = $"complete '{path}'";
             layout.CheckComplete(parts);

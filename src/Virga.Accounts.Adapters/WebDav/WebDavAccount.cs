@@ -8,8 +8,9 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.WebDav;
 
 /// <summary>
-/// A folder on a WebDAV server. The version of a file is its ETag, without the mark of weakness that Apache takes off a second
-/// after a change; a file server's ETag is made of time and size, so the pin is weak, and looked at again after each read.
+/// A folder on a WebDAV server. The version of a file is its ETag, without the mark of weakness that Apache takes off a
+/// second after a change; a file server's ETag is made of time and size, so the pin is weak, and looked at again after
+/// each read.
 /// </summary>
 internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStreamedTarget
 {
@@ -53,7 +54,8 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         var what = $"look at '{path}'";
         try
         {
-            await using var listing = await WebDavListing.OpenAsync(Client, what, Client.UrlOf(path, path.IsRoot), false, cancellationToken);
+            await using var listing = await WebDavListing.OpenAsync(
+                Client, what, Client.UrlOf(path, path.IsRoot), false, cancellationToken);
             if (listing is not null)
                 await foreach (var found in listing.ReadAllAsync(cancellationToken)) return ToEntry(path, found);
         }
@@ -70,7 +72,11 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         ListAsync(folder, null, cancellationToken);
 
     IAsyncEnumerable<Entry> IReportsSkipped.ListAsync(
-        EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) => ListAsync(folder, onSkipped, cancellationToken);
+        EntryPath folder,
+        Action<SkippedEntry> onSkipped,
+        CancellationToken cancellationToken) => ListAsync(folder,
+        onSkipped,
+        cancellationToken);
 
     private async IAsyncEnumerable<Entry> ListAsync(
         EntryPath folder, Action<SkippedEntry>? onSkipped, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -82,27 +88,36 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     }
 
     /// <summary>NotFound unless it is a folder.</summary>
-    private async ValueTask<WebDavListing> OpenFolderAsync(string what, EntryPath folder, CancellationToken cancellationToken)
+    private async ValueTask<WebDavListing> OpenFolderAsync(
+        string what, EntryPath folder, CancellationToken cancellationToken)
     {
         WebDavListing? listing;
         try
         {
-            listing = await WebDavListing.OpenAsync(Client, what, Client.UrlOf(folder, isFolder: true), true, cancellationToken);
+            listing = await WebDavListing.OpenAsync(
+                Client, what, Client.UrlOf(folder, isFolder: true), true, cancellationToken);
         }
         catch (VirgaException e) when (e.Kind == FailureKind.BadInput && !folder.IsRoot)
         {
             if (await StatAsync(folder, cancellationToken) is { Kind: EntryKind.Folder }) throw;
             listing = null;
         }
-        return listing ?? throw (folder.IsRoot ? NoRoot(what) : new VirgaException(FailureKind.NotFound, $"{what}: there is no such folder"));
+        return listing
+            ?? throw (
+                folder.IsRoot
+                    ? NoRoot(what)
+                    : new VirgaException(FailureKind.NotFound, $"{what}: there is no such folder"));
     }
 
     /// <summary>
-    /// Names and what the server says of them, temporary ones included. Children are what stands below the folder's own href,
-    /// which need not be the one we asked for: a proxy may lie between.
+    /// Names and what the server says of them, temporary ones included. Children are what stands below the folder's own
+    /// href, which need not be the one we asked for: a proxy may lie between.
     /// </summary>
     protected async IAsyncEnumerable<(string Name, WebDavResource Found)> ChildrenAsync(
-        WebDavListing listing, EntryPath folder, Action<SkippedEntry>? onSkipped, [EnumeratorCancellation] CancellationToken cancellationToken)
+        WebDavListing listing,
+        EntryPath folder,
+        Action<SkippedEntry>? onSkipped,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string?[] own = [.. Client.Settings.Names, .. folder.Names];
         var isFirst = true;
@@ -119,17 +134,22 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
                 yield return (name, found);
                 continue;
             }
-            onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(name ?? shown), name is null ? "is not UTF-8" : "can't be a name in an account"));
+            onSkipped?.Invoke(
+                new SkippedEntry(
+                    folder, NameRules.Show(name ?? shown),
+                    name is null ? "is not UTF-8" : "can't be a name in an account"));
         }
     }
 
     private static bool IsChild(string?[] names, string?[] folder) =>
         names.Length == folder.Length + 1 && names.AsSpan(0, folder.Length).SequenceEqual(folder);
 
-    public async ValueTask<EntryReader> ReadAsync(EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
+    public async ValueTask<EntryReader> ReadAsync(
+        EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        if (path.IsRoot)
+            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
         if (range.Offset < 0 || range.Length < 0) throw BeyondEnd(what, range, 0);
         if (range.Length == 0)
         {
@@ -150,7 +170,9 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
             if (range.End > entry.Length) throw BeyondEnd(what, range, entry.Length);
             var content = await answer.Content.ReadAsStreamAsync(guard.Token);
             return new EntryReader(
-                entry, new RangeStream(content, range.Length, guard, answer, what, token => CheckUnchangedAsync(what, entry, pin, token)));
+                entry,
+                new RangeStream(
+                    content, range.Length, guard, answer, what, token => CheckUnchangedAsync(what, entry, pin, token)));
         }
         catch
         {
@@ -161,7 +183,8 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     }
 
     // A server that replaces files whole goes on sending the old one; only a pin makes it worth another request there.
-    private async ValueTask CheckUnchangedAsync(string what, Entry entry, EntryVersion? pin, CancellationToken cancellationToken)
+    private async ValueTask CheckUnchangedAsync(
+        string what, Entry entry, EntryVersion? pin, CancellationToken cancellationToken)
     {
         if (Server.ReplacesWhole && pin is null) return;
         Entry now;
@@ -181,13 +204,15 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     {
         var what = $"write '{path}'";
         if (content.Length > Traits.SingleWriteBytesMax)
-            throw new VirgaException(FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
+            throw new VirgaException(
+                FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
         CheckName(path);
         var target = Server.ReplacesWhole ? path : NewTemporary(path);
         await WithFoldersAsync(what, path, async () =>
         {
             using var guard = new StallGuard(Client.Services, cancellationToken);
-            using var answer = await Client.SendAsync(what, Put(target, new MemoryContent(content, guard), options), guard, cancellationToken);
+            using var answer = await Client.SendAsync(
+                what, Put(target, new MemoryContent(content, guard), options), guard, cancellationToken);
             Check(what, answer);
         }, cancellationToken);
         return target == path
@@ -212,12 +237,15 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         CheckName(path);
         var what = $"make the folder '{path}'";
         using var answer = await Client.SendAsync(
-            what, new HttpRequestMessage(WebDavClient.MakeCollection, Client.UrlOf(path, isFolder: true)), cancellationToken);
+            what,
+            new HttpRequestMessage(WebDavClient.MakeCollection, Client.UrlOf(path, isFolder: true)),
+            cancellationToken);
         if (answer.IsSuccessStatusCode) return;
         switch (answer.StatusCode)
         {
             // Forbidden is Apache's answer to whoever comes second when two make it at once.
-            case HttpStatusCode.MethodNotAllowed or HttpStatusCode.Forbidden when await StatAsync(path, cancellationToken) is { } there:
+            case HttpStatusCode.MethodNotAllowed or HttpStatusCode.Forbidden when await StatAsync(
+                path, cancellationToken) is { } there:
                 if (there.Kind == EntryKind.Folder) return;
                 throw new VirgaException(FailureKind.Conflict, $"{what}: a file of that name is there");
             case HttpStatusCode.Conflict or HttpStatusCode.NotFound when !path.Parent.IsRoot:
@@ -243,17 +271,23 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     // DELETE takes a folder with all that it holds (RFC 4918, 9.6.1), so that has to be looked at first.
     private async ValueTask RefuseFullAsync(string what, EntryPath folder, CancellationToken cancellationToken)
     {
-        await using var listing = await WebDavListing.OpenAsync(Client, what, Client.UrlOf(folder, isFolder: true), true, cancellationToken);
+        await using var listing = await WebDavListing.OpenAsync(
+            Client, what, Client.UrlOf(folder, isFolder: true), true, cancellationToken);
         if (listing is null) return;
         string? skipped = null;
-        await foreach (var (name, _) in ChildrenAsync(listing, folder, s => skipped = s.ShownName, cancellationToken)) throw NotEmpty(name);
+        await foreach (
+            var (name, _) in ChildrenAsync(
+                listing, folder, s => skipped = s.ShownName, cancellationToken)) throw NotEmpty(name);
         if (skipped is not null) throw NotEmpty(skipped);
 
         VirgaException NotEmpty(string name) => new(
-            FailureKind.Conflict, $"{what}: the folder is not empty, it holds '{NameRules.Show(name)}'", "Delete what is in it first.");
+            FailureKind.Conflict,
+            $"{what}: the folder is not empty, it holds '{NameRules.Show(name)}'",
+            "Delete what is in it first.");
     }
 
-    internal async ValueTask DeleteAsync(string what, EntryPath path, bool isFolder, CancellationToken cancellationToken)
+    internal async ValueTask DeleteAsync(
+        string what, EntryPath path, bool isFolder, CancellationToken cancellationToken)
     {
         using var answer = await Client.SendAsync(
             what, new HttpRequestMessage(HttpMethod.Delete, Client.UrlOf(path, isFolder)), cancellationToken);
@@ -263,20 +297,25 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     public async ValueTask MoveAsync(EntryPath from, EntryPath to, CancellationToken cancellationToken)
     {
         var what = $"move '{from}' to '{to}'";
-        if (from.IsRoot || to.IsRoot) throw new VirgaException(FailureKind.BadInput, $"{what}: the account's root stays where it is");
+        if (from.IsRoot || to.IsRoot)
+            throw new VirgaException(FailureKind.BadInput, $"{what}: the account's root stays where it is");
         CheckName(to);
         if (await StatAsync(from, cancellationToken) is not { } source)
             throw new VirgaException(FailureKind.NotFound, $"{what}: '{from}' isn't there");
         if (from == to) return;
-        if (to.IsWithin(from)) throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
+        if (to.IsWithin(from))
+            throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
         var target = await StatAsync(to, cancellationToken);
         if (target is { Kind: EntryKind.Folder } || (target is not null && source.Kind == EntryKind.Folder))
-            throw new VirgaException(FailureKind.Conflict, $"{what}: a {(target.Kind == EntryKind.Folder ? "folder" : "file")} of that name is there");
+            throw new VirgaException(
+                FailureKind.Conflict,
+                $"{what}: a {(target.Kind == EntryKind.Folder ? "folder" : "file")} of that name is there");
         await CreateFolderAsync(to.Parent, cancellationToken);
         await RenameAsync(what, from, to, source.Kind == EntryKind.Folder, cancellationToken);
     }
 
-    private async ValueTask RenameAsync(string what, EntryPath from, EntryPath to, bool isFolder, CancellationToken cancellationToken)
+    private async ValueTask RenameAsync(
+        string what, EntryPath from, EntryPath to, bool isFolder, CancellationToken cancellationToken)
     {
         var request = new HttpRequestMessage(WebDavClient.Move, Client.UrlOf(from, isFolder));
         request.Headers.TryAddWithoutValidation("Destination", Client.UrlOf(to, isFolder).AbsoluteUri);
@@ -289,10 +328,16 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     {
         const string what = "ask how full the account is";
         await using var listing = await WebDavListing.OpenAsync(
-            Client, what, Client.UrlOf(EntryPath.Root, isFolder: true), false, cancellationToken, asksQuota: true) ?? throw NoRoot(what);
+            Client,
+            what,
+            Client.UrlOf(EntryPath.Root, isFolder: true),
+            false,
+            cancellationToken,
+            asksQuota: true) ?? throw NoRoot(what);
         // Nextcloud says "unlimited" and "unknown" by negative numbers.
         await foreach (var found in listing.ReadAllAsync(cancellationToken))
-            return new AccountSpace(found.QuotaUsed is >= 0 ? found.QuotaUsed : null, found.QuotaFree is >= 0 ? found.QuotaFree : null);
+            return new AccountSpace(
+                found.QuotaUsed is >= 0 ? found.QuotaUsed : null, found.QuotaFree is >= 0 ? found.QuotaFree : null);
         throw NoRoot(what);
     }
 
@@ -302,14 +347,16 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         return ValueTask.CompletedTask;
     }
 
-    internal EntryPath NewTemporary(EntryPath path) => path.Parent.Append(TemporaryNames.New(Client.Services, path.Name));
+    internal EntryPath NewTemporary(EntryPath path) =>
+        path.Parent.Append(TemporaryNames.New(Client.Services, path.Name));
 
     internal HttpRequestMessage Put(EntryPath path, HttpContent content, WriteOptions options)
     {
         var request = new HttpRequestMessage(HttpMethod.Put, Client.UrlOf(path)) { Content = content };
         content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
         if (Server.TakesTimes && options.Modified is { } modified)
-            request.Headers.TryAddWithoutValidation("X-OC-Mtime", modified.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
+            request.Headers.TryAddWithoutValidation(
+                "X-OC-Mtime", modified.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture));
         return request;
     }
 
@@ -320,7 +367,12 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     public StallGuard Guard(CancellationToken cancellationToken) => new(Client.Services, cancellationToken);
 
     async Task IStreamedTarget.SendTemporaryAsync(
-        string what, EntryPath temporary, HttpContent content, WriteOptions options, StallGuard guard, CancellationToken cancellationToken)
+        string what,
+        EntryPath temporary,
+        HttpContent content,
+        WriteOptions options,
+        StallGuard guard,
+        CancellationToken cancellationToken)
     {
         using var answer = await SendAsync(what, Put(temporary, content, options), guard, cancellationToken);
         Check(what, answer);
@@ -333,12 +385,21 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         answer.IsSuccessStatusCode && answer.StatusCode != HttpStatusCode.MultiStatus ? null
         // A multistatus to anything but PROPFIND names the parts that failed (RFC 4918, 9.6.1, 9.9.4).
         : answer.StatusCode == HttpStatusCode.MultiStatus
-            ? new VirgaException(FailureKind.Denied, $"{what}: {Client.Endpoint.Name} could do it only in part", "See what is left there.")
+            ? new VirgaException(
+                FailureKind.Denied, $"{what}: {Client.Endpoint.Name} could do it only in part",
+                "See what is left there.")
             : Client.Failure(what, answer, isWrite: true);
 
-    /// <summary>Puts a whole temporary file in its place; Unavailable when the server has not kept all of its bytes.</summary>
+    /// <summary>
+    /// Puts a whole temporary file in its place; Unavailable when the server has not kept all of its bytes.
+    /// </summary>
     public async ValueTask<Entry> ReplaceAsync(
-        string what, EntryPath temporary, EntryPath path, long length, WriteOptions options, CancellationToken cancellationToken)
+        string what,
+        EntryPath temporary,
+        EntryPath path,
+        long length,
+        WriteOptions options,
+        CancellationToken cancellationToken)
     {
         var stored = await DescribeAsync(what, temporary, cancellationToken);
         if (stored.Length != length)
@@ -366,8 +427,10 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     /// <summary>A file, by HEAD: cheaper than PROPFIND. NotFound where none is.</summary>
     internal async ValueTask<Entry> DescribeAsync(string what, EntryPath path, CancellationToken cancellationToken)
     {
-        using var answer = await Client.SendAsync(what, new HttpRequestMessage(HttpMethod.Head, Client.UrlOf(path)), cancellationToken);
-        if (answer.StatusCode != HttpStatusCode.OK || answer.Content.Headers.ContentLength is not null) return ToEntry(what, path, answer, null);
+        using var answer = await Client.SendAsync(
+            what, new HttpRequestMessage(HttpMethod.Head, Client.UrlOf(path)), cancellationToken);
+        if (answer.StatusCode != HttpStatusCode.OK || answer.Content.Headers.ContentLength is not null)
+            return ToEntry(what, path, answer, null);
         // Apache leaves out the length of an empty file.
         return await FindAsync(path, cancellationToken) is { Kind: EntryKind.File } there
             ? there
@@ -375,7 +438,8 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     }
 
     /// <summary>Does it; where a folder on the way is missing, makes that and does it again.</summary>
-    internal async ValueTask WithFoldersAsync(string what, EntryPath path, Func<Task> action, CancellationToken cancellationToken)
+    internal async ValueTask WithFoldersAsync(
+        string what, EntryPath path, Func<Task> action, CancellationToken cancellationToken)
     {
         try
         {
@@ -444,12 +508,15 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
 
     private static Entry ToEntry(EntryPath path, WebDavResource found) => found.IsFolder
         ? new Entry(path, EntryKind.Folder, 0, found.Modified)
-        : new Entry(path, EntryKind.File, found.Length ?? 0, found.Modified, Version(found.ETag, found.Modified, found.Length ?? 0));
+        : new Entry(
+            path, EntryKind.File, found.Length ?? 0, found.Modified,
+            Version(found.ETag, found.Modified, found.Length ?? 0));
 
     // From the headers of GET or HEAD: the whole length stands in Content-Range, or is that of the whole body.
     private Entry ToEntry(string what, EntryPath path, HttpResponseMessage answer, ByteRange? range)
     {
-        if (answer.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.PartialContent)) throw Client.Failure(what, answer, isWrite: false);
+        if (answer.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.PartialContent))
+            throw Client.Failure(what, answer, isWrite: false);
         var headers = answer.Content.Headers;
         var isPart = answer.StatusCode == HttpStatusCode.PartialContent;
         if ((isPart ? headers.ContentRange?.Length : headers.ContentLength) is not { } length
@@ -462,7 +529,11 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
                 "This server doesn't honour ranges there; it can't be used as an account.");
         }
         return new Entry(
-            path, EntryKind.File, length, headers.LastModified, Version(answer.Headers.ETag?.ToString(), headers.LastModified, length));
+            path,
+            EntryKind.File,
+            length,
+            headers.LastModified,
+            Version(answer.Headers.ETag?.ToString(), headers.LastModified, length));
     }
 
     private static EntryVersion Version(string? etag, DateTimeOffset? modified, long length)

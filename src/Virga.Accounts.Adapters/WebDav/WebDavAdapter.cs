@@ -3,13 +3,15 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.WebDav;
 
 /// <summary>
-/// Folders on WebDAV servers (RFC 4918): Apache mod_dav, Nextcloud, ownCloud, and what else speaks it. Opening one asks the
-/// server who it is and, unless the setting partialPut says it, tries on a scratch file whether files can be written in parts.
+/// Folders on WebDAV servers (RFC 4918): Apache mod_dav, Nextcloud, ownCloud, and what else speaks it. Opening one asks
+/// the server who it is and, unless the setting partialPut says it, tries on a scratch file whether files can be
+/// written in parts.
 /// </summary>
 public sealed class WebDavAdapter(AdapterServices services) : IAccountAdapter
 {
     internal const string Form =
-        "A WebDAV account looks like webdavs://host/folder (or webdav:// without TLS), with the setting user and the secret password.";
+        "A WebDAV account looks like webdavs://host/folder (or webdav:// without TLS), with the setting user and the "
+            + "secret password.";
 
     private const string TlsScheme = "webdavs:", PlainScheme = "webdav:";
 
@@ -35,17 +37,22 @@ public sealed class WebDavAdapter(AdapterServices services) : IAccountAdapter
     public string Describe(AccountConfig config)
     {
         var url = WebDavSettings.From(config).Url;
-        return (url.Scheme == Uri.UriSchemeHttps ? TlsScheme : PlainScheme) + url.AbsoluteUri[(url.Scheme.Length + 1)..].TrimEnd('/');
+        var scheme = url.Scheme == Uri.UriSchemeHttps ? TlsScheme : PlainScheme;
+        return scheme + url.AbsoluteUri[(url.Scheme.Length + 1)..].TrimEnd('/');
     }
 
-    /// <summary>Asks the server what it can do: throws Unavailable, Unauthenticated, ... where it can't be asked.</summary>
+    /// <summary>
+    /// Asks the server what it can do: throws Unavailable, Unauthenticated, ... where it can't be asked.
+    /// </summary>
     public async ValueTask<IAccount> OpenAsync(AccountConfig config, CancellationToken cancellationToken)
     {
         var client = new WebDavClient(WebDavSettings.From(config), services);
         try
         {
             var server = await WebDavServer.AskAsync(client, cancellationToken);
-            return server.TakesPartialPut ? new ResumableWebDavAccount(client, server) : new WebDavAccount(client, server);
+            return server.TakesPartialPut
+                ? new ResumableWebDavAccount(client, server)
+                : new WebDavAccount(client, server);
         }
         catch
         {

@@ -6,7 +6,9 @@ using Virga.Core;
 
 namespace Virga.Accounts.Adapters.WebDav;
 
-/// <summary>Sends requests to one server, with its credentials, and turns what goes wrong into our kinds of failure.</summary>
+/// <summary>
+/// Sends requests to one server, with its credentials, and turns what goes wrong into our kinds of failure.
+/// </summary>
 internal sealed class WebDavClient : IDisposable
 {
     public static readonly HttpMethod Propfind = new("PROPFIND"), MakeCollection = new("MKCOL"), Move = new("MOVE");
@@ -37,8 +39,11 @@ internal sealed class WebDavClient : IDisposable
 
     public Uri UrlOf(EntryPath path, bool isFolder = false) => WebDavPaths.UrlOf(Settings, path, isFolder);
 
-    /// <summary>Answers whose body doesn't matter: it is dropped. Every status is an answer; only the network throws.</summary>
-    public async Task<HttpResponseMessage> SendAsync(string what, HttpRequestMessage request, CancellationToken cancellationToken)
+    /// <summary>
+    /// Answers whose body doesn't matter: it is dropped. Every status is an answer; only the network throws.
+    /// </summary>
+    public async Task<HttpResponseMessage> SendAsync(
+        string what, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         using var guard = new StallGuard(Services, cancellationToken);
         return await SendAsync(what, request, guard, cancellationToken);
@@ -63,7 +68,8 @@ internal sealed class WebDavClient : IDisposable
         }
         catch (Exception e) when (e is not VirgaException)
         {
-            throw TransportFailures.Map(e, what, Endpoint) ?? new VirgaException(FailureKind.Unavailable, $"{what}: {e.Message}", inner: e);
+            throw TransportFailures.Map(e, what, Endpoint)
+                ?? new VirgaException(FailureKind.Unavailable, $"{what}: {e.Message}", inner: e);
         }
         finally
         {
@@ -78,25 +84,38 @@ internal sealed class WebDavClient : IDisposable
         HttpStatusCode.Forbidden => new VirgaException(
             FailureKind.Denied,
             $"{what}: {Endpoint.Name} doesn't allow it",
-            isWrite ? "The folder may be read-only for this user: ask its owner for the right to write." : "Ask its owner for the right to read."),
-        HttpStatusCode.NotFound or HttpStatusCode.Gone => new VirgaException(FailureKind.NotFound, $"{what}: it isn't there"),
+            isWrite
+                ? "The folder may be read-only for this user: ask its owner for the right to write."
+                : "Ask its owner for the right to read."),
+        HttpStatusCode.NotFound or HttpStatusCode.Gone =>
+            new VirgaException(FailureKind.NotFound, $"{what}: it isn't there"),
         HttpStatusCode.MethodNotAllowed when isWrite => new VirgaException(
-            FailureKind.ReadOnly, $"{what}: {Endpoint.Name} doesn't take writes here", "Check the account's URL: WebDAV may be read-only or off there."),
+            FailureKind.ReadOnly,
+            $"{what}: {Endpoint.Name} doesn't take writes here",
+            "Check the account's URL: WebDAV may be read-only or off there."),
         HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented => new VirgaException(
-            FailureKind.Unsupported, $"{what}: {Endpoint.Name} does not speak WebDAV at {Settings.Url.AbsolutePath}", WebDavAdapter.Form),
+            FailureKind.Unsupported,
+            $"{what}: {Endpoint.Name} does not speak WebDAV at {Settings.Url.AbsolutePath}",
+            WebDavAdapter.Form),
         HttpStatusCode.Conflict => new VirgaException(FailureKind.Conflict, $"{what}: something else is in the way"),
-        HttpStatusCode.PreconditionFailed => new VirgaException(FailureKind.Conflict, $"{what}: something is there already"),
+        HttpStatusCode.PreconditionFailed =>
+            new VirgaException(FailureKind.Conflict, $"{what}: something is there already"),
         HttpStatusCode.Locked => new VirgaException(
-            FailureKind.Conflict, $"{what}: another program has locked it", "Close it there, or wait until the lock ends."),
+            FailureKind.Conflict,
+            $"{what}: another program has locked it",
+            "Close it there, or wait until the lock ends."),
         HttpStatusCode.InsufficientStorage => new VirgaException(
             FailureKind.Full, $"{what}: the account is full", "Free some space, or have its quota raised."),
         HttpStatusCode.RequestEntityTooLarge => new VirgaException(
             FailureKind.BadInput,
             $"{what}: {Endpoint.Name} refuses bodies of that size",
             "Have its limit raised (Apache: LimitRequestBody; nginx: client_max_body_size)."),
-        HttpStatusCode.RequestUriTooLong => new VirgaException(FailureKind.BadInput, $"{what}: the path is too long for {Endpoint.Name}"),
-        HttpStatusCode.RequestedRangeNotSatisfiable => new VirgaException(FailureKind.BadInput, $"{what}: the range lies beyond its end"),
-        HttpStatusCode.TooManyRequests => Later(FailureKind.Throttled, $"{what}: {Endpoint.Name} asks us to slow down", answer),
+        HttpStatusCode.RequestUriTooLong =>
+            new VirgaException(FailureKind.BadInput, $"{what}: the path is too long for {Endpoint.Name}"),
+        HttpStatusCode.RequestedRangeNotSatisfiable =>
+            new VirgaException(FailureKind.BadInput, $"{what}: the range lies beyond its end"),
+        HttpStatusCode.TooManyRequests =>
+            Later(FailureKind.Throttled, $"{what}: {Endpoint.Name} asks us to slow down", answer),
         HttpStatusCode.ServiceUnavailable => Later(
             answer.Headers.RetryAfter is null ? FailureKind.Unavailable : FailureKind.Throttled,
             $"{what}: {Endpoint.Name} is not available now", answer),
@@ -113,7 +132,8 @@ internal sealed class WebDavClient : IDisposable
 
     private VirgaException Unauthorized(string what, HttpResponseMessage answer)
     {
-        var takes = string.Join(", ", answer.Headers.WwwAuthenticate.Select(w => w.Scheme).Distinct(StringComparer.OrdinalIgnoreCase));
+        var takes = string.Join(
+            ", ", answer.Headers.WwwAuthenticate.Select(w => w.Scheme).Distinct(StringComparer.OrdinalIgnoreCase));
         var wanted = Settings.Token is not null ? "Bearer" : "Basic";
         var isOther = takes.Length > 0 && !takes.Contains(wanted, StringComparison.OrdinalIgnoreCase);
         return new VirgaException(
@@ -137,7 +157,11 @@ internal sealed class WebDavClient : IDisposable
 
     // A query may hold a token: it isn't shown.
     private static string Place(Uri? location) =>
-        location is null ? "it doesn't say where" : location.IsAbsoluteUri ? location.GetLeftPart(UriPartial.Path) : location.OriginalString.Split('?')[0];
+        location is null
+            ? "it doesn't say where"
+            : location.IsAbsoluteUri
+            ? location.GetLeftPart(UriPartial.Path)
+            : location.OriginalString.Split('?')[0];
 
     public void Dispose() => http.Dispose();
 }

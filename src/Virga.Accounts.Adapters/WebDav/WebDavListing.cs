@@ -13,7 +13,8 @@ internal sealed record WebDavResource(
     string Href, bool IsFolder, long? Length, DateTimeOffset? Modified, string? ETag, long? QuotaUsed, long? QuotaFree);
 
 /// <summary>
-/// PROPFIND, read element by element: memory is bounded by one entry, whatever the server sends. No DTD, no entity but XML's own.
+/// PROPFIND, read element by element: memory is bounded by one entry, whatever the server sends. No DTD, no entity but
+/// XML's own.
 /// </summary>
 internal sealed class WebDavListing : IAsyncDisposable
 {
@@ -55,7 +56,12 @@ internal sealed class WebDavListing : IAsyncDisposable
 
     /// <summary>Null where nothing is at that URL.</summary>
     public static async Task<WebDavListing?> OpenAsync(
-        WebDavClient client, string what, Uri url, bool withChildren, CancellationToken cancellationToken, bool asksQuota = false)
+        WebDavClient client,
+        string what,
+        Uri url,
+        bool withChildren,
+        CancellationToken cancellationToken,
+        bool asksQuota = false)
     {
         var silence = new StallGuard(client.Services, cancellationToken);
         HttpResponseMessage? reply = null;
@@ -79,7 +85,9 @@ internal sealed class WebDavListing : IAsyncDisposable
                 return null;
             }
             throw reply.StatusCode == HttpStatusCode.OK
-                ? new VirgaException(FailureKind.Unsupported, $"{what}: {client.Endpoint.Name} does not speak WebDAV there", WebDavAdapter.Form)
+                ? new VirgaException(
+                    FailureKind.Unsupported, $"{what}: {client.Endpoint.Name} does not speak WebDAV there",
+                    WebDavAdapter.Form)
                 : client.Failure(what, reply, isWrite: false);
         }
         catch
@@ -90,7 +98,8 @@ internal sealed class WebDavListing : IAsyncDisposable
         }
     }
 
-    public async IAsyncEnumerable<WebDavResource> ReadAllAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<WebDavResource> ReadAllAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (await NextAsync(cancellationToken) is { } resource)
         {
@@ -120,7 +129,9 @@ internal sealed class WebDavListing : IAsyncDisposable
         catch (XmlException e)
         {
             throw new VirgaException(
-                FailureKind.Unavailable, $"{what}: {endpoint.Name} sent a listing that breaks off or is no XML: {e.Message}", inner: e);
+                FailureKind.Unavailable,
+                $"{what}: {endpoint.Name} sent a listing that breaks off or is no XML: {e.Message}",
+                inner: e);
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {
@@ -178,7 +189,8 @@ internal sealed class WebDavListing : IAsyncDisposable
         var text = new StringBuilder();
         while (await ReadAsync() && xml.Depth > depth)
         {
-            if (xml.NodeType is not (XmlNodeType.Text or XmlNodeType.CDATA or XmlNodeType.Whitespace or XmlNodeType.SignificantWhitespace))
+            if (xml.NodeType is not (XmlNodeType.Text or XmlNodeType.CDATA
+                or XmlNodeType.Whitespace or XmlNodeType.SignificantWhitespace))
                 continue;
             int count;
             while ((count = await xml.ReadValueChunkAsync(chars, 0, chars.Length)) > 0)
@@ -191,10 +203,14 @@ internal sealed class WebDavListing : IAsyncDisposable
     }
 
     private static long? ToNumber(string text) =>
-        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) ? number : null;
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     private static DateTimeOffset? ToTime(string text) =>
-        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time.ToUniversalTime() : null;
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+            ? time.ToUniversalTime()
+            : null;
 
     public ValueTask DisposeAsync()
     {

@@ -8,9 +8,12 @@ namespace Virga.Accounts.Adapters.WebDav;
 internal static class WebDavPaths
 {
     private static readonly UriCreationOptions AsGiven = new() { DangerousDisablePathAndQueryCanonicalization = true };
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    private static readonly UTF8Encoding StrictUtf8 = new(
+        encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The URL of an entry, every name encoded by itself, so that '%', '?', '..' and the like stay what they are.</summary>
+    /// <summary>
+    /// The URL of an entry, every name encoded by itself, so that '%', '?', '..' and the like stay what they are.
+    /// </summary>
     public static Uri UrlOf(WebDavSettings settings, EntryPath path, bool isFolder)
     {
         var text = new StringBuilder(settings.Url.GetLeftPart(UriPartial.Authority));
@@ -21,8 +24,8 @@ internal static class WebDavPaths
     }
 
     /// <summary>
-    /// The names in an href (RFC 4918, 8.3: a path or an absolute URL, encoded in whichever way). A name that isn't UTF-8 or
-    /// holds NUL comes as null, with its escapes for people in <paramref name="shown"/>.
+    /// The names in an href (RFC 4918, 8.3: a path or an absolute URL, encoded in whichever way). A name that isn't
+    /// UTF-8 or holds NUL comes as null, with its escapes for people in <paramref name="shown"/>.
     /// </summary>
     public static string?[] NamesOf(string href, out string shown)
     {
@@ -46,7 +49,8 @@ internal static class WebDavPaths
             var count = 0;
             for (var i = 0; i < encoded.Length; i++)
             {
-                if (encoded[i] == '%' && i + 2 < encoded.Length && char.IsAsciiHexDigit(encoded[i + 1]) && char.IsAsciiHexDigit(encoded[i + 2]))
+                if (encoded[i] == '%' && i + 2 < encoded.Length && char.IsAsciiHexDigit(encoded[i + 1])
+                    && char.IsAsciiHexDigit(encoded[i + 2]))
                 {
                     bytes[count++] = Convert.ToByte(encoded.Substring(i + 1, 2), 16);
                     i += 2;

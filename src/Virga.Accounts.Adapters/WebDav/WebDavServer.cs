@@ -9,14 +9,17 @@ namespace Virga.Accounts.Adapters.WebDav;
 /// <param name="IsApacheFolder">Apache's mod_dav_fs: keeps .DAV to itself and replaces files by renaming.</param>
 /// <param name="TakesTimes">Nextcloud and ownCloud keep the time in X-OC-Mtime.</param>
 /// <param name="ReplacesWhole">A PUT that is cut leaves the old file.</param>
-/// <param name="TakesPartialPut">PUT with Content-Range changes only that range (RFC 9110, 14.5, leaves it to the server).</param>
+/// <param name="TakesPartialPut">PUT with Content-Range changes only that range (RFC 9110, 14.5, leaves it to the
+/// server).</param>
 internal sealed record WebDavServer(bool IsApacheFolder, bool TakesTimes, bool ReplacesWhole, bool TakesPartialPut)
 {
     public static async Task<WebDavServer> AskAsync(WebDavClient client, CancellationToken cancellationToken)
     {
         const string what = "ask the WebDAV server what it can do";
         using var answer = await client.SendAsync(
-            what, new HttpRequestMessage(HttpMethod.Options, client.UrlOf(EntryPath.Root, isFolder: true)), cancellationToken);
+            what,
+            new HttpRequestMessage(HttpMethod.Options, client.UrlOf(EntryPath.Root, isFolder: true)),
+            cancellationToken);
         if (!answer.IsSuccessStatusCode) throw client.Failure(what, answer, isWrite: false);
         var classes = answer.Headers.TryGetValues("DAV", out var lines) ? string.Join(',', lines) : "";
         if (classes.Length == 0)
@@ -33,12 +36,13 @@ internal sealed record WebDavServer(bool IsApacheFolder, bool TakesTimes, bool R
             isApacheFolder,
             TakesTimes: isOwnCloud,
             ReplacesWhole: isApacheFolder || isOwnCloud,
-            TakesPartialPut: client.Settings.PartialPut ?? (isApacheFolder && await TriesPartialPutAsync(client, cancellationToken)));
+            TakesPartialPut: client.Settings.PartialPut
+                ?? (isApacheFolder && await TriesPartialPutAsync(client, cancellationToken)));
     }
 
     /// <summary>
-    /// Writes "ab" to a scratch file, then "c" as its third byte. A server that ignores Content-Range is left with "c". False as
-    /// well where nothing may be written: whoever writes gets told then.
+    /// Writes "ab" to a scratch file, then "c" as its third byte. A server that ignores Content-Range is left with "c".
+    /// False as well where nothing may be written: whoever writes gets told then.
     /// </summary>
     private static async Task<bool> TriesPartialPutAsync(WebDavClient client, CancellationToken cancellationToken)
     {
@@ -48,12 +52,14 @@ internal sealed record WebDavServer(bool IsApacheFolder, bool TakesTimes, bool R
         try
         {
             if (!await PutsAsync("c"u8.ToArray(), new ContentRangeHeaderValue(2, 2, 3))) return false;
-            using var head = await client.SendAsync(what, new HttpRequestMessage(HttpMethod.Head, url), cancellationToken);
+            using var head = await client.SendAsync(
+                what, new HttpRequestMessage(HttpMethod.Head, url), cancellationToken);
             return head is { StatusCode: HttpStatusCode.OK, Content.Headers.ContentLength: 3 };
         }
         finally
         {
-            using var deleted = await client.SendAsync(what, new HttpRequestMessage(HttpMethod.Delete, url), CancellationToken.None);
+            using var deleted = await client.SendAsync(
+                what, new HttpRequestMessage(HttpMethod.Delete, url), CancellationToken.None);
         }
 
         async Task<bool> PutsAsync(byte[] bytes, ContentRangeHeaderValue? range)

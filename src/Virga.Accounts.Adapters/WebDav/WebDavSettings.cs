@@ -6,7 +6,8 @@ namespace Virga.Accounts.Adapters.WebDav;
 /// <summary>A WebDAV account's configuration, checked.</summary>
 /// <param name="Url">The account's root: http or https, without the last '/'.</param>
 /// <param name="Names">Names in the URL's path, decoded.</param>
-/// <param name="PartialPut">Whether the server takes PUT with Content-Range; null to find out when the account is opened.</param>
+/// <param name="PartialPut">Whether the server takes PUT with Content-Range; null to find out when the account is
+/// opened.</param>
 internal sealed record WebDavSettings(
     Uri Url, string[] Names, string? User, string? Password, string? Token, string? CertSha256, bool? PartialPut)
 {
@@ -24,11 +25,14 @@ internal sealed record WebDavSettings(
     {
         var settings = new SettingsReader(config, Known, WebDavAdapter.Form);
         var url = AddressParser.ParseUrl(settings.Required("url"), settings.Required("url"), WebDavAdapter.Form);
-        var (user, password, token) = (settings.Optional("user"), settings.Optional("password"), settings.Optional("token"));
+        var (user, password, token) = (
+            settings.Optional("user"), settings.Optional("password"), settings.Optional("token"));
         if (token is not null && (user is not null || password is not null))
             throw Bad("the account has a token and also a user or password", "Give one of the two.");
-        if (user is null && password is not null) throw Bad("the account has a password but no user", "Set user as well.");
-        if (user is not null && password is null) throw Bad($"the account has the user '{user}' but no password", "Set the secret password.");
+        if (user is null && password is not null)
+            throw Bad("the account has a password but no user", "Set user as well.");
+        if (user is not null && password is null)
+            throw Bad($"the account has the user '{user}' but no password", "Set the secret password.");
         if (user?.Contains(':', StringComparison.Ordinal) == true)
             throw Bad("the user name holds ':'", "HTTP can't send such a name (RFC 7617): use another user.");
         return new WebDavSettings(

@@ -3,9 +3,10 @@ using System.Diagnostics;
 namespace Virga.Testing.Servers;
 
 /// <summary>
-/// A real server that runs as long as this process wants it: a script of eng/servers with the verb <c>run</c>, which prints
-/// KEY=VALUE lines and READY, and which stops its server and removes its folder when its standard input ends. The kernel
-/// closes that pipe however this process ends, so that nothing is left running after a failure or Ctrl-C either.
+/// A real server that runs as long as this process wants it: a script of eng/servers with the verb <c>run</c>, which
+/// prints KEY=VALUE lines and READY, and which stops its server and removes its folder when its standard input ends.
+/// The kernel closes that pipe however this process ends, so that nothing is left running after a failure or Ctrl-C
+/// either.
 /// </summary>
 public sealed class RealServer : IAsyncDisposable
 {
@@ -36,7 +37,8 @@ public sealed class RealServer : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        var server = new RealServer(Process.Start(start) ?? throw new InvalidOperationException($"{script} did not start"));
+        var server = new RealServer(
+            Process.Start(start) ?? throw new InvalidOperationException($"{script} did not start"));
         try
         {
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -60,7 +62,8 @@ public sealed class RealServer : IAsyncDisposable
             var at = line.IndexOf('=', StringComparison.Ordinal);
             if (at > 0) values[line[..at]] = line[(at + 1)..];
         }
-        throw new InvalidOperationException($"{script} did not start: {(await errors.WaitAsync(cancellationToken)).Trim()}");
+        throw new InvalidOperationException(
+            $"{script} did not start: {(await errors.WaitAsync(cancellationToken)).Trim()}");
     }
 
     public async ValueTask DisposeAsync()

@@ -1,18 +1,22 @@
 namespace Virga.Testing.Servers;
 
 /// <summary>
-/// One server of each kind for a whole test process, started by the first test that wants it and stopped when the process ends.
-/// Tests share it: each makes a bucket or folder of its own.
+/// One server of each kind for a whole test process, started by the first test that wants it and stopped when the
+/// process ends. Tests share it: each makes a bucket or folder of its own.
 /// </summary>
 public static class SharedServers
 {
     private static readonly Lock Gate = new();
     private static readonly Dictionary<string, Task<RealServer>> Started = new(StringComparer.Ordinal);
 
-    /// <summary>Ceph's S3 gateway: S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY and the same with S3_OTHER_ and S3_FULL_.</summary>
+    /// <summary>
+    /// Ceph's S3 gateway: S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY and the same with S3_OTHER_ and S3_FULL_.
+    /// </summary>
     public static Task<RealServer> CephAsync() => StartedAsync("ceph-s3.sh");
 
-    /// <summary>Apache mod_dav over TLS: DAV_URL, DAV_USER, DAV_PASSWORD, DAV_CERT_SHA256, DAV_FILES, DAV_FULL, DAV_LOG.</summary>
+    /// <summary>
+    /// Apache mod_dav over TLS: DAV_URL, DAV_USER, DAV_PASSWORD, DAV_CERT_SHA256, DAV_FILES, DAV_FULL, DAV_LOG.
+    /// </summary>
     public static Task<RealServer> ApacheAsync() => StartedAsync("apache-dav.sh");
 
     private static Task<RealServer> StartedAsync(string script)

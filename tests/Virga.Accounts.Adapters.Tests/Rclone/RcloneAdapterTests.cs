@@ -9,7 +9,8 @@ public sealed class RcloneAdapterTests
 {
     private static readonly RcloneAdapter Adapter = new(TestServices.Real);
 
-    private static AccountConfig Parse(string address) => Adapter.ParseAddress(address, TestServices.None, TestServices.None);
+    private static AccountConfig Parse(string address) =>
+        Adapter.ParseAddress(address, TestServices.None, TestServices.None);
 
     [Theory]
     [InlineData("rclone:drive:photos/2020", "drive:photos/2020")]
@@ -58,18 +59,27 @@ public sealed class RcloneAdapterTests
 
     [Theory]
     [InlineData("didn't find section in config file", 500, FailureKind.NotFound)]
-    [InlineData("googleapi: Error 403: The user's Drive storage quota has been exceeded., storageQuotaExceeded", 500, FailureKind.Full)]
+    [InlineData(
+        "googleapi: Error 403: The user's Drive storage quota has been exceeded., storageQuotaExceeded", 500,
+        FailureKind.Full)]
     [InlineData("write /x: no space left on device", 500, FailureKind.Full)]
     [InlineData("open /x: permission denied", 500, FailureKind.Denied)]
     [InlineData("open /x: read-only file system", 500, FailureKind.ReadOnly)]
-    [InlineData("couldn't fetch token - maybe it has expired? - refresh with \"rclone config reconnect drive:\": invalid_grant", 500, FailureKind.Unauthenticated)]
-    [InlineData("ssh: handshake failed: ssh: unable to authenticate, attempted methods [none password]", 500, FailureKind.Unauthenticated)]
+    [InlineData(
+        "couldn't fetch token - maybe it has expired? - refresh with \"rclone config reconnect drive:\": invalid_grant",
+        500, FailureKind.Unauthenticated)]
+    [InlineData(
+        "ssh: handshake failed: ssh: unable to authenticate, attempted methods [none password]", 500,
+        FailureKind.Unauthenticated)]
     [InlineData("googleapi: Error 429: Rate Limit Exceeded", 500, FailureKind.Throttled)]
     [InlineData("dial tcp 127.0.0.1:1: connect: connection refused", 500, FailureKind.Unavailable)]
     [InlineData("directory not found", 404, FailureKind.NotFound)]
     [InlineData("remove /x: directory not empty", 500, FailureKind.Conflict)]
-    [InlineData("open /quota exceeded/403 forbidden/unauthorized: no such file or directory", 500, FailureKind.NotFound)]
-    [InlineData("Propfind \"http://127.0.0.1:35401/\": dial tcp 127.0.0.1:35401: connect: connection refused", 500, FailureKind.Unavailable)]
+    [InlineData(
+        "open /quota exceeded/403 forbidden/unauthorized: no such file or directory", 500, FailureKind.NotFound)]
+    [InlineData(
+        "Propfind \"http://127.0.0.1:35401/\": dial tcp 127.0.0.1:35401: connect: connection refused", 500,
+        FailureKind.Unavailable)]
     [InlineData("googleapi: Error 403: Insufficient Permission", 500, FailureKind.Denied)]
     [InlineData("something new", 500, FailureKind.Unavailable)]
     public void What_rclone_says_has_its_kind(string said, int status, FailureKind kind) =>
@@ -77,7 +87,9 @@ public sealed class RcloneAdapterTests
 
     [Fact]
     public void Passwords_in_urls_that_rclone_quotes_are_not_shown() => Assert.DoesNotContain(
-        "hunter2", RcloneFailures.Map("x", "Propfind \"https://ann:hunter2@host/\": EOF", 500).Message, StringComparison.Ordinal);
+        "hunter2",
+        RcloneFailures.Map("x", "Propfind \"https://ann:hunter2@host/\": EOF", 500).Message,
+        StringComparison.Ordinal);
 
     [Theory]
     [InlineData(1)]
@@ -85,23 +97,31 @@ public sealed class RcloneAdapterTests
     [InlineData(100_000)]
     public async Task Listings_are_read_whole_however_they_are_cut(int pieceBytes)
     {
-        var items = Enumerable.Range(0, 50).Select(i => $$"""{"Path":"x/{{i}}","Name":"{{i}} \u2409é","Size":{{i}},"ModTime":"2020-01-02T03:04:05.123456789Z","IsDir":false}""");
+        static string Item(int i) => $$"""
+            {"Path":"x/{{i}}","Name":"{{i}} \u2409é","Size":{{i}},
+            "ModTime":"2020-01-02T03:04:05.123456789Z","IsDir":false}
+            """;
+        var items = Enumerable.Range(0, 50).Select(Item);
         var json = "{\n\t\"list\": [\n" + string.Join(",\n", items) + "\n]\n}\n";
         var found = await ReadAsync(json, pieceBytes);
-        Assert.Equal(Enumerable.Range(0, 50).Select(i => ($"{i} \té", (long)i)), found.Select(i => (i.Name, i.Length)));
+        Assert.Equal(
+            Enumerable.Range(0, 50).Select(i => ($"{i} 	é", (long)i)), found.Select(item => (item.Name, item.Length)));
         Assert.Empty(await ReadAsync("{\"list\": []}", pieceBytes));
         Assert.Empty(await ReadAsync("{\"list\": null}", pieceBytes));
         foreach (var cut in new[] { 5, 20, 300, json.Length - 6 })
             await Assert.ThrowsAsync<VirgaException>(() => ReadAsync(json[..cut], pieceBytes));
         await Assert.ThrowsAsync<VirgaException>(() => ReadAsync("{\"list\": [{\"Name\": 3}]}", pieceBytes));
-        await Assert.ThrowsAsync<VirgaException>(() => ReadAsync("{\"list\": [{\"Name\": \"" + new string('x', 2 << 20) + "\"}]}", pieceBytes * 4096));
+        await Assert.ThrowsAsync<VirgaException>(
+            () => ReadAsync("{\"list\": [{\"Name\": \"" + new string('x', 2 << 20) + "\"}]}", pieceBytes * 4096));
     }
 
     private static async Task<List<RcloneItem>> ReadAsync(string json, int pieceBytes)
     {
         using var guard = new StallGuard(TestServices.Real, default);
         var items = new List<RcloneItem>();
-        await foreach (var item in RcloneListing.ReadAsync(new Dripping(Encoding.UTF8.GetBytes(json), pieceBytes), guard, "list", default)) items.Add(item);
+        await foreach (
+            var item in RcloneListing.ReadAsync(
+                new Dripping(Encoding.UTF8.GetBytes(json), pieceBytes), guard, "list", default)) items.Add(item);
         return items;
     }
 

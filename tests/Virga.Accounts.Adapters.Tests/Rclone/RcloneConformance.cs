@@ -11,7 +11,8 @@ public sealed class RcloneConformance : AccountConformance
     protected override ValueTask<IAccount> OpenAsync()
     {
         var adapter = new RcloneAdapter(TestServices.Real);
-        return adapter.OpenAsync(adapter.ParseAddress($"rclone:{folder.FullName}", TestServices.None, TestServices.None), default);
+        return adapter.OpenAsync(
+            adapter.ParseAddress($"rclone:{folder.FullName}", TestServices.None, TestServices.None), default);
     }
 
     protected override ValueTask CleanUpAsync()

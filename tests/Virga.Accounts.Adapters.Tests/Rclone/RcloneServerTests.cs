@@ -42,7 +42,8 @@ public sealed class RcloneServerTests : IAsyncLifetime
         return file;
     }
 
-    private static ValueTask<Entry> WriteAsync(IAccount account, byte[] content) => account.WriteAsync(File, content, WriteOptions.Default, default);
+    private static ValueTask<Entry> WriteAsync(IAccount account, byte[] content) =>
+        account.WriteAsync(File, content, WriteOptions.Default, default);
 
     private static async Task<byte[]> ReadAsync(IAccount account, EntryPath path, long offset, int length)
     {
@@ -56,7 +57,10 @@ public sealed class RcloneServerTests : IAsyncLifetime
     private async Task<int> ServeAsync(string protocol, params string[] more)
     {
         var start = new ProcessStartInfo("rclone") { RedirectStandardError = true, UseShellExecute = false };
-        foreach (var argument in (string[])["serve", protocol, Data, "--addr", "127.0.0.1:0", "--user", "ann", "--pass", "secret", "--vfs-cache-mode", "off", .. more])
+        foreach (
+            var argument in (string[])[
+                "serve", protocol, Data, "--addr", "127.0.0.1:0", "--user", "ann", "--pass", "secret",
+                "--vfs-cache-mode", "off", .. more])
             start.ArgumentList.Add(argument);
         start.Environment["RCLONE_CONFIG"] = "/dev/null";
         start.Environment.Remove("AWS_CA_BUNDLE");
@@ -74,7 +78,9 @@ public sealed class RcloneServerTests : IAsyncLifetime
 
     private static async Task<string> ObscureAsync(string password)
     {
-        using var process = Process.Start(new ProcessStartInfo("rclone", ["obscure", password]) { RedirectStandardOutput = true, UseShellExecute = false })!;
+        using var process = Process.Start(
+            new ProcessStartInfo(
+                "rclone", ["obscure", password]) { RedirectStandardOutput = true, UseShellExecute = false })!;
         return (await process.StandardOutput.ReadToEndAsync()).Trim();
     }
 
@@ -96,24 +102,31 @@ public sealed class RcloneServerTests : IAsyncLifetime
         new Random(6).NextBytes(content);
         await WriteAsync(account, content);
         Assert.Equal(content, await ReadAsync(account, File, 0, content.Length));
-        Assert.Equal(content, await System.IO.File.ReadAllBytesAsync(Path.Combine(Data, "base [x]", "folder", File.Name)));
+        Assert.Equal(
+            content, await System.IO.File.ReadAllBytesAsync(Path.Combine(Data, "base [x]", "folder", File.Name)));
 
         var big = new byte[20 << 20];
         new Random(7).NextBytes(big);
         var path = EntryPath.Parse("folder/big");
-        await using (var upload = await account.BeginUploadAsync(path, big.Length, 8 << 20, WriteOptions.Default, default))
+        await using (
+            var upload = await account.BeginUploadAsync(path, big.Length, 8 << 20, WriteOptions.Default, default))
         {
             var parts = new List<PartReceipt>();
             for (var at = 0; at < big.Length; at += 8 << 20)
-                parts.Add(await upload.WritePartAsync(parts.Count, big.AsMemory(at, Math.Min(8 << 20, big.Length - at)), default));
+                parts.Add(
+                    await upload.WritePartAsync(
+                        parts.Count, big.AsMemory(at, Math.Min(8 << 20, big.Length - at)), default));
             await upload.CompleteAsync(parts, default);
         }
         Assert.Equal(big, await ReadAsync(account, path, 0, big.Length));
-        Assert.Equal(["folder/a [file] ü%", "folder/big"], (await Failing.ListAsync(account, "folder")).Select(e => e.Path.Value).Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["folder/a [file] ü%", "folder/big"],
+            (await Failing.ListAsync(account, "folder")).Select(e => e.Path.Value).Order(StringComparer.Ordinal));
 
         await account.MoveAsync(EntryPath.Parse("folder"), EntryPath.Parse("moved"), default);
         Assert.Equal(2, (await Failing.ListAsync(account, "moved")).Count);
-        await Failing.WithAsync(FailureKind.Conflict, () => account.DeleteAsync(EntryPath.Parse("moved"), default), "not empty");
+        await Failing.WithAsync(
+            FailureKind.Conflict, () => account.DeleteAsync(EntryPath.Parse("moved"), default), "not empty");
         foreach (var entry in await Failing.ListAsync(account, "moved")) await account.DeleteAsync(entry.Path, default);
         await account.DeleteAsync(EntryPath.Parse("moved"), default);
         Assert.Empty(await Failing.ListAsync(account));
@@ -126,7 +139,9 @@ public sealed class RcloneServerTests : IAsyncLifetime
         var port = await ServeAsync("sftp");
         var config = await ConfigAsync(
             $"[r]\ntype = sftp\nhost = 127.0.0.1\nport = {port}\nuser = ann\npass = {await ObscureAsync("typo")}\n");
-        await Failing.WithAsync(FailureKind.Unauthenticated, async ValueTask () => await OpenAsync("r:", ("config", config)), "unable to authenticate");
+        await Failing.WithAsync(
+            FailureKind.Unauthenticated, async ValueTask () => await OpenAsync("r:", ("config", config)),
+            "unable to authenticate");
     }
 
     [Fact]
@@ -135,7 +150,8 @@ public sealed class RcloneServerTests : IAsyncLifetime
         var config = await ConfigAsync(
             $"[r]\ntype = webdav\nurl = http://127.0.0.1:{Failing.ClosedPort()}\nvendor = other\n");
         await using var account = await OpenAsync("r:", ("config", config));
-        await Failing.WithAsync(FailureKind.Unavailable, () => account.StatAsync(EntryPath.Root, default), "connection refused");
+        await Failing.WithAsync(
+            FailureKind.Unavailable, () => account.StatAsync(EntryPath.Root, default), "connection refused");
     }
 
     [Fact]
@@ -156,8 +172,11 @@ public sealed class RcloneServerTests : IAsyncLifetime
     public async Task A_missing_remote_is_named()
     {
         var config = await ConfigAsync("");
-        await Failing.WithAsync(FailureKind.NotFound, async ValueTask () => await OpenAsync("nosuch:", ("config", config)), "nosuch");
-        await Failing.WithAsync(FailureKind.NotFound, async ValueTask () => await OpenAsync("nosuch:", ("config", config + "x")), "rclone.confx");
+        await Failing.WithAsync(
+            FailureKind.NotFound, async ValueTask () => await OpenAsync("nosuch:", ("config", config)), "nosuch");
+        await Failing.WithAsync(
+            FailureKind.NotFound, async ValueTask () => await OpenAsync("nosuch:", ("config", config + "x")),
+            "rclone.confx");
     }
 
     [Fact]
@@ -169,14 +188,18 @@ public sealed class RcloneServerTests : IAsyncLifetime
 
     [Fact]
     public async Task A_missing_program_is_named() => await Failing.WithAsync(
-        FailureKind.Unsupported, async ValueTask () => await OpenAsync("/", ("binary", "no-such-rclone")), "no-such-rclone");
+        FailureKind.Unsupported,
+        async ValueTask () => await OpenAsync("/", ("binary", "no-such-rclone")),
+        "no-such-rclone");
 
     [Fact]
     public async Task An_encrypted_configuration_wants_its_password()
     {
         var config = await ConfigAsync(
-            "# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n");
-        await Failing.WithAsync(FailureKind.Unauthenticated, async ValueTask () => await OpenAsync("r:", ("config", config)), "rclone says");
+            "# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\n" + new string('A', 84) + "\n");
+        await Failing.WithAsync(
+            FailureKind.Unauthenticated, async ValueTask () => await OpenAsync("r:", ("config", config)),
+            "rclone says");
     }
 
     [Fact]
@@ -217,11 +240,18 @@ public sealed class RcloneServerTests : IAsyncLifetime
     [Fact]
     public async Task Rclone_ends_when_its_owner_is_killed()
     {
-        var script = $"exec 9> >(exec sh -c '{RcloneProcess.Script.Replace("'", "'\\''", StringComparison.Ordinal)}' rclone rcd --rc-addr=127.0.0.1:0 --rc-no-auth); echo $!; exec sleep 1000";
-        using var owner = Process.Start(new ProcessStartInfo("bash", ["-c", script]) { UseShellExecute = false, RedirectStandardOutput = true })!;
+        var script = $"exec 9> >(exec sh -c '{RcloneProcess.Script.Replace("'", "'\\''", StringComparison.Ordinal)}' "
+            + "rclone rcd --rc-addr=127.0.0.1:0 --rc-no-auth); echo $!; exec sleep 1000";
+        using var owner = Process.Start(
+            new ProcessStartInfo("bash", ["-c", script]) { UseShellExecute = false, RedirectStandardOutput = true })!;
         var shell = int.Parse((await owner.StandardOutput.ReadLineAsync())!, CultureInfo.InvariantCulture);
         List<(int Pid, string Command)> children = [];
-        for (var i = 0; i < 500 && !children.Exists(c => c.Command.Contains("rclone rcd", StringComparison.Ordinal) || c.Command.Contains("rclone\0rcd", StringComparison.Ordinal)); i++)
+        for (
+            var i = 0; i < 500
+                && !children.Exists(
+                    c =>
+                        c.Command.Contains("rclone rcd", StringComparison.Ordinal)
+                            || c.Command.Contains("rclone\0rcd", StringComparison.Ordinal)); i++)
         {
             await Task.Delay(10);
             children = await ChildrenAsync(shell);
@@ -236,7 +266,9 @@ public sealed class RcloneServerTests : IAsyncLifetime
         var found = new List<(int, string)>();
         foreach (var file in Directory.GetFiles($"/proc/{parent}/task/{parent}", "children"))
         {
-            foreach (var pid in (await System.IO.File.ReadAllTextAsync(file)).Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            foreach (
+                var pid in (
+                    await System.IO.File.ReadAllTextAsync(file)).Split(' ', StringSplitOptions.RemoveEmptyEntries))
             {
                 var number = int.Parse(pid, CultureInfo.InvariantCulture);
                 found.Add((number, await System.IO.File.ReadAllTextAsync($"/proc/{pid}/cmdline")));

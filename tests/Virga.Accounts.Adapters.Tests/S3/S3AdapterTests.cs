@@ -44,9 +44,11 @@ public sealed class S3AdapterTests
     [Fact]
     public void Keys_in_an_address_are_refused_and_not_repeated()
     {
-        var failure = Failing.With(FailureKind.BadInput, () => Parse("s3:https://key:hunter2@host/bucket"), "user or password");
+        var failure = Failing.With(
+            FailureKind.BadInput, () => Parse("s3:https://key:hunter2@host/bucket"), "user or password");
         Assert.DoesNotContain("hunter2", failure.Message + failure.Advice, StringComparison.Ordinal);
-        failure = Failing.With(FailureKind.BadInput, () => Parse("s3:key:hunter2@host/bucket"), "not an account's address");
+        failure = Failing.With(
+            FailureKind.BadInput, () => Parse("s3:key:hunter2@host/bucket"), "not an account's address");
         Assert.DoesNotContain("hunter2", failure.Message + failure.Advice, StringComparison.Ordinal);
     }
 
@@ -66,7 +68,9 @@ public sealed class S3AdapterTests
 
     [Fact]
     public void Secrets_are_not_described() => Assert.DoesNotContain(
-        "hunter2", Adapter.Describe(Parse("s3:https://host/b", ("accessKey", "hunter2"), ("secretKey", "hunter2"))), StringComparison.Ordinal);
+        "hunter2",
+        Adapter.Describe(Parse("s3:https://host/b", ("accessKey", "hunter2"), ("secretKey", "hunter2"))),
+        StringComparison.Ordinal);
 
     [Theory]
     [InlineData("https://s3.amazonaws.com", "us-east-1", false)]

@@ -7,7 +7,8 @@ public sealed class S3Conformance : AccountConformance
 {
     private S3Scratch? scratch;
 
-    protected override async ValueTask<IAccount> OpenAsync() => await (scratch ??= await S3Scratch.CreateAsync()).OpenAsync();
+    protected override async ValueTask<IAccount> OpenAsync() =>
+        await (scratch ??= await S3Scratch.CreateAsync()).OpenAsync();
 
     protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
 }

@@ -6,7 +6,9 @@ using Virga.Testing.Servers;
 
 namespace Virga.Accounts.Adapters.Tests.S3;
 
-/// <summary>The common mistakes, made against the real server. Alone, since the clock of Amazon's client is one per process.</summary>
+/// <summary>
+/// The common mistakes, made against the real server. Alone, since the clock of Amazon's client is one per process.
+/// </summary>
 [CollectionDefinition(nameof(S3FailureTests), DisableParallelization = true)]
 [Collection(nameof(S3FailureTests))]
 [Trait("Needs", "server")]
@@ -19,9 +21,11 @@ public sealed class S3FailureTests : IAsyncLifetime
 
     public async Task DisposeAsync() => await scratch.DisposeAsync();
 
-    private static ValueTask<Entry> WriteAsync(IAccount account) => account.WriteAsync(File, new byte[10], WriteOptions.Default, default);
+    private static ValueTask<Entry> WriteAsync(IAccount account) =>
+        account.WriteAsync(File, new byte[10], WriteOptions.Default, default);
 
-    private async Task<IAccount> OpenWithAsync(string? accessKey = null, string? secretKey = null, string? endpoint = null)
+    private async Task<IAccount> OpenWithAsync(
+        string? accessKey = null, string? secretKey = null, string? endpoint = null)
     {
         var config = scratch.Config();
         var settings = new Dictionary<string, string>(config.Settings);
@@ -38,8 +42,10 @@ public sealed class S3FailureTests : IAsyncLifetime
         await Failing.WithAsync(kind, () => account.StatAsync(File, default), messageHolds);
         await Failing.WithAsync(kind, () => account.StatAsync(EntryPath.Root, default), messageHolds);
         await Failing.WithAsync(kind, () => Failing.ListAsync(account), messageHolds);
-        await Failing.WithAsync(kind, () => account.ReadAsync(File, new Core.ByteRange(0, 1), null, default), messageHolds);
-        await Failing.WithAsync(kind, () => account.ReadAsync(File, new Core.ByteRange(0, 0), null, default), messageHolds);
+        await Failing.WithAsync(
+            kind, () => account.ReadAsync(File, new Core.ByteRange(0, 1), null, default), messageHolds);
+        await Failing.WithAsync(
+            kind, () => account.ReadAsync(File, new Core.ByteRange(0, 0), null, default), messageHolds);
         await Failing.WithAsync(kind, () => WriteAsync(account), messageHolds);
         await Failing.WithAsync(
             kind, () => account.BeginUploadAsync(File, 10, 5 << 20, WriteOptions.Default, default), messageHolds);
@@ -48,28 +54,36 @@ public sealed class S3FailureTests : IAsyncLifetime
 
     [Fact]
     public async Task A_wrong_access_key_is_said_to_be_unknown() =>
-        await EveryCallFailsAsync(await OpenWithAsync(accessKey: "nobody"), FailureKind.Unauthenticated, "doesn't know the access key");
+        await EveryCallFailsAsync(
+            await OpenWithAsync(accessKey: "nobody"), FailureKind.Unauthenticated, "doesn't know the access key");
 
     [Fact]
     public async Task A_wrong_secret_is_said_not_to_fit_and_is_not_shown()
     {
         var account = await OpenWithAsync(secretKey: "s3cr3t-typo");
         await EveryCallFailsAsync(account, FailureKind.Unauthenticated, "secret key doesn't fit");
-        var failure = await Assert.ThrowsAsync<VirgaException>(async () => await WriteAsync(await OpenWithAsync(secretKey: "s3cr3t-typo")));
+        var failure = await Assert.ThrowsAsync<VirgaException>(
+            async () => await WriteAsync(await OpenWithAsync(secretKey: "s3cr3t-typo")));
         Assert.DoesNotContain("s3cr3t-typo", failure.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_missing_bucket_is_named() =>
-        await EveryCallFailsAsync(await scratch.OpenAsync(bucket: "no-such-bucket-here"), FailureKind.NotFound, "no bucket 'no-such-bucket-here'");
+        await EveryCallFailsAsync(
+            await scratch.OpenAsync(bucket: "no-such-bucket-here"), FailureKind.NotFound,
+            "no bucket 'no-such-bucket-here'");
 
     [Fact]
     public async Task A_server_that_is_down_is_unavailable() => await EveryCallFailsAsync(
-        await OpenWithAsync(endpoint: $"http://127.0.0.1:{Failing.ClosedPort()}"), FailureKind.Unavailable, "nothing answers at 127.0.0.1");
+        await OpenWithAsync(endpoint: $"http://127.0.0.1:{Failing.ClosedPort()}"),
+        FailureKind.Unavailable,
+        "nothing answers at 127.0.0.1");
 
     [Fact]
     public async Task A_host_that_is_unknown_is_unavailable() => await EveryCallFailsAsync(
-        await OpenWithAsync(endpoint: "http://nowhere.invalid"), FailureKind.Unavailable, "'nowhere.invalid' can't be resolved");
+        await OpenWithAsync(endpoint: "http://nowhere.invalid"),
+        FailureKind.Unavailable,
+        "'nowhere.invalid' can't be resolved");
 
     [Fact]
     public async Task Tls_to_a_plain_server_is_said_to_be_so() => await EveryCallFailsAsync(
@@ -86,8 +100,9 @@ public sealed class S3FailureTests : IAsyncLifetime
     {
         await WriteAsync(await scratch.OpenAsync());
         var policy = $$"""
-            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam:::user/other"]},
-            "Action": ["s3:GetObject", "s3:ListBucket"], "Resource": ["arn:aws:s3:::{{scratch.Bucket}}", "arn:aws:s3:::{{scratch.Bucket}}/*"]}]}
+            {"Version": "2012-10-17", "Statement": [{"Effect": "Allow",
+            "Principal": {"AWS": ["arn:aws:iam:::user/other"]}, "Action": ["s3:GetObject", "s3:ListBucket"],
+            "Resource": ["arn:aws:s3:::{{scratch.Bucket}}", "arn:aws:s3:::{{scratch.Bucket}}/*"]}]}
             """;
         await scratch.Plain.PutBucketPolicyAsync(scratch.Bucket, policy);
         await using var account = await scratch.OpenAsync(user: "OTHER_");
@@ -102,7 +117,8 @@ public sealed class S3FailureTests : IAsyncLifetime
     public async Task A_public_bucket_is_read_without_keys()
     {
         await WriteAsync(await scratch.OpenAsync());
-        await scratch.Plain.PutBucketAclAsync(new PutBucketAclRequest { BucketName = scratch.Bucket, ACL = Amazon.S3.S3CannedACL.PublicRead });
+        await scratch.Plain.PutBucketAclAsync(
+            new PutBucketAclRequest { BucketName = scratch.Bucket, ACL = Amazon.S3.S3CannedACL.PublicRead });
         var config = scratch.Config();
         await using var account = await S3Scratch.OpenAsync(config with { Secrets = TestServices.None });
         Assert.Equal("folder", Assert.Single(await Failing.ListAsync(account)).Path.Value);
@@ -119,7 +135,8 @@ public sealed class S3FailureTests : IAsyncLifetime
             FailureKind.Full,
             async () =>
             {
-                for (var i = 0; i < 5; i++) await account.WriteAsync(EntryPath.Parse($"{i}"), megabyte, WriteOptions.Default, default);
+                for (var i = 0; i < 5; i++) await account.WriteAsync(
+                    EntryPath.Parse($"{i}"), megabyte, WriteOptions.Default, default);
             },
             "is full");
     }
@@ -141,8 +158,12 @@ public sealed class S3FailureTests : IAsyncLifetime
     [Fact]
     public async Task What_the_surroundings_say_of_Amazon_changes_nothing()
     {
-        string[] names = ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_CONFIG_FILE",
-            "AWS_CA_BUNDLE", "HTTP_PROXY", "AWS_RETRY_MODE", "AWS_DEFAULTS_MODE", "AWS_REQUEST_CHECKSUM_CALCULATION"];
+        string[] names =
+        [
+            "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT_URL",
+            "AWS_CONFIG_FILE", "AWS_CA_BUNDLE", "HTTP_PROXY", "AWS_RETRY_MODE", "AWS_DEFAULTS_MODE",
+            "AWS_REQUEST_CHECKSUM_CALCULATION",
+        ];
         var before = names.Select(Environment.GetEnvironmentVariable).ToArray();
         try
         {

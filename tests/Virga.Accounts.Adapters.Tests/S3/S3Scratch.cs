@@ -33,16 +33,19 @@ internal sealed class S3Scratch : IAsyncDisposable
         return scratch;
     }
 
-    public AccountConfig Config(string prefix = "", string? user = null, string? bucket = null) => new S3Adapter(TestServices.Real).ParseAddress(
+    public AccountConfig Config(string prefix = "", string? user = null, string? bucket = null) =>
+        new S3Adapter(TestServices.Real).ParseAddress(
         $"s3:{Endpoint}/{bucket ?? Bucket}/{prefix}",
         TestServices.None,
         TestServices.Map(
-            ("accessKey", server[$"S3_{user ?? this.user}ACCESS_KEY"]), ("secretKey", server[$"S3_{user ?? this.user}SECRET_KEY"])));
+            ("accessKey", server[$"S3_{user ?? this.user}ACCESS_KEY"]),
+            ("secretKey", server[$"S3_{user ?? this.user}SECRET_KEY"])));
 
     public ValueTask<IAccount> OpenAsync(string prefix = "", string? user = null, string? bucket = null) =>
         OpenAsync(Config(prefix, user, bucket));
 
-    public static ValueTask<IAccount> OpenAsync(AccountConfig config) => new S3Adapter(TestServices.Real).OpenAsync(config, default);
+    public static ValueTask<IAccount> OpenAsync(AccountConfig config) =>
+        new S3Adapter(TestServices.Real).OpenAsync(config, default);
 
     public AmazonS3Client PlainClient(string name) => new(
         new BasicAWSCredentials(server[$"S3_{name}ACCESS_KEY"], server[$"S3_{name}SECRET_KEY"]),
@@ -62,9 +65,13 @@ internal sealed class S3Scratch : IAsyncDisposable
     {
         foreach (var upload in (await Plain.ListMultipartUploadsAsync(Bucket)).MultipartUploads ?? [])
             await Plain.AbortMultipartUploadAsync(Bucket, upload.Key, upload.UploadId);
-        while ((await Plain.ListObjectsV2Async(new ListObjectsV2Request { BucketName = Bucket })).S3Objects is { Count: > 0 } left)
+        while (
+            (
+                await Plain.ListObjectsV2Async(
+                    new ListObjectsV2Request { BucketName = Bucket })).S3Objects is { Count: > 0 } left)
         {
-            await Parallel.ForEachAsync(left, async (item, token) => await Plain.DeleteObjectAsync(Bucket, item.Key, token));
+            await Parallel.ForEachAsync(
+                left, async (item, token) => await Plain.DeleteObjectAsync(Bucket, item.Key, token));
         }
         await Plain.DeleteBucketAsync(Bucket);
         Plain.Dispose();

@@ -10,7 +10,8 @@ namespace Virga.Accounts.Adapters.Tests.S3;
 [Trait("Needs", "server")]
 public sealed class S3ServerTests : IAsyncLifetime
 {
-    private static readonly DateTimeOffset SomeTime = new DateTimeOffset(2021, 3, 4, 5, 6, 7, TimeSpan.Zero).AddTicks(1_234_567);
+    private static readonly DateTimeOffset SomeTime = new DateTimeOffset(
+        2021, 3, 4, 5, 6, 7, TimeSpan.Zero).AddTicks(1_234_567);
     private S3Scratch scratch = null!;
     private IAccount account = null!;
 
@@ -61,7 +62,8 @@ public sealed class S3ServerTests : IAsyncLifetime
     [Fact]
     public async Task Times_and_marks_are_those_that_rclone_reads_and_writes()
     {
-        await account.WriteAsync(EntryPath.Parse("ours"), new byte[3], new WriteOptions(SomeTime, IsExecutable: true), default);
+        await account.WriteAsync(
+            EntryPath.Parse("ours"), new byte[3], new WriteOptions(SomeTime, IsExecutable: true), default);
         var ours = await scratch.Plain.GetObjectMetadataAsync(scratch.Bucket, "ours");
         Assert.Equal("1614834367.1234567", ours.Metadata["mtime"]);
         Assert.Equal("0100755", ours.Metadata["mode"]);
@@ -82,7 +84,8 @@ public sealed class S3ServerTests : IAsyncLifetime
         }
         var theirs = await account.StatAsync(EntryPath.Parse("theirs"), default);
         Assert.Equal(SomeTime, theirs!.Modified);
-        await using var reader = await account.ReadAsync(theirs.Path, new Core.ByteRange(0, 5), theirs.Version, default);
+        await using var reader = await account.ReadAsync(
+            theirs.Path, new Core.ByteRange(0, 5), theirs.Version, default);
         Assert.Equal(SomeTime, reader.Entry.Modified);
     }
 
@@ -103,11 +106,13 @@ public sealed class S3ServerTests : IAsyncLifetime
             ];
             await upload.CompleteAsync(parts, default);
         }
-        await new S3Copier(bucket, copyBytesMax: 5 << 20).MoveAsync("move", EntryPath.Parse("from"), EntryPath.Parse("to"), default);
+        await new S3Copier(bucket, copyBytesMax: 5 << 20).MoveAsync(
+            "move", EntryPath.Parse("from"), EntryPath.Parse("to"), default);
         Assert.Null(await account.StatAsync(EntryPath.Parse("from"), default));
         var moved = await account.StatAsync(EntryPath.Parse("to"), default);
         Assert.Equal((content.Length, SomeTime, true), (moved!.Length, moved.Modified, moved.IsExecutable));
-        await using var reader = await account.ReadAsync(moved.Path, new Core.ByteRange(0, content.Length), moved.Version, default);
+        await using var reader = await account.ReadAsync(
+            moved.Path, new Core.ByteRange(0, content.Length), moved.Version, default);
         using var read = new MemoryStream();
         await reader.Content.CopyToAsync(read);
         Assert.True(content.AsSpan().SequenceEqual(read.ToArray()));
@@ -123,7 +128,8 @@ public sealed class S3ServerTests : IAsyncLifetime
         var first = await upload.CompleteAsync([receipt], default);
         var again = await upload.CompleteAsync([receipt], default);
         Assert.Equal(first.Version, again.Version);
-        await using var resumed = await uploads.ResumeUploadAsync(path, 100, 5 << 20, WriteOptions.Default, upload.Token!, default);
+        await using var resumed = await uploads.ResumeUploadAsync(
+            path, 100, 5 << 20, WriteOptions.Default, upload.Token!, default);
         Assert.Equal(first.Version, (await resumed.CompleteAsync([receipt], default)).Version);
 
         await account.WriteAsync(path, new byte[100], WriteOptions.Default, default);
@@ -142,7 +148,10 @@ public sealed class S3ServerTests : IAsyncLifetime
         var old = await account.WriteAsync(path, new byte[] { 1 }, WriteOptions.Default, default);
         await account.WriteAsync(path, new byte[] { 2 }, WriteOptions.Default, default);
         await Failing.WithAsync(
-            FailureKind.Changed, () => account.ReadAsync(path, new Core.ByteRange(0, 1), old.Version, default), "version", hasAdvice: false);
+            FailureKind.Changed,
+            () => account.ReadAsync(path, new Core.ByteRange(0, 1), old.Version, default),
+            "version",
+            hasAdvice: false);
         foreach (var version in (await scratch.Plain.ListVersionsAsync(scratch.Bucket)).Versions)
             await scratch.Plain.DeleteObjectAsync(scratch.Bucket, version.Key, version.VersionId);
     }
@@ -153,8 +162,12 @@ public sealed class S3ServerTests : IAsyncLifetime
         var secrets = scratch.Config().Secrets;
         return ToolAsync(
             new ProcessStartInfo("curl"),
-            ["--silent", "--fail", "--noproxy", "*", "--path-as-is", "--aws-sigv4", "aws:amz:us-east-1:s3", "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD",
-            "--user", $"{secrets["accessKey"]}:{secrets["secretKey"]}", "-X", method, "--data-binary", "x", $"{scratch.Endpoint}/{scratch.Bucket}/{key}"]);
+            [
+                "--silent", "--fail", "--noproxy", "*", "--path-as-is", "--aws-sigv4", "aws:amz:us-east-1:s3",
+                "-H", "x-amz-content-sha256: UNSIGNED-PAYLOAD", "--data-binary", "x", "-X", method,
+                "--user", $"{secrets["accessKey"]}:{secrets["secretKey"]}",
+                $"{scratch.Endpoint}/{scratch.Bucket}/{key}",
+            ]);
     }
 
     private Task<string> RcloneAsync(params string[] arguments)
@@ -179,7 +192,9 @@ public sealed class S3ServerTests : IAsyncLifetime
         using var process = Process.Start(start)!;
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, string.Create(CultureInfo.InvariantCulture, $"{start.FileName} ended with {process.ExitCode}"));
+        Assert.True(
+            process.ExitCode == 0,
+            string.Create(CultureInfo.InvariantCulture, $"{start.FileName} ended with {process.ExitCode}"));
         return output;
     }
 }

@@ -6,7 +6,9 @@ using Virga.Accounts.Adapters.WebDav;
 
 namespace Virga.Accounts.Adapters.Tests.WebDav;
 
-/// <summary>A server on loopback that answers as a test says, for servers that can't be had here and for those that lie.</summary>
+/// <summary>
+/// A server on loopback that answers as a test says, for servers that can't be had here and for those that lie.
+/// </summary>
 internal sealed class FakeServer : IAsyncDisposable
 {
     private readonly WebApplication app;
@@ -30,11 +32,15 @@ internal sealed class FakeServer : IAsyncDisposable
         return new FakeServer(built);
     }
 
-    public ValueTask<IAccount> OpenAsync(AdapterServices? services = null, string path = "/dav", params (string, string)[] settings)
+    public ValueTask<IAccount> OpenAsync(
+        AdapterServices? services = null, string path = "/dav", params (string, string)[] settings)
     {
         var adapter = new WebDavAdapter(services ?? TestServices.Real);
         return adapter.OpenAsync(
-            adapter.ParseAddress(Url.Replace("http:", "webdav:", StringComparison.Ordinal) + path, TestServices.Map(settings), TestServices.None), default);
+            adapter.ParseAddress(
+                Url.Replace("http:", "webdav:", StringComparison.Ordinal) + path, TestServices.Map(settings),
+                TestServices.None),
+            default);
     }
 
     public static async Task MultistatusAsync(HttpContext context, string xml)

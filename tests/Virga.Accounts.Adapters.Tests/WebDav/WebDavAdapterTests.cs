@@ -7,7 +7,8 @@ public sealed class WebDavAdapterTests
 {
     private static readonly WebDavAdapter Adapter = new(TestServices.Real);
 
-    private static AccountConfig Parse(string address, (string, string)[]? settings = null, (string, string)[]? secrets = null) =>
+    private static AccountConfig Parse(
+        string address, (string, string)[]? settings = null, (string, string)[]? secrets = null) =>
         Adapter.ParseAddress(address, TestServices.Map(settings ?? []), TestServices.Map(secrets ?? []));
 
     [Theory]
@@ -37,7 +38,8 @@ public sealed class WebDavAdapterTests
     [Fact]
     public void A_password_in_the_address_is_refused_and_not_repeated()
     {
-        var failure = Failing.With(FailureKind.BadInput, () => Parse("webdavs://ann:hunter2@host/"), "user or password");
+        var failure = Failing.With(
+            FailureKind.BadInput, () => Parse("webdavs://ann:hunter2@host/"), "user or password");
         Assert.DoesNotContain("hunter2", failure.Message + failure.Advice, StringComparison.Ordinal);
     }
 

@@ -13,13 +13,17 @@ public sealed class WebDavFakeTests
 
     private static string Folder(string href) => Response(href, "<d:resourcetype><d:collection/></d:resourcetype>");
 
-    private static string File(string href) => Response(href, "<d:resourcetype/><d:getcontentlength>5</d:getcontentlength><d:getetag>\"e\"</d:getetag>");
+    private static string File(string href) =>
+        Response(href, "<d:resourcetype/><d:getcontentlength>5</d:getcontentlength><d:getetag>\"e\"</d:getetag>");
 
     private static string Response(string href, string props) =>
-        $"<d:response><d:href>{href}</d:href><d:propstat><d:prop>{props}</d:prop><d:status>HTTP/1.1 200 OK</d:status></d:propstat>"
-        + "<d:propstat><d:prop><d:getlastmodified/></d:prop><d:status>HTTP/1.1 404 Not Found</d:status></d:propstat></d:response>";
+        $"<d:response><d:href>{href}</d:href><d:propstat><d:prop>{props}</d:prop><d:status>HTTP/1.1 200 "
+            + "OK</d:status></d:propstat>"
+        + "<d:propstat><d:prop><d:getlastmodified/></d:prop><d:status>HTTP/1.1 404 Not "
+            + "Found</d:status></d:propstat></d:response>";
 
-    private static async Task<List<Entry>> ListAsync(string xml, string path = "/dav", Action<SkippedEntry>? onSkipped = null)
+    private static async Task<List<Entry>> ListAsync(
+        string xml, string path = "/dav", Action<SkippedEntry>? onSkipped = null)
     {
         await using var server = await FakeServer.StartAsync(context => FakeServer.MultistatusAsync(context, xml));
         await using var account = await server.OpenAsync(path: path);
@@ -38,14 +42,20 @@ public sealed class WebDavFakeTests
     [Fact]
     public async Task Children_may_come_before_their_folder_and_strangers_are_left_out() => Assert.Equal(
         ["ünï", "sub"],
-        (await ListAsync(Multistatus(File("/dav/%C3%BCn%c3%af"), Folder("/dav/"), Folder("/dav/sub/"), File("/dav/sub/deep"), File("/other"))))
+        (
+            await ListAsync(
+                Multistatus(
+                    File("/dav/%C3%BCn%c3%af"), Folder("/dav/"), Folder("/dav/sub/"), File("/dav/sub/deep"),
+                    File("/other"))))
             .Select(e => e.Path.Value));
 
     [Fact]
     public async Task Hrefs_can_not_lead_out_of_the_folder()
     {
         var skipped = new List<SkippedEntry>();
-        var xml = Multistatus(Folder("/dav/"), File("/dav/.."), File("/dav/%2e%2e"), File("/dav/a%2Fb"), File("/dav/a%00b"), File("/dav/good"));
+        var xml = Multistatus(
+            Folder("/dav/"), File("/dav/.."), File("/dav/%2e%2e"), File("/dav/a%2Fb"), File("/dav/a%00b"),
+            File("/dav/good"));
         Assert.Equal("good", Assert.Single(await ListAsync(xml, onSkipped: skipped.Add)).Path.Value);
         Assert.Equal(4, skipped.Count);
     }
@@ -59,7 +69,10 @@ public sealed class WebDavFakeTests
 
     [Fact]
     public async Task A_listing_that_breaks_off_is_unavailable_and_never_taken_for_whole() => await Failing.WithAsync(
-        FailureKind.Unavailable, async () => await ListAsync(Multistatus(Folder("/dav/"), File("/dav/a"))[..^20]), "breaks off", hasAdvice: false);
+        FailureKind.Unavailable,
+        async () => await ListAsync(Multistatus(Folder("/dav/"), File("/dav/a"))[..^20]),
+        "breaks off",
+        hasAdvice: false);
 
     [Fact]
     public async Task A_text_of_absurd_length_is_refused() => await Failing.WithAsync(
@@ -85,7 +98,10 @@ public sealed class WebDavFakeTests
         });
         await using var account = await server.OpenAsync();
         await Failing.WithAsync(
-            kind, () => account.WriteAsync(EntryPath.Parse("x"), new byte[1], WriteOptions.Default, default), messageHolds, hasAdvice: status < 500 && status != 503);
+            kind,
+            () => account.WriteAsync(EntryPath.Parse("x"), new byte[1], WriteOptions.Default, default),
+            messageHolds,
+            hasAdvice: status < 500 && status != 503);
     }
 
     [Theory]
@@ -101,7 +117,10 @@ public sealed class WebDavFakeTests
         });
         await using var account = await server.OpenAsync();
         var failure = await Failing.WithAsync(
-            FailureKind.Throttled, () => account.StatAsync(EntryPath.Parse("x"), default), "look at 'x'", hasAdvice: false);
+            FailureKind.Throttled,
+            () => account.StatAsync(EntryPath.Parse("x"), default),
+            "look at 'x'",
+            hasAdvice: false);
         Assert.Equal(TimeSpan.FromSeconds(7), failure.RetryAfter);
     }
 
@@ -123,18 +142,24 @@ public sealed class WebDavFakeTests
         });
         var adapter = new WebDavAdapter(TestServices.Real);
         var config = adapter.ParseAddress(
-            server.Url.Replace("http:", "webdav:", StringComparison.Ordinal), TestServices.Map(("user", "u")), TestServices.Map(("password", "hunter2")));
+            server.Url.Replace("http:", "webdav:", StringComparison.Ordinal),
+            TestServices.Map(("user", "u")),
+            TestServices.Map(("password", "hunter2")));
         await using var account = await adapter.OpenAsync(config, default);
-        await Failing.WithAsync(FailureKind.Unauthenticated, () => account.StatAsync(EntryPath.Root, default), "takes only Digest");
+        await Failing.WithAsync(
+            FailureKind.Unauthenticated, () => account.StatAsync(EntryPath.Root, default), "takes only Digest");
     }
 
     [Fact]
     public async Task A_server_that_ignores_ranges_is_found_out()
     {
-        await using var server = await FakeServer.StartAsync(context => context.Response.Body.WriteAsync("hello"u8.ToArray()).AsTask());
+        await using var server = await FakeServer.StartAsync(
+            context => context.Response.Body.WriteAsync("hello"u8.ToArray()).AsTask());
         await using var account = await server.OpenAsync();
         await Failing.WithAsync(
-            FailureKind.Unsupported, () => account.ReadAsync(EntryPath.Parse("x"), new ByteRange(1, 2), null, default), "range");
+            FailureKind.Unsupported,
+            () => account.ReadAsync(EntryPath.Parse("x"), new ByteRange(1, 2), null, default),
+            "range");
     }
 
     [Fact]
@@ -156,7 +181,8 @@ public sealed class WebDavFakeTests
             FailureKind.Unavailable,
             async () =>
             {
-                await using var reader = await account.ReadAsync(EntryPath.Parse("x"), new ByteRange(0, 100), null, default);
+                await using var reader = await account.ReadAsync(
+                    EntryPath.Parse("x"), new ByteRange(0, 100), null, default);
                 await reader.Content.ReadExactlyAsync(new byte[50]);
                 arrived.SetResult();
                 await reader.Content.CopyToAsync(Stream.Null);
@@ -170,8 +196,11 @@ public sealed class WebDavFakeTests
     {
         var silence = new TaskCompletionSource();
         await using var server = await FakeServer.StartAsync(context => silence.Task.WaitAsync(context.RequestAborted));
-        await using var account = await server.OpenAsync(TestServices.Real with { StallTimeout = TimeSpan.FromMilliseconds(50) });
-        await Failing.WithAsync(FailureKind.Timeout, () => account.StatAsync(EntryPath.Parse("x"), default), "no byte moved", hasAdvice: false);
+        await using var account = await server.OpenAsync(
+            TestServices.Real with { StallTimeout = TimeSpan.FromMilliseconds(50) });
+        await Failing.WithAsync(
+            FailureKind.Timeout, () => account.StatAsync(EntryPath.Parse("x"), default), "no byte moved",
+            hasAdvice: false);
         silence.SetResult();
     }
 
@@ -181,9 +210,13 @@ public sealed class WebDavFakeTests
         var files = new Dictionary<string, byte[]>(StringComparer.Ordinal) { ["/dav/x"] = "old"u8.ToArray() };
         await using var server = await FakeServer.StartAsync(context => SimpleFilesAsync(context, files));
         await using var account = await server.OpenAsync(settings: ("partialPut", "true"));
-        await using var upload = await account.BeginUploadAsync(EntryPath.Parse("x"), 20, 10, WriteOptions.Default, default);
-        PartReceipt[] receipts = [await upload.WritePartAsync(0, new byte[10], default), await upload.WritePartAsync(1, new byte[10], default)];
-        await Failing.WithAsync(FailureKind.Unavailable, () => upload.CompleteAsync(receipts, default), "kept 10 of 20 bytes");
+        await using var upload = await account.BeginUploadAsync(
+            EntryPath.Parse("x"), 20, 10, WriteOptions.Default, default);
+        PartReceipt[] receipts = [
+            await upload.WritePartAsync(0, new byte[10], default),
+            await upload.WritePartAsync(1, new byte[10], default)];
+        await Failing.WithAsync(
+            FailureKind.Unavailable, () => upload.CompleteAsync(receipts, default), "kept 10 of 20 bytes");
         await upload.AbortAsync(default);
         Assert.Equal("/dav/x", Assert.Single(files.Keys));
         Assert.Equal("old", Encoding.UTF8.GetString(files["/dav/x"]));

@@ -28,9 +28,11 @@ internal sealed class WebDavScratch : IAsyncDisposable
         return scratch;
     }
 
-    public AccountConfig Config(string? at = null, string? url = null, string? user = null, string? password = null, string? cert = null) =>
+    public AccountConfig Config(
+        string? at = null, string? url = null, string? user = null, string? password = null, string? cert = null) =>
         new WebDavAdapter(TestServices.Real).ParseAddress(
-            (url ?? Url).Replace("http", "webdav", StringComparison.Ordinal) + (at ?? $"/files/{Uri.EscapeDataString(name)}"),
+            (url ?? Url).Replace("http", "webdav", StringComparison.Ordinal) + (
+                at ?? $"/files/{Uri.EscapeDataString(name)}"),
             TestServices.Map(("user", user ?? server["DAV_USER"]), ("certSha256", cert ?? server["DAV_CERT_SHA256"])),
             TestServices.Map(("password", password ?? Password)));
 
@@ -38,7 +40,11 @@ internal sealed class WebDavScratch : IAsyncDisposable
     {
         var config = Config(at);
         if (partialPut is { } known)
-            config = config with { Settings = new Dictionary<string, string>(config.Settings) { ["partialPut"] = known ? "true" : "false" } };
+            config = config with
+            {
+                Settings = new Dictionary<string,
+                string>(config.Settings) { ["partialPut"] = known ? "true" : "false" },
+            };
         return new WebDavAdapter(TestServices.Real).OpenAsync(config, default);
     }
 

@@ -24,9 +24,12 @@ public sealed class WebDavServerTests : IAsyncLifetime
     public async Task A_wrong_password_is_refused_and_not_shown()
     {
         var failure = await Failing.WithAsync(
-            FailureKind.Unauthenticated, () => OpenAsync(scratch.Config(password: "hunter2")), "refuses user and password");
+            FailureKind.Unauthenticated,
+            () => OpenAsync(scratch.Config(password: "hunter2")),
+            "refuses user and password");
         Assert.DoesNotContain("hunter2", failure.ToString(), StringComparison.Ordinal);
-        await Failing.WithAsync(FailureKind.Unauthenticated, () => OpenAsync(scratch.Config(user: "nobody")), "refuses user and password");
+        await Failing.WithAsync(
+            FailureKind.Unauthenticated, () => OpenAsync(scratch.Config(user: "nobody")), "refuses user and password");
     }
 
     [Fact]
@@ -36,7 +39,9 @@ public sealed class WebDavServerTests : IAsyncLifetime
         var settings = new Dictionary<string, string>(config.Settings);
         settings.Remove("user");
         await Failing.WithAsync(
-            FailureKind.Unauthenticated, () => OpenAsync(config with { Settings = settings, Secrets = TestServices.None }), "wants a user");
+            FailureKind.Unauthenticated,
+            () => OpenAsync(config with { Settings = settings, Secrets = TestServices.None }),
+            "wants a user");
     }
 
     [Fact]
@@ -45,25 +50,33 @@ public sealed class WebDavServerTests : IAsyncLifetime
         var config = scratch.Config();
         var settings = new Dictionary<string, string>(config.Settings);
         settings.Remove("certSha256", out var hash);
-        var failure = await Failing.WithAsync(FailureKind.Unauthenticated, () => OpenAsync(config with { Settings = settings }), hash!);
+        var failure = await Failing.WithAsync(
+            FailureKind.Unauthenticated, () => OpenAsync(config with { Settings = settings }), hash!);
         Assert.Contains("certSha256", failure.Advice, StringComparison.Ordinal);
         await Failing.WithAsync(
-            FailureKind.Unauthenticated, () => OpenAsync(scratch.Config(cert: new string('0', 64))), "not the pinned 0000");
+            FailureKind.Unauthenticated,
+            () => OpenAsync(scratch.Config(cert: new string('0', 64))),
+            "not the pinned 0000");
     }
 
     [Fact]
     public async Task A_server_that_is_down_is_unavailable() => await Failing.WithAsync(
-        FailureKind.Unavailable, () => OpenAsync(scratch.Config(url: $"https://127.0.0.1:{Failing.ClosedPort()}")), "nothing answers");
+        FailureKind.Unavailable,
+        () => OpenAsync(scratch.Config(url: $"https://127.0.0.1:{Failing.ClosedPort()}")),
+        "nothing answers");
 
     [Fact]
     public async Task Plain_http_to_a_tls_port_says_so() => await Failing.WithAsync(
-        FailureKind.Unavailable, () => OpenAsync(scratch.Config(url: scratch.Url.Replace("https:", "http:", StringComparison.Ordinal))), "broke");
+        FailureKind.Unavailable,
+        () => OpenAsync(scratch.Config(url: scratch.Url.Replace("https:", "http:", StringComparison.Ordinal))),
+        "broke");
 
     [Fact]
     public async Task A_missing_folder_is_named()
     {
         await using var account = await scratch.OpenAsync("/files/nowhere");
-        await Failing.WithAsync(FailureKind.NotFound, () => account.StatAsync(EntryPath.Root, default), "/files/nowhere");
+        await Failing.WithAsync(
+            FailureKind.NotFound, () => account.StatAsync(EntryPath.Root, default), "/files/nowhere");
         await Failing.WithAsync(FailureKind.NotFound, () => Failing.ListAsync(account), "/files/nowhere");
     }
 
@@ -71,16 +84,19 @@ public sealed class WebDavServerTests : IAsyncLifetime
     public async Task A_read_only_folder_is_read_and_not_written()
     {
         await WriteAsync(await scratch.OpenAsync());
-        await using var account = await scratch.OpenAsync("/readonly/" + Uri.EscapeDataString(Path.GetFileName(scratch.Folder)));
+        await using var account = await scratch.OpenAsync(
+            "/readonly/" + Uri.EscapeDataString(Path.GetFileName(scratch.Folder)));
         Assert.Equal(10, (await account.StatAsync(File, default))!.Length);
         await Failing.WithAsync(FailureKind.Denied, () => WriteAsync(account), "write 'folder/file'");
         await Failing.WithAsync(FailureKind.Denied, () => account.DeleteAsync(File, default), "delete 'folder/file'");
-        await Failing.WithAsync(FailureKind.Denied, () => account.CreateFolderAsync(EntryPath.Parse("new"), default), "make the folder");
+        await Failing.WithAsync(
+            FailureKind.Denied, () => account.CreateFolderAsync(EntryPath.Parse("new"), default), "make the folder");
         await Failing.WithAsync(
             FailureKind.Denied,
             async () =>
             {
-                await using var upload = await account.BeginUploadAsync(EntryPath.Parse("up"), 10, 10, WriteOptions.Default, default);
+                await using var upload = await account.BeginUploadAsync(
+                    EntryPath.Parse("up"), 10, 10, WriteOptions.Default, default);
                 await upload.WritePartAsync(0, new byte[10], default);
                 await upload.CompleteAsync([new PartReceipt(0, "")], default);
             },
@@ -95,7 +111,9 @@ public sealed class WebDavServerTests : IAsyncLifetime
         Assert.True(scratch.HasFull, "this machine lets root mount no tmpfs, which the test of a full account needs");
         await using var account = await scratch.OpenAsync("/full", partialPut);
         await Failing.WithAsync(
-            FailureKind.Full, () => account.WriteAsync(EntryPath.Parse("file"), new byte[6 << 20], WriteOptions.Default, default), "is full");
+            FailureKind.Full,
+            () => account.WriteAsync(EntryPath.Parse("file"), new byte[6 << 20], WriteOptions.Default, default),
+            "is full");
         await Failing.WithAsync(
             FailureKind.Full,
             async () =>
@@ -104,7 +122,9 @@ public sealed class WebDavServerTests : IAsyncLifetime
                     EntryPath.Parse("file"), 12 << 20, 6 << 20, WriteOptions.Default, default);
                 try
                 {
-                    PartReceipt[] receipts = [await upload.WritePartAsync(0, new byte[6 << 20], default), await upload.WritePartAsync(1, new byte[6 << 20], default)];
+                    PartReceipt[] receipts = [
+                        await upload.WritePartAsync(0, new byte[6 << 20], default),
+                        await upload.WritePartAsync(1, new byte[6 << 20], default)];
                     await upload.CompleteAsync(receipts, default);
                 }
                 finally
@@ -115,7 +135,8 @@ public sealed class WebDavServerTests : IAsyncLifetime
             "is full");
         Assert.Empty(await Failing.ListAsync(account));
         if (account.Find<IResumableUploads>() is { } uploads)
-            await foreach (var upload in uploads.ListUploadsAsync(EntryPath.Root, default)) Assert.Fail($"{upload} is left");
+            await foreach (
+                var upload in uploads.ListUploadsAsync(EntryPath.Root, default)) Assert.Fail($"{upload} is left");
     }
 
     [Fact]
@@ -131,7 +152,8 @@ public sealed class WebDavServerTests : IAsyncLifetime
     {
         await using var account = await scratch.OpenAsync();
         await WriteAsync(account);
-        using (var process = Process.Start("bash", ["-c", "touch \"$0/\"$'\\xff\\xfe'", scratch.Folder + "/folder"])!) await process.WaitForExitAsync();
+        using (var process = Process.Start("bash", ["-c", "touch \"$0/\"$'\\xff\\xfe'", scratch.Folder + "/folder"])!)
+            await process.WaitForExitAsync();
         var skipped = new List<SkippedEntry>();
         Assert.Equal(File, Assert.Single(await Failing.ListAsync(account, "folder", skipped.Add)).Path);
         Assert.Equal((EntryPath.Parse("folder"), "%ff%fe"), (Assert.Single(skipped).Folder, skipped[0].ShownName));
@@ -148,7 +170,8 @@ public sealed class WebDavServerTests : IAsyncLifetime
         await using var account = await scratch.OpenAsync();
         var content = new byte[16 << 20];
         new Random(3).NextBytes(content);
-        await using var upload = await account.BeginUploadAsync(File, content.Length, 8 << 20, WriteOptions.Default, default);
+        await using var upload = await account.BeginUploadAsync(
+            File, content.Length, 8 << 20, WriteOptions.Default, default);
         var second = await upload.WritePartAsync(1, content.AsMemory(8 << 20), default);
         using (var cut = new CancellationTokenSource())
         {
