@@ -15,6 +15,9 @@ namespace Virga.Accounts.Adapters.Rclone;
 /// </summary>
 internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, IStreamedTarget
 {
+    private const int MoveTriesMax = 10;
+    private static readonly TimeSpan SettleTime = TimeSpan.FromMilliseconds(300);
+
     private readonly RcloneClient client;
     private readonly AdapterServices services;
     private readonly RcloneFeatures features;
@@ -299,12 +302,30 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
                     + "bytes");
         }
         await RefuseFolderAsync(what, path, cancellationToken);
-        await MoveFileAsync(what, temporary, path);
+        await MoveOverAsync(what, temporary, path);
         var written = await FindAsync(what, path, CancellationToken.None);
         // Where another writer came just after us, what we wrote is there no more, under no version that could be read.
         return written?.Length == length
             ? written
             : new Entry(path, EntryKind.File, length, null, new EntryVersion("replaced"));
+    }
+
+    // rclone takes the old file away before it moves the new one there. Where two writers do that at once, one of them
+    // finds nothing to take away and gives up.
+    private async ValueTask MoveOverAsync(string what, EntryPath temporary, EntryPath path)
+    {
+        for (var triesLeft = MoveTriesMax; ; triesLeft--)
+        {
+            try
+            {
+                await MoveFileAsync(what, temporary, path);
+                return;
+            }
+            catch (VirgaException e) when (e.Kind is FailureKind.NotFound or FailureKind.Conflict && triesLeft > 1)
+            {
+                if (await FindAsync(what, temporary, CancellationToken.None) is null) throw;
+            }
+        }
     }
 
     // Without IgnoreTimes rclone would leave a file of the same length and second as it is, and drop the new one.
@@ -328,14 +349,28 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
             throw new VirgaException(FailureKind.Conflict, $"{what}: a folder of that name is there");
     }
 
+    /// <summary>
+    /// Looks a second time: rclone takes a short stream that broke off for a whole file, and may store it after we have
+    /// looked.
+    /// </summary>
     public async ValueTask DeleteTemporaryAsync(string what, EntryPath temporary, CancellationToken cancellationToken)
+    {
+        if (await DeleteFileAsync(what, temporary, cancellationToken)) return;
+        await Task.Delay(SettleTime, services.Clock, cancellationToken);
+        await DeleteFileAsync(what, temporary, cancellationToken);
+    }
+
+    /// <summary>False where it wasn't there.</summary>
+    private async ValueTask<bool> DeleteFileAsync(string what, EntryPath path, CancellationToken cancellationToken)
     {
         try
         {
-            await client.CallAsync(what, "operations/deletefile", Arguments(temporary), cancellationToken);
+            await client.CallAsync(what, "operations/deletefile", Arguments(path), cancellationToken);
+            return true;
         }
         catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
         {
+            return false;
         }
     }
 
@@ -378,7 +413,7 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
         switch (await FindAsync(what, path, cancellationToken))
         {
             case { Kind: EntryKind.File }:
-                await DeleteTemporaryAsync(what, path, cancellationToken);
+                await DeleteFileAsync(what, path, cancellationToken);
                 break;
             case { Kind: EntryKind.Folder }:
                 await foreach (var item in ItemsAsync(path, cancellationToken))

@@ -133,6 +133,25 @@ public sealed class RcloneServerTests : IAsyncLifetime
         Assert.Empty(Directory.GetFileSystemEntries(Path.Combine(Data, "base [x]")));
     }
 
+    [Theory]
+    [InlineData(50_000)]
+    [InlineData(1_000_000)]
+    public async Task An_upload_that_is_given_up_leaves_nothing_on_the_remote(int partBytes)
+    {
+        await using var account = await OpenAsync(Data);
+        var path = EntryPath.Parse("file");
+        await using (
+            var upload = await account.BeginUploadAsync(path, 3 * partBytes, partBytes, WriteOptions.Default, default))
+        {
+            await upload.WritePartAsync(0, new byte[partBytes], default);
+            await upload.AbortAsync(default);
+        }
+        await using (
+            var upload = await account.BeginUploadAsync(path, 3 * partBytes, partBytes, WriteOptions.Default, default))
+            await upload.WritePartAsync(0, new byte[partBytes], default);
+        Assert.Empty(Directory.GetFileSystemEntries(Data));
+    }
+
     [Fact]
     public async Task Wrong_passwords_of_remotes_are_named()
     {
