@@ -7,13 +7,15 @@ using Virga.Testing.Servers;
 
 namespace Virga.EndToEnd;
 
-/// <summary>What people and machines do wrong, with the executable: the exit code, what was wrong, and what to do about it.</summary>
+/// <summary>What people and machines do wrong, with the executable: the exit code, what was wrong, and what to do about
+/// it.</summary>
 [Trait("Needs", "server")]
 public sealed partial class BadInputTests
 {
     private const int Failed = 1, Usage = 2, Denied = 4, NotFound = 5, ContentDiffers = 6, Full = 7, InTheWay = 8;
 
-    /// <summary>A repository, the owner of a share in folder "from", and a reader with the account "disk" in folder "to".</summary>
+    /// <summary>A repository, the owner of a share in folder "from", and a reader with the account "disk" in folder
+    /// "to".</summary>
     private sealed class Pair : IAsyncDisposable
     {
         public Scene Scene { get; } = new(inMemory: true);
@@ -34,11 +36,13 @@ public sealed partial class BadInputTests
             return pair;
         }
 
-        public void Write(string name, long length) => FileTree.Write(Path.Combine(Scene.PathOf("from"), name), length, 3);
+        public void Write(string name, long length) =>
+            FileTree.Write(Path.Combine(Scene.PathOf("from"), name), length, 3);
 
         public Task<string> ShareAsync() => Scene.ShareAsync(Owner, "disk", Reader);
 
-        public Task<Outcome> GetAsync(string link, string place = "disk:got") => Executable.RunAsync(Reader.DataFolder, ["get", link, place]);
+        public Task<Outcome> GetAsync(string link, string place = "disk:got") =>
+            Executable.RunAsync(Reader.DataFolder, ["get", link, place]);
 
         public void AssertArrived(string folder = "got") => Assert.Empty(FileTree.Differences(
             FileTree.Hash(Scene.PathOf("from")), FileTree.Hash(Path.Combine(Scene.PathOf("to"), folder))));
@@ -50,7 +54,8 @@ public sealed partial class BadInputTests
     {
         Assert.True(outcome.Exit == exit, $"expected exit code {exit}: {outcome}");
         foreach (var word in words)
-            Assert.True((outcome.Out + outcome.Error).Contains(word, StringComparison.OrdinalIgnoreCase), $"expected '{word}': {outcome}");
+            Assert.True((outcome.Out + outcome.Error).Contains(word, StringComparison.OrdinalIgnoreCase),
+                $"expected '{word}': {outcome}");
     }
 
     [Fact]
@@ -61,7 +66,9 @@ public sealed partial class BadInputTests
         var link = await pair.ShareAsync();
         AssertSays(await pair.GetAsync(link[..^20]), Usage, "cut short", "copy the whole link again");
         AssertSays(await pair.GetAsync("https://example.org/"), Usage, "not a Virga link", "virga share");
-        AssertSays(await pair.GetAsync(link.Replace("virga:1:", "virga:1:0", StringComparison.Ordinal)[..^1] + link[^1]), Usage, "mistyped", "copy the link again");
+        AssertSays(await pair.GetAsync(
+            link.Replace("virga:1:", "virga:1:0", StringComparison.Ordinal)[..^1] + link[^1]), Usage, "mistyped",
+            "copy the link again");
         AssertSays(await pair.GetAsync(link, "nowhere:got"), NotFound, "no account 'nowhere'", "Known are: disk");
     }
 
@@ -84,7 +91,8 @@ public sealed partial class BadInputTests
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port.ToString(CultureInfo.InvariantCulture);
         AssertSays(
-            await Executable.RunAsync(scene.PathOf("a"), ["up", "--no-repository", "--listen", $"127.0.0.1:{port}"]), InTheWay, port, "another port");
+            await Executable.RunAsync(scene.PathOf("a"), ["up", "--no-repository", "--listen", $"127.0.0.1:{port}"]),
+                InTheWay, port, "another port");
     }
 
     [Fact]
@@ -93,7 +101,8 @@ public sealed partial class BadInputTests
         await using var scene = new Scene();
         await scene.AgentAsync("a", []);
         AssertSays(
-            await Executable.RunAsync(scene.PathOf("a"), ["up", "--no-repository"]), InTheWay, scene.PathOf("a"), "in use by process", "data folder of its own");
+            await Executable.RunAsync(scene.PathOf("a"), ["up", "--no-repository"]), InTheWay, scene.PathOf("a"),
+                "in use by process", "data folder of its own");
     }
 
     [Fact]
@@ -105,7 +114,8 @@ public sealed partial class BadInputTests
         var bytes = File.ReadAllBytes(database);
         new Random(5).NextBytes(bytes.AsSpan(100));
         File.WriteAllBytes(database, bytes);
-        AssertSays(await Executable.RunAsync(scene.PathOf("a"), ["up", "--no-repository"]), ContentDiffers, database, "backup", "Nothing was overwritten");
+        AssertSays(await Executable.RunAsync(scene.PathOf("a"), ["up", "--no-repository"]), ContentDiffers, database,
+            "backup", "Nothing was overwritten");
         Assert.Equal(bytes, File.ReadAllBytes(database));
     }
 
@@ -121,14 +131,16 @@ public sealed partial class BadInputTests
             Map.Of(("LD_PRELOAD", FakeTime()), ("FAKETIME", "+1h"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1")));
         var outcome = await Executable.RunAsync(late.DataFolder, ["get", link, "disk:got"]);
         AssertSays(outcome, Failed, "our clock says", "the clock of", "set the clock that is wrong");
-        var times = Times().Matches(outcome.Error).Select(m => DateTime.Parse(m.Value, CultureInfo.InvariantCulture)).ToList();
+        var times = Times().Matches(outcome.Error).Select(m => DateTime.Parse(m.Value, CultureInfo.InvariantCulture))
+            .ToList();
         Assert.InRange((times[0] - times[1]).Duration(), TimeSpan.FromMinutes(59), TimeSpan.FromMinutes(61));
     }
 
     [GeneratedRegex(@"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")]
     private static partial Regex Times();
 
-    private static string FakeTime() => Directory.EnumerateFiles("/usr/lib", "libfaketime.so.1", SearchOption.AllDirectories).FirstOrDefault()
+    private static string FakeTime() =>
+        Directory.EnumerateFiles("/usr/lib", "libfaketime.so.1", SearchOption.AllDirectories).FirstOrDefault()
         ?? throw new InvalidOperationException("libfaketime is missing: run ./test, it installs it");
 
     [Fact]
@@ -144,7 +156,8 @@ public sealed partial class BadInputTests
         // By the other repository alone: the owner is not where the link says any more.
         await pair.Owner.StopAsync();
         await pair.Scene.AgentAsync(
-            "owner", [pair.Scene["repo0"], pair.Scene["repo1"]], "--listen", $"127.0.0.1:{FreePort.Take().ToString(CultureInfo.InvariantCulture)}");
+            "owner", [pair.Scene["repo0"], pair.Scene["repo1"]], "--listen",
+                $"127.0.0.1:{FreePort.Take().ToString(CultureInfo.InvariantCulture)}");
         Assert.Equal(0, (await pair.GetAsync(link, "disk:again")).Exit);
         pair.AssertArrived("again");
     }
@@ -156,24 +169,30 @@ public sealed partial class BadInputTests
         var agent = await scene.AgentAsync("a", []);
         var s3 = await SharedServers.CephAsync();
         var dav = await SharedServers.ApacheAsync();
-        AssertSays(await AddAsync("disk:/srv/there is no such folder"), Failed, "there is no such folder", "mount the disk");
+        AssertSays(await AddAsync("disk:/srv/there is no such folder"), Failed, "there is no such folder",
+            "mount the disk");
         AssertSays(
-            await AddAsync($"s3:{s3["S3_ENDPOINT"]}/bucket", ("ACCESSKEY", s3["S3_ACCESS_KEY"]), ("SECRETKEY", "wrong")), Failed, "key");
+            await AddAsync($"s3:{s3["S3_ENDPOINT"]}/bucket", ("ACCESSKEY", s3["S3_ACCESS_KEY"]),
+                ("SECRETKEY", "wrong")), Failed, "key");
         AssertSays(
-            await AddAsync($"s3:{s3["S3_ENDPOINT"]}/no-such-bucket-here", ("ACCESSKEY", s3["S3_ACCESS_KEY"]), ("SECRETKEY", s3["S3_SECRET_KEY"])),
+            await AddAsync($"s3:{s3["S3_ENDPOINT"]}/no-such-bucket-here", ("ACCESSKEY", s3["S3_ACCESS_KEY"]),
+                ("SECRETKEY", s3["S3_SECRET_KEY"])),
             Failed, "no-such-bucket-here");
         string[] settings = ["--set", $"user={dav["DAV_USER"]}", "--set", $"certSha256={dav["DAV_CERT_SHA256"]}"];
         var url = dav["DAV_URL"].Replace("https:", "webdavs:", StringComparison.Ordinal);
         var wrong = await AddAsync(url + "/files", settings, ("PASSWORD", "not the right one"));
         AssertSays(wrong, Failed, "password");
         Assert.DoesNotContain("not the right one", wrong.ToString(), StringComparison.Ordinal);
-        AssertSays(await AddAsync(url + "/files/nothing here", settings, ("PASSWORD", dav["DAV_PASSWORD"])), Failed, "nothing%20here", "make the folder");
+        AssertSays(await AddAsync(url + "/files/nothing here", settings, ("PASSWORD", dav["DAV_PASSWORD"])), Failed,
+            "nothing%20here", "make the folder");
 
         async Task<Outcome> AddAsync(string address, params object[] more)
         {
             var options = more.OfType<string[]>().FirstOrDefault() ?? [];
-            var secrets = more.OfType<(string Name, string Value)>().Select(s => ($"VIRGA_SECRET_{s.Name}", s.Value)).ToArray();
-            var outcome = await Executable.RunAsync(agent.DataFolder, ["account", "add", "x", address, .. options], Map.Of(secrets));
+            var secrets = more.OfType<(string Name, string Value)>().Select(s => ($"VIRGA_SECRET_{s.Name}", s.Value))
+                .ToArray();
+            var outcome = await Executable.RunAsync(
+                agent.DataFolder, ["account", "add", "x", address, .. options], Map.Of(secrets));
             await Executable.RunAsync(agent.DataFolder, ["account", "remove", "x"]);
             return outcome;
         }
@@ -192,7 +211,8 @@ public sealed partial class BadInputTests
         var id = (await pair.Reader.Control.TransfersAsync(CancellationToken.None))[0].Id;
         var resumed = await Executable.RunAsync(pair.Reader.DataFolder, ["resume", id]);
         Assert.True(resumed.Exit == 0, resumed.ToString());
-        Assert.Empty(FileTree.Differences(FileTree.Hash(pair.Scene.PathOf("from")), FileTree.Hash(Path.Combine(pair.Scene.PathOf("small"), "got"))));
+        Assert.Empty(FileTree.Differences(
+            FileTree.Hash(pair.Scene.PathOf("from")), FileTree.Hash(Path.Combine(pair.Scene.PathOf("small"), "got"))));
 
         await small.RemountAsync("ro");
         AssertSays(await pair.GetAsync(link, "small:other"), Denied, "read-only");
@@ -208,7 +228,8 @@ public sealed partial class BadInputTests
         await s3.PutAsync("folder/good", "content");
         await s3.AddToAsync(pair.Owner, "s3");
         var link = await Scene.ShareAsync(pair.Owner, "s3:folder", pair.Reader);
-        AssertSays(await pair.GetAsync(link), Usage, "can't hold", name[..20], "nothing was moved", "choose an account that can hold them");
+        AssertSays(await pair.GetAsync(link), Usage, "can't hold", name[..20], "nothing was moved",
+            "choose an account that can hold them");
         Assert.Empty(Directory.EnumerateFileSystemEntries(pair.Scene.PathOf("to")));
     }
 
@@ -225,7 +246,8 @@ public sealed partial class BadInputTests
         var link = await pair.ShareAsync();
         proxy.CallAt(proxy.Delivered + (20 << 20), () =>
         {
-            using var file = new FileStream(Path.Combine(pair.Scene.PathOf("from"), "large"), FileMode.Open, FileAccess.Write);
+            using var file = new FileStream(
+                Path.Combine(pair.Scene.PathOf("from"), "large"), FileMode.Open, FileAccess.Write);
             file.Position = 50 << 20;
             file.Write(new byte[1000]);
         });

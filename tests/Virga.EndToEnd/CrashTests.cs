@@ -62,7 +62,8 @@ public sealed class CrashTests(ITestOutputHelper output)
     {
         Task AddToAsync(PeerProcess agent);
 
-        /// <summary>That the folder holds the source's files, no others and nothing half done; then removes it.</summary>
+        /// <summary>That the folder holds the source's files, no others and nothing half done; then removes
+        /// it.</summary>
         Task CheckAsync(string folder, string source, IReadOnlyDictionary<string, string> hashes);
     }
 
@@ -90,14 +91,16 @@ public sealed class CrashTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>A repository, a sender behind a proxy that counts, a receiver; one transfer and one death for each seed.</summary>
+    /// <summary>A repository, a sender behind a proxy that counts, a receiver; one transfer and one death for each
+    /// seed.</summary>
     private sealed class Crashes
     {
-        // What may be lost when the receiver dies: parts of files in the making and batches that are being written. When the sender
-        // dies: range reads and batches on their way.
+        // What may be lost when the receiver dies: parts of files in the making and batches that are being written.
+        // When the sender dies: range reads and batches on their way.
         private static readonly EngineLimits Limits = EngineLimits.Default;
         private static readonly long InFlightBatches = (long)Math.Max(2, Limits.RangesInFlight) * Limits.BatchBytes;
-        private static readonly long ReceiverLossMax = Limits.LargeFilesAtOnce * Limits.PartMemoryBytes + InFlightBatches;
+        private static readonly long ReceiverLossMax = Limits.LargeFilesAtOnce * Limits.PartMemoryBytes
+            + InFlightBatches;
         private static readonly long SenderLossMax = (long)Limits.RangesInFlight * Limits.RangeBytes + InFlightBatches;
 
         private readonly Scene scene;
@@ -121,7 +124,8 @@ public sealed class CrashTests(ITestOutputHelper output)
             WriteTree(source);
             hashes = FileTree.Hash(source);
             // The order of a manifest, by which journals name files.
-            sizes = [.. hashes.Keys.Where(n => n[^1] != '/').Order(Comparer<string>.Create(CompareUtf8)).Select(n => new FileInfo(Path.Combine(source, n)).Length)];
+            sizes = [.. hashes.Keys.Where(n => n[^1] != '/').Order(Comparer<string>.Create(CompareUtf8))
+                .Select(n => new FileInfo(Path.Combine(source, n)).Length)];
         }
 
         private long SealedTotal => sizes.Sum(Sealed);
@@ -177,11 +181,14 @@ public sealed class CrashTests(ITestOutputHelper output)
                 await EndAsync(id);
             }
             var again = proxy.Delivered - before - SealedTotal;
-            Assert.True(again <= (killsReceiver ? ReceiverLossMax : SenderLossMax) + Overhead(), $"{again:N0} bytes were fetched again");
+            Assert.True(again <= (killsReceiver ? ReceiverLossMax : SenderLossMax)
+                + Overhead(), $"{again:N0} bytes were fetched again");
             await target.CheckAsync(folder, source, hashes);
-            return string.Create(CultureInfo.InvariantCulture,
-                $"seed {seed}: {(killsReceiver ? "receiver" : "sender")} died at {100.0 * at / SealedTotal:0.0}% + {laterMs} ms; "
-                + $"{again / 1048576.0:0.00} MiB fetched again, {surplus / 1048576.0:0.00} of what was recorded; {watch.Elapsed.TotalSeconds:0.0} s");
+            var who = killsReceiver ? "receiver" : "sender";
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"seed {seed}: {who} died at {100.0 * at / SealedTotal:0.0}% + {laterMs} ms; "
+                + $"{MiB(again):0.00} MiB fetched again, {MiB(surplus):0.00} of what was recorded; {watch.Elapsed.TotalSeconds:0.0} s");
 
             void Die()
             {
@@ -199,7 +206,8 @@ public sealed class CrashTests(ITestOutputHelper output)
             catch (TimeoutException e)
             {
                 var now = await receiver.Control.TransfersAsync(CancellationToken.None);
-                throw new TimeoutException($"nobody died, {proxy.Delivered:N0} bytes of {SealedTotal:N0} passed: {now[0]}", e);
+                throw new TimeoutException(
+                    $"nobody died, {proxy.Delivered:N0} bytes of {SealedTotal:N0} passed: {now[0]}", e);
             }
         }
 
@@ -208,7 +216,8 @@ public sealed class CrashTests(ITestOutputHelper output)
         {
             try
             {
-                return (await receiver.Control.StartTransferAsync(new TransferRequest(link, "target", folder), CancellationToken.None)).Id;
+                return (await receiver.Control.StartTransferAsync(
+                    new TransferRequest(link, "target", folder), CancellationToken.None)).Id;
             }
             catch (VirgaException e) when (e.Kind == FailureKind.Unavailable)
             {
@@ -223,7 +232,8 @@ public sealed class CrashTests(ITestOutputHelper output)
         }
 
         private Task<PeerProcess> StartSenderAsync() => scene.AgentAsync(
-            "sender", [repository], "--listen", $"127.0.0.1:{proxy.TargetPort}", "--public-url", $"https://127.0.0.1:{proxy.Port}", "--forwarded");
+            "sender", [repository], "--listen", $"127.0.0.1:{proxy.TargetPort}", "--public-url",
+                $"https://127.0.0.1:{proxy.Port}", "--forwarded");
 
         private Task<PeerProcess> StartReceiverAsync() => scene.AgentAsync("receiver", [repository]);
 
@@ -231,12 +241,16 @@ public sealed class CrashTests(ITestOutputHelper output)
         private long Left(Recorded recorded)
         {
             var left = sizes.Where((_, i) => !recorded.Files.Contains(i)).Sum(Sealed);
-            foreach (var (file, part, partBytes) in recorded.Parts) left -= Math.Min(partBytes, sizes[file] - part * partBytes);
+            foreach (var (file, part, partBytes) in recorded.Parts)
+                left -= Math.Min(partBytes, sizes[file] - part * partBytes);
             return left;
         }
 
-        /// <summary>TLS records, HTTP frames and headers, the manifest, and pieces that lie across the ends of parts.</summary>
+        /// <summary>TLS records, HTTP frames and headers, the manifest, and pieces that lie across the ends of
+        /// parts.</summary>
         private long Overhead() => SealedTotal / 50 + (2 << 20);
+
+        private static double MiB(long bytes) => bytes / (double)(1 << 20);
 
         private static long Sealed(long plain) => plain == 0 ? 0 : AgePayload.SealedLength(plain);
 

@@ -9,8 +9,8 @@ using Xunit.Abstractions;
 namespace Virga.EndToEnd;
 
 /// <summary>
-/// The main job on real servers: 2,000 files with odd names and one of 1 GiB go from Ceph's S3 gateway to Apache's mod_dav, and
-/// back. rclone puts them there and compares. Nobody in the middle sees a name or a byte.
+/// The main job on real servers: 2,000 files with odd names and one of 1 GiB go from Ceph's S3 gateway to Apache's
+/// mod_dav, and back. rclone puts them there and compares. Nobody in the middle sees a name or a byte.
 /// </summary>
 [Trait("Needs", "server")]
 public sealed class RealServersTests(ITestOutputHelper output)
@@ -30,7 +30,9 @@ public sealed class RealServersTests(ITestOutputHelper output)
         var source = scene.Folder("source");
         var (names, folders) = WriteTree(source);
         Say("servers up, files written");
-        await s3.RcloneAsync("copy", "--checkers", "16", "--transfers", "16", "--s3-upload-concurrency", "4", source, $"{s3.Remote}/music");
+        await s3.RcloneAsync(
+            "copy", "--checkers", "16", "--transfers", "16", "--s3-upload-concurrency", "4", source,
+            $"{s3.Remote}/music");
         // S3 has no folders: an empty one is kept as an object whose key ends in '/'.
         foreach (var folder in folders) await s3.PutAsync($"music/{folder}/");
         Say("uploaded to S3 by rclone");
@@ -53,8 +55,10 @@ public sealed class RealServersTests(ITestOutputHelper output)
         Say("got back into S3");
 
         var dropped = await capture.StopAsync();
+        foreach (var peer in new[] { a, b, repository }) Assert.Equal(0, await peer.StopAsync());
         var captured = new FileInfo(capture.Path).Length;
-        Assert.True(captured > 2 * LargeBytes, $"the capture has {captured:N0} bytes only, {dropped} packets were dropped");
+        Assert.True(captured > 2 * LargeBytes,
+            $"the capture has {captured:N0} bytes only, {dropped} packets were dropped");
         await CheckSecretsAsync(scene, capture.Path, names);
         Say($"no name and no content in {captured:N0} captured bytes ({dropped} packets dropped), repository and logs");
 
@@ -70,7 +74,9 @@ public sealed class RealServersTests(ITestOutputHelper output)
 
         async Task CheckAsync(params string[] arguments)
         {
-            var outcome = await Executable.ToolAsync("rclone", arguments, new Dictionary<string, string>(s3.Environment.Concat(dav.Environment.Where(e => e.Key != "RCLONE_CONFIG"))));
+            var outcome = await Executable.ToolAsync(
+                "rclone", arguments, new Dictionary<string,
+                string>(s3.Environment.Concat(dav.Environment.Where(e => e.Key != "RCLONE_CONFIG"))));
             Assert.True(outcome.Exit == 0, $"rclone {string.Join(' ', arguments)}: {outcome}");
         }
 
@@ -87,10 +93,13 @@ public sealed class RealServersTests(ITestOutputHelper output)
         // The mark stands in every name; some names are looked for whole, too.
         var needles = new Needles([NameMark, .. names.Where(n => n.Length >= 16).Take(20)], [ContentMark]);
         var control = scene.PathOf("control.bin");
-        await File.WriteAllBytesAsync(control, [.. new byte[10_000_000], .. Encoding.UTF8.GetBytes(Convert.ToBase64String([1, .. ContentMark, 2]))]);
+        await File.WriteAllBytesAsync(
+            control, [.. new byte[10_000_000],
+            .. Encoding.UTF8.GetBytes(Convert.ToBase64String([1, .. ContentMark, 2]))]);
         Assert.NotEmpty(await needles.FindAsync(control));
 
-        var files = Directory.EnumerateFiles(scene["repo"].DataFolder, "*", SearchOption.AllDirectories).Where(f => !f.EndsWith(".sock", StringComparison.Ordinal))
+        var files = Directory.EnumerateFiles(scene["repo"].DataFolder, "*", SearchOption.AllDirectories)
+            .Where(f => !f.EndsWith(".sock", StringComparison.Ordinal))
             .Concat(new[] { "repo", "a", "b" }.Select(p => scene[p].Log)).Append(capture);
         foreach (var file in files)
         {
@@ -104,15 +113,19 @@ public sealed class RealServersTests(ITestOutputHelper output)
     {
         string[] odd =
         [
-            "ünïcode", "日本語の名前", "עברית", "🌧 rain", "two  spaces", "it's \"quoted\"", "100%", "%41%2F", "hash#tag", "a+b", "a&b;c", "q?uestion",
-            "[brackets]{}", "back`tick", "$HOME", "semi;colon", "comma,", "equals=", "at@", "tilde~", "e\u0301 decomposed", "caret^|pipe", "star*", "<lt gt>",
+            "ünïcode", "日本語の名前", "עברית", "🌧 rain", "two  spaces", "it's \"quoted\"", "100%", "%41%2F", "hash#tag",
+                "a+b", "a&b;c", "q?uestion",
+            "[brackets]{}", "back`tick", "$HOME", "semi;colon", "comma,", "equals=", "at@", "tilde~",
+                "e\u0301 decomposed", "caret^|pipe", "star*", "<lt gt>",
         ];
-        string[] folders = ["", "plain/", "deep/1/2/3/4/5/6/7/8/9/10/11/12/", ".hidden/", "sp ace/ü & #/", "%20/+/", "日本/🌧/"];
+        string[] folders = ["", "plain/", "deep/1/2/3/4/5/6/7/8/9/10/11/12/", ".hidden/", "sp ace/ü & #/", "%20/+/",
+            "日本/🌧/"];
         var random = new Seeded(2);
         var names = new List<string>();
         for (var i = 0; i < FileCount; i++)
         {
-            var stem = $"{(i % 11 == 0 ? "." : "")}{NameMark} {odd[i % odd.Length]} {i.ToString(CultureInfo.InvariantCulture)}";
+            var number = i.ToString(CultureInfo.InvariantCulture);
+            var stem = $"{(i % 11 == 0 ? "." : "")}{NameMark} {odd[i % odd.Length]} {number}";
             if (i % 97 == 0) stem += new string('x', 200 - Encoding.UTF8.GetByteCount(stem));
             var length = (i % 20) switch
             {

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace Virga.EndToEnd.Harness;
 
 /// <summary>
-/// Stands between two agents as a router would: connections to its port are forwarded as they are to the sender's. Counts what the
-/// sender delivers, over all its lives, and calls back in the middle of it.
+/// Stands between two agents as a router would: connections to its port are forwarded as they are to the sender's.
+/// Counts what the sender delivers, over all its lives, and calls back in the middle of it.
 /// </summary>
 internal sealed class CountingProxy : IAsyncDisposable
 {
@@ -79,7 +79,8 @@ internal sealed class CountingProxy : IAsyncDisposable
             {
                 await target.ConnectAsync(IPAddress.Loopback, TargetPort, stop.Token);
                 using var end = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
-                await Task.WhenAny(CopyAsync(client, target, null, end.Token), CopyAsync(target, client, Count, end.Token));
+                await Task.WhenAny(CopyAsync(client, target, null, end.Token),
+                    CopyAsync(target, client, Count, end.Token));
                 await end.CancelAsync();
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException)
@@ -103,7 +104,8 @@ internal sealed class CountingProxy : IAsyncDisposable
             while (await from.ReceiveAsync(buffer, cancellationToken) is var read and > 0)
             {
                 count?.Invoke(read);
-                for (var sent = 0; sent < read;) sent += await to.SendAsync(buffer.AsMemory(sent, read - sent), cancellationToken);
+                for (var sent = 0; sent < read;) sent += await to.SendAsync(
+                    buffer.AsMemory(sent, read - sent), cancellationToken);
             }
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)

@@ -21,23 +21,28 @@ internal static class Executable
     {
         var own = new DirectoryInfo(AppContext.BaseDirectory.TrimEnd('/'));
         var path = System.IO.Path.Combine(own.Parent!.Parent!.FullName, "Virga.Cli", own.Name, "virga");
-        return File.Exists(path) ? path : throw new InvalidOperationException($"there is no {path}: build the solution first, or run ./test");
+        return File.Exists(path) ? path
+            : throw new InvalidOperationException($"there is no {path}: build the solution first, or run ./test");
     }
 
-    /// <summary>What starts the executable, with a runtime that it finds and no settings of whoever runs the tests.</summary>
+    /// <summary>What starts the executable, with a runtime that it finds and no settings of whoever runs the
+    /// tests.</summary>
     public static ProcessStartInfo Start(IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(Path, arguments)
         {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
+                RedirectStandardError = true,
         };
-        start.Environment["DOTNET_ROOT"] = new DirectoryInfo(RuntimeEnvironment.GetRuntimeDirectory()).Parent!.Parent!.Parent!.FullName;
+        start.Environment["DOTNET_ROOT"] = new DirectoryInfo(RuntimeEnvironment.GetRuntimeDirectory())
+            .Parent!.Parent!.Parent!.FullName;
         foreach (var name in new[] { "VIRGA_DATA", "VIRGA_DEBUG" }) start.Environment.Remove(name);
         return start;
     }
 
     /// <summary>One command of virga, to its end.</summary>
-    public static Task<Outcome> RunAsync(string dataFolder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+    public static Task<Outcome> RunAsync(
+        string dataFolder, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = Start([.. arguments, "--data", dataFolder]);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
@@ -50,7 +55,8 @@ internal static class Executable
     {
         var start = new ProcessStartInfo(program, arguments)
         {
-            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
+                RedirectStandardError = true,
         };
         // It breaks the rclone of Debian 12 where it is set.
         start.Environment.Remove("AWS_CA_BUNDLE");
@@ -72,7 +78,9 @@ internal static class Executable
         catch (OperationCanceledException e)
         {
             process.Kill();
-            throw new TimeoutException($"{start.FileName} {string.Join(' ', start.ArgumentList)} did not end: {await output} {await error}", e);
+            throw new TimeoutException(
+                $"{start.FileName} {string.Join(' ', start.ArgumentList)} did not end: {await output} {await error}",
+                e);
         }
         return new Outcome(process.ExitCode, await output, await error);
     }
@@ -85,7 +93,8 @@ internal static class Executable
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            throw new InvalidOperationException($"{start.FileName} can't be started ({e.Message}): run ./test, it installs what the tests need", e);
+            throw new InvalidOperationException(
+                $"{start.FileName} can't be started ({e.Message}): run ./test, it installs what the tests need", e);
         }
     }
 }

@@ -7,7 +7,8 @@ namespace Virga.EndToEnd.Harness;
 /// <summary>Folders of files that depend on a seed alone, and their comparison by SHA-256.</summary>
 internal static class FileTree
 {
-    /// <summary>Writes a file of seeded bytes, a piece at a time. Where a marker is given, it stands at every 64 KiB and at the end.</summary>
+    /// <summary>Writes a file of seeded bytes, a piece at a time. Where a marker is given, it stands at every 64 KiB
+    /// and at the end.</summary>
     public static void Write(string path, long length, ulong seed, ReadOnlySpan<byte> marker = default)
     {
         const int step = 64 << 10;
@@ -53,7 +54,8 @@ internal static class FileTree
     }
 
     /// <summary>What differs, a line each, at most twenty.</summary>
-    public static List<string> Differences(IReadOnlyDictionary<string, string> expected, IReadOnlyDictionary<string, string> found)
+    public static List<string> Differences(
+        IReadOnlyDictionary<string, string> expected, IReadOnlyDictionary<string, string> found)
     {
         var lines = new List<string>();
         foreach (var (name, hash) in expected)

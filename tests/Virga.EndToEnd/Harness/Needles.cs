@@ -4,8 +4,8 @@ using System.Text;
 namespace Virga.EndToEnd.Harness;
 
 /// <summary>
-/// Byte strings that may stand nowhere: each raw, and in the shapes in which programs print bytes. Files of any length are read
-/// a piece at a time.
+/// Byte strings that may stand nowhere: each raw, and in the shapes in which programs print bytes. Files of any length
+/// are read a piece at a time.
 /// </summary>
 internal sealed class Needles
 {
@@ -39,7 +39,8 @@ internal sealed class Needles
         await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, 1);
         var buffer = new byte[BlockBytes + longest];
         var kept = 0;
-        while (found.Count < 10 && await file.ReadAtLeastAsync(buffer.AsMemory(kept), 1, throwOnEndOfStream: false) is var read and > 0)
+        while (found.Count < 10 && await file.ReadAtLeastAsync(buffer.AsMemory(kept), 1, throwOnEndOfStream: false)
+            is var read and > 0)
         {
             var length = kept + read;
             Scan(buffer.AsSpan(0, length), found);

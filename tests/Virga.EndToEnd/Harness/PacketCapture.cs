@@ -28,7 +28,8 @@ internal sealed class PacketCapture : IAsyncDisposable
         var process = Executable.Begin(start);
         // It says that it listens, then how much it got.
         while (await process.StandardError.ReadLineAsync() is { } line)
-            if (line.Contains("listening on", StringComparison.Ordinal)) return new(process, path, process.StandardError.ReadToEndAsync());
+            if (line.Contains("listening on", StringComparison.Ordinal)) return new(
+                process, path, process.StandardError.ReadToEndAsync());
         throw new InvalidOperationException("tcpdump did not start: run the tests as root");
     }
 
@@ -36,7 +37,8 @@ internal sealed class PacketCapture : IAsyncDisposable
     public async Task<long> StopAsync()
     {
         stopped = true;
-        await Executable.ToolAsync("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await Executable.ToolAsync(
+            "kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
         await process.WaitForExitAsync();
         var line = (await errors).Split('\n').Single(l => l.Contains("dropped by kernel", StringComparison.Ordinal));
         return long.Parse(line.Split(' ')[0], System.Globalization.CultureInfo.InvariantCulture);

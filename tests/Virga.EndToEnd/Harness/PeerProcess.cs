@@ -6,8 +6,8 @@ using Virga.Cli.Control;
 namespace Virga.EndToEnd.Harness;
 
 /// <summary>
-/// An agent or a repository as a process of its own. It ends with this process, however this one ends, since its standard input
-/// then closes; its log goes to a file.
+/// An agent or a repository as a process of its own. It ends with this process, however this one ends, since its
+/// standard input then closes; its log goes to a file.
 /// </summary>
 internal sealed class PeerProcess : IAsyncDisposable
 {
@@ -41,7 +41,8 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     /// <summary>Starts it and waits until it answers. What it says instead of coming up is in the exception.</summary>
     public static async Task<PeerProcess> StartAsync(
-        string dataFolder, string log, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+        string dataFolder, string log, IEnumerable<string> arguments, IReadOnlyDictionary<string,
+            string>? environment = null)
     {
         var start = Executable.Start([.. arguments, "--json", "--verbose", "--until-input-ends", "--data", dataFolder]);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
@@ -113,7 +114,8 @@ internal sealed class PeerProcess : IAsyncDisposable
         if (line is null || !line.Contains("\"endpoint\"", StringComparison.Ordinal))
         {
             await WaitEndedAsync();
-            throw new InvalidOperationException($"the peer on {DataFolder} did not come up: exit code {process.ExitCode}, {line}\n{ReadLog()}");
+            throw new InvalidOperationException(
+                $"the peer on {DataFolder} did not come up: exit code {process.ExitCode}, {line}\n{ReadLog()}");
         }
         using var json = JsonDocument.Parse(line);
         Id = json.RootElement.GetProperty("id").GetString()!;
@@ -122,7 +124,8 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     private async Task CopyLogAsync()
     {
-        await using var file = new FileStream(Log, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        await using var file =
+            new FileStream(Log, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
         await process.StandardError.BaseStream.CopyToAsync(file);
     }
 }

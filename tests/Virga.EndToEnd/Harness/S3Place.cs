@@ -14,7 +14,8 @@ internal sealed class S3Place(RealServer server, string bucket) : IAsyncDisposab
 
     public IReadOnlyDictionary<string, string> Environment { get; } = Map.Of(
         ("RCLONE_CONFIG", "/dev/null"), ("RCLONE_CONFIG_S3_TYPE", "s3"), ("RCLONE_CONFIG_S3_PROVIDER", "Ceph"),
-        ("RCLONE_CONFIG_S3_ENDPOINT", server["S3_ENDPOINT"]), ("RCLONE_CONFIG_S3_ACCESS_KEY_ID", server["S3_ACCESS_KEY"]),
+        ("RCLONE_CONFIG_S3_ENDPOINT", server["S3_ENDPOINT"]),
+            ("RCLONE_CONFIG_S3_ACCESS_KEY_ID", server["S3_ACCESS_KEY"]),
         ("RCLONE_CONFIG_S3_SECRET_ACCESS_KEY", server["S3_SECRET_KEY"]));
 
     public static async Task<S3Place> CreateAsync()
@@ -29,7 +30,8 @@ internal sealed class S3Place(RealServer server, string bucket) : IAsyncDisposab
             Map.Of(("accessKey", server["S3_ACCESS_KEY"]), ("secretKey", server["S3_SECRET_KEY"]))),
         CancellationToken.None);
 
-    /// <summary>An object by Amazon's own client, for keys that rclone can't make: an empty folder's ends in '/'.</summary>
+    /// <summary>An object by Amazon's own client, for keys that rclone can't make: an empty folder's ends in
+    /// '/'.</summary>
     public async Task PutAsync(string key, string content = "")
     {
         using var client = new AmazonS3Client(
@@ -39,7 +41,8 @@ internal sealed class S3Place(RealServer server, string bucket) : IAsyncDisposab
                 ServiceURL = server["S3_ENDPOINT"], ForcePathStyle = true, AuthenticationRegion = "us-east-1",
                 RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             });
-        await client.PutObjectAsync(new PutObjectRequest { BucketName = bucket, Key = key, ContentBody = content, UseChunkEncoding = false });
+        await client.PutObjectAsync(
+            new PutObjectRequest { BucketName = bucket, Key = key, ContentBody = content, UseChunkEncoding = false });
     }
 
     /// <summary>Keys of multipart uploads that were begun and neither completed nor aborted.</summary>

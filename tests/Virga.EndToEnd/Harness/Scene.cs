@@ -36,7 +36,8 @@ internal sealed class Scene : IAsyncDisposable
 
     /// <summary>An agent that uses the repositories.</summary>
     public Task<PeerProcess> AgentAsync(string name, IEnumerable<PeerProcess> repositories, params string[] more) =>
-        StartAsync(name, ["up", "--no-repository", .. repositories.SelectMany(r => new[] { "--repository", r.Endpoint }), .. more]);
+        StartAsync(name, ["up", "--no-repository",
+            .. repositories.SelectMany(r => new[] { "--repository", r.Endpoint }), .. more]);
 
     public async Task<PeerProcess> StartAsync(
         string name, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
@@ -47,7 +48,8 @@ internal sealed class Scene : IAsyncDisposable
 
     /// <summary>Adds a folder on disk as an account of the agent.</summary>
     public static Task AddDiskAsync(PeerProcess agent, string name, string folder) =>
-        agent.Control.AddAccountAsync(new AccountAddRequest(name, "disk:" + folder, Map.Empty, Map.Empty), CancellationToken.None);
+        agent.Control.AddAccountAsync(
+            new AccountAddRequest(name, "disk:" + folder, Map.Empty, Map.Empty), CancellationToken.None);
 
     /// <summary>Shares for one agent, whose chain may still be on its way to the repository.</summary>
     public static async Task<string> ShareAsync(PeerProcess owner, string place, PeerProcess reader)
@@ -56,13 +58,16 @@ internal sealed class Scene : IAsyncDisposable
         {
             var outcome = await Executable.RunAsync(owner.DataFolder, ["share", place, "--with", reader.Id]);
             if (outcome.Exit == 0) return outcome.Out.Trim();
-            if (tries == 20 || !outcome.Error.Contains("nobody knows agent", StringComparison.Ordinal)) Assert.Fail($"share {place}: {outcome}");
+            if (tries == 20 || !outcome.Error.Contains("nobody knows agent", StringComparison.Ordinal)) Assert.Fail(
+                $"share {place}: {outcome}");
             await Task.Delay(250);
         }
     }
 
     public static async Task<TransferInfo> GetAsync(PeerProcess agent, string link, string account, string path) =>
-        await WatchAsync(agent, (await agent.Control.StartTransferAsync(new TransferRequest(link, account, path), CancellationToken.None)).Id);
+        await WatchAsync(agent,
+            (await agent.Control.StartTransferAsync(new TransferRequest(link, account, path), CancellationToken.None))
+            .Id);
 
     public static async Task<TransferInfo> WatchAsync(PeerProcess agent, string id, TimeSpan? limit = null)
     {
@@ -96,5 +101,6 @@ internal static class Map
 {
     public static readonly IReadOnlyDictionary<string, string> Empty = new Dictionary<string, string>();
 
-    public static IReadOnlyDictionary<string, string> Of(params (string Name, string Value)[] items) => items.ToDictionary(i => i.Name, i => i.Value);
+    public static IReadOnlyDictionary<string, string> Of(params (string Name, string Value)[] items) =>
+        items.ToDictionary(i => i.Name, i => i.Value);
 }
