@@ -252,6 +252,10 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
                 await CreateFolderAsync(path.Parent, cancellationToken);
                 await CreateFolderAsync(path, cancellationToken);
                 return;
+            case HttpStatusCode.Conflict or HttpStatusCode.NotFound:
+                // Fails with what to do where the account's own folder is missing.
+                await StatAsync(EntryPath.Root, cancellationToken);
+                throw Client.Failure(what, answer, isWrite: true);
             case HttpStatusCode.BadRequest when await FileAboveAsync(path, cancellationToken) is { } file:
                 throw new VirgaException(FailureKind.Conflict, $"{what}: '{file}' is a file, not a folder");
             default:
