@@ -65,7 +65,8 @@ internal sealed class DemoRun(Invocation run) : IAsyncDisposable
         Line($"  {virga} shares --data {home}/ann");
         Line($"  {virga} ls cloud:from-ann --data {home}/bob");
         Line($"  echo changed >> '{AnnsCloud}/{FolderName}/an empty file'");
-        Line($"  {virga} share cloud:{FolderName} --with {bob.Up.Id} --data {home}/ann \\");
+        Line($"  {virga} share cloud:{FolderName} --data {home}/ann \\");
+        Line($"    --with {bob.Up.Id} \\");
         Line($"    | {virga} get - cloud:second --data {home}/bob");
         Line($"  {virga} doctor --data {home}/bob");
         Line();
