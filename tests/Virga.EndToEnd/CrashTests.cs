@@ -188,7 +188,8 @@ public sealed class CrashTests(ITestOutputHelper output)
             return string.Create(
                 CultureInfo.InvariantCulture,
                 $"seed {seed}: {who} died at {100.0 * at / SealedTotal:0.0}% + {laterMs} ms; "
-                + $"{MiB(again):0.00} MiB fetched again, {MiB(surplus):0.00} of what was recorded; {watch.Elapsed.TotalSeconds:0.0} s");
+                + $"{MiB(again):0.00} MiB fetched again, {MiB(surplus):0.00} of what was recorded; "
+                + $"{watch.Elapsed.TotalSeconds:0.0} s");
 
             void Die()
             {
