@@ -2,7 +2,8 @@
 # anything that goes into it is newer than the last build.
 
 need_sdk() {
-    if command -v dotnet >/dev/null 2>&1 && dotnet --list-sdks 2>/dev/null | grep -q '^1[0-9]\.'; then return 0; fi
+    # Asked inside the repository, dotnet obeys global.json: it fails when only other versions are there.
+    if command -v dotnet >/dev/null 2>&1 && (cd "$ROOT" && dotnet --version) >/dev/null 2>&1; then return 0; fi
     local have; have=$(dotnet --list-sdks 2>/dev/null | tail -n 1 | cut -d' ' -f1 || true)
     cat >&2 <<TEXT
 Virga is built with the .NET SDK 10, which is not here (found: ${have:-none}). Install it with one of
