@@ -4,12 +4,13 @@ using Virga.Core;
 
 namespace Virga.Agent;
 
-/// <summary>Tries what the agent will do with an account, in a scratch file, and says step by step what works.</summary>
+/// <summary>Tries what the agent will do with an account, in a scratch file, step by step.</summary>
 internal static class AccountCheck
 {
     private const int ScratchBytes = 100_000;
 
-    public static async Task<CheckResult> RunAsync(Func<Task<IAccount>> open, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<CheckResult> RunAsync(
+        Func<Task<IAccount>> open, TimeProvider time, CancellationToken cancellationToken)
     {
         var steps = new List<CheckStep>();
         IAccount? account = null;
@@ -26,8 +27,12 @@ internal static class AccountCheck
         if (ok && account!.Find<IReportsSpace>() is { } space)
             await StepAsync("space", async () => free = (await space.GetSpaceAsync(cancellationToken)).FreeBytes);
         if (ok && account!.Traits.IsReadOnly)
-            return new CheckResult(true, [.. steps, new CheckStep("write", true, "read-only: it can be shared from, not received into", null, 0)], free);
-        ok = ok && await StepAsync("write", async () => await account!.WriteAsync(scratch, content, WriteOptions.Default, cancellationToken));
+        {
+            const string readOnly = "read-only: it can be shared from, not received into";
+            return new CheckResult(true, [.. steps, new CheckStep("write", true, readOnly, null, 0)], free);
+        }
+        ok = ok && await StepAsync(
+            "write", async () => await account!.WriteAsync(scratch, content, WriteOptions.Default, cancellationToken));
         if (ok)
         {
             ok &= await StepAsync("read a range", () => ReadAsync(account!, scratch, content, cancellationToken));
@@ -46,13 +51,15 @@ internal static class AccountCheck
             }
             catch (VirgaException e)
             {
-                steps.Add(new CheckStep(name, false, e.Message, e.Advice, time.GetElapsedTime(start).TotalMilliseconds));
+                steps.Add(new CheckStep(
+                    name, false, e.Message, e.Advice, time.GetElapsedTime(start).TotalMilliseconds));
                 return false;
             }
         }
     }
 
-    private static async Task ReadAsync(IAccount account, EntryPath scratch, byte[] content, CancellationToken cancellationToken)
+    private static async Task ReadAsync(
+        IAccount account, EntryPath scratch, byte[] content, CancellationToken cancellationToken)
     {
         var range = new ByteRange(ScratchBytes / 3, ScratchBytes / 2);
         var stat = await account.StatAsync(scratch, cancellationToken);

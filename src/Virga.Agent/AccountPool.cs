@@ -8,7 +8,8 @@ using Virga.Core;
 namespace Virga.Agent;
 
 /// <summary>The accounts by name, each opened once, with retries, limits and meters around it.</summary>
-internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdapter> adapters, AgentOptions options) : IAsyncDisposable
+internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdapter> adapters, AgentOptions options)
+    : IAsyncDisposable
 {
     private static readonly System.Buffers.SearchValues<char> NameCharacters =
         System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
@@ -33,7 +34,8 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
     }
 
     public async Task<List<AccountInfo>> ListAsync(CancellationToken cancellationToken) =>
-        [.. (await table.ListAsync(cancellationToken)).Select(a => new AccountInfo(a.Name, a.Config.Adapter, AdapterOf(a.Config).Describe(a.Config)))];
+        [.. (await table.ListAsync(cancellationToken)).Select(
+            a => new AccountInfo(a.Name, a.Config.Adapter, AdapterOf(a.Config).Describe(a.Config)))];
 
     public async Task<bool> RemoveAsync(string name, CancellationToken cancellationToken)
     {
@@ -67,7 +69,8 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
     private async Task<IAccount> OpenAsync(string name)
     {
         var known = await table.ListAsync(CancellationToken.None);
-        var config = known.Where(a => a.Name == name).Select(a => a.Config).FirstOrDefault() ?? throw new VirgaException(
+        var config = known.Where(a => a.Name == name).Select(a => a.Config).FirstOrDefault()
+            ?? throw new VirgaException(
             FailureKind.NotFound, $"there is no account '{name}'",
             known.Count == 0
                 ? "Add one first: virga account add NAME disk:/srv/data"

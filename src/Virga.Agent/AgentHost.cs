@@ -21,7 +21,7 @@ public sealed record AgentOptions
     /// <summary>Address and port for other agents; port 0 takes a free one.</summary>
     public System.Net.IPEndPoint Listen { get; init; } = new(System.Net.IPAddress.Loopback, 0);
 
-    /// <summary>How others reach this agent, where that isn't <see cref="Listen"/> (behind a proxy or a name).</summary>
+    /// <summary>How others reach this agent, where that isn't <see cref="Listen"/>.</summary>
     public Uri? PublicUrl { get; init; }
 
     /// <inheritdoc cref="PeerServerOptions.IsPublicUrlPinned"/>
@@ -75,7 +75,7 @@ public sealed class AgentHost : IAsyncDisposable
     public Task StopRequested => stopRequested.Task;
 
     /// <summary>Opens the data folder, starts listening, resumes transfers, announces.</summary>
-    /// <exception cref="VirgaException">InUse (folder or port), Corrupt (state), Denied, Full; each says what to do.</exception>
+    /// <exception cref="VirgaException">InUse (folder or port), Corrupt (state), Denied, Full.</exception>
     public static async Task<AgentHost> StartAsync(AgentOptions options, CancellationToken cancellationToken)
     {
         var host = new AgentHost(options);
@@ -91,7 +91,7 @@ public sealed class AgentHost : IAsyncDisposable
         }
     }
 
-    /// <summary>Stops gracefully: no new requests, running answers are finished within a bound, transfers are left resumable.</summary>
+    /// <summary>Stops gracefully: running answers end within a bound, transfers are left resumable.</summary>
     public async ValueTask DisposeAsync()
     {
         await stopping.CancelAsync();
@@ -133,16 +133,20 @@ public sealed class AgentHost : IAsyncDisposable
         announcer = new Announcer(
             clients, options.Repositories, () => Endpoint, _ => Task.FromResult(shares!.InfoHashes), options.Time, log);
         shares = new ShareService(
-            state, new ShareTable(state), accounts, announcer, directory, clients, options, () => Endpoint, () => options.Repositories);
+            state, new ShareTable(state), accounts, announcer, directory, clients, options, () => Endpoint,
+            () => options.Repositories);
         await shares.LoadAsync(cancellationToken);
         transfers = new TransferService(
             state, new TransferTable(state), accounts, clients, directory, options, () => options.Repositories, log);
-        var shareEndpoints = new ShareEndpoints(shares, new GrantIssuer(keys.Identity, options.Time, options.Random), keys.Identity, log);
-        var control = new ControlEndpoints(shares, transfers, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
+        var shareEndpoints = new ShareEndpoints(
+            shares, new GrantIssuer(keys.Identity, options.Time, options.Random), keys.Identity, log);
+        var control = new ControlEndpoints(
+            shares, transfers, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
         server = Own(await PeerServer.StartAsync(
             new PeerServerOptions
             {
-                Kind = PeerInfo.AgentKind, DataFolder = folder.Path, Keys = keys, Chains = chainStore, Time = options.Time,
+                Kind = PeerInfo.AgentKind, DataFolder = folder.Path, Keys = keys, Chains = chainStore,
+                Time = options.Time,
                 Random = options.Random, Listen = options.Listen, PublicUrl = options.PublicUrl,
                 IsPublicUrlPinned = options.IsPublicUrlPinned,
                 ControlSocket = folder.PathOf(ControlSocketName), Limits = options.Limits, Logger = options.Logger,

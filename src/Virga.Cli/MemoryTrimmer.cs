@@ -3,8 +3,8 @@ using System.Runtime;
 namespace Virga.Cli;
 
 /// <summary>
-/// Gives memory back to the system once an agent has come to rest: the collector alone keeps what a transfer needed until
-/// next one, since nothing is allocated that would make it look.
+/// Gives memory back to the system once an agent has come to rest: the collector alone keeps what a transfer needed
+/// until next one, since nothing is allocated that would make it look.
 /// </summary>
 internal sealed class MemoryTrimmer(TimeProvider time, Func<long> allocatedBytes, Action trim)
 {

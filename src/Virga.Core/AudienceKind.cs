@@ -1,4 +1,4 @@
 namespace Virga.Core;
 
-/// <summary>Who may read a share: anybody; whoever has the link; the agents that are named (or, later, trusted).</summary>
+/// <summary>Who may read a share: anybody; whoever has the link; the agents that are named.</summary>
 public enum AudienceKind { Public, Link, Agents }

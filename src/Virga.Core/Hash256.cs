@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Virga.Core;
 
-/// <summary>32 bytes that name something: a SHA-256 digest, a Merkle root, an info-hash. Text form: 64 lower-case hex digits.</summary>
+/// <summary>32 bytes that name something, such as a SHA-256 digest. Text form: 64 lower-case hex digits.</summary>
 [StructLayout(LayoutKind.Sequential)]
 public readonly record struct Hash256 : IComparable<Hash256>
 {
@@ -14,7 +14,8 @@ public readonly record struct Hash256 : IComparable<Hash256>
     /// <param name="bytes">Exactly 32 bytes; anything else is a bug of the caller.</param>
     public Hash256(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length != ByteCount) throw new ArgumentException($"a hash has 32 bytes, not {bytes.Length}", nameof(bytes));
+        if (bytes.Length != ByteCount)
+            throw new ArgumentException($"a hash has 32 bytes, not {bytes.Length}", nameof(bytes));
         a = BinaryPrimitives.ReadUInt64BigEndian(bytes);
         b = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
         c = BinaryPrimitives.ReadUInt64BigEndian(bytes[16..]);
@@ -44,7 +45,8 @@ public readonly record struct Hash256 : IComparable<Hash256>
     {
         hash = default;
         Span<byte> bytes = stackalloc byte[ByteCount];
-        if (hex.Length != 64 || Convert.FromHexString(hex, bytes, out _, out _) != System.Buffers.OperationStatus.Done) return false;
+        if (hex.Length != 64 || Convert.FromHexString(hex, bytes, out _, out _) != System.Buffers.OperationStatus.Done)
+            return false;
         hash = new Hash256(bytes);
         return true;
     }

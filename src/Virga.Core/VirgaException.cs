@@ -1,6 +1,6 @@
 namespace Virga.Core;
 
-/// <summary>What kind of thing went wrong outside this program. Callers decide on the kind, never on the message.</summary>
+/// <summary>What went wrong outside this program. Callers decide on the kind, never on the message.</summary>
 public enum FailureKind
 {
     /// <summary>Input from outside that breaks a rule of its format or of the spec.</summary>

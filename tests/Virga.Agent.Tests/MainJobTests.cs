@@ -17,13 +17,16 @@ public sealed class MainJobTests
         }
         Directory.CreateDirectory(Path.Combine(folder, "empty"));
         File.CreateSymbolicLink(Path.Combine(folder, "link"), "sub dir/ünïcode 1 #%?.bin");
-        for (var i = 0; i < 100; i++) File.WriteAllText(Path.Combine(folder, $"small {i}.txt"), new string((char)('a' + (i % 26)), i * 50));
+        for (var i = 0; i < 100; i++) File.WriteAllText(
+            Path.Combine(folder, $"small {i}.txt"), new string((char)('a' + (i % 26)), i * 50));
     }
 
     private static void AssertSame(string left, string right)
     {
-        var names = Directory.EnumerateFileSystemEntries(left, "*", SearchOption.AllDirectories).Select(p => Path.GetRelativePath(left, p)).Order(StringComparer.Ordinal).ToList();
-        Assert.Equal(names, Directory.EnumerateFileSystemEntries(right, "*", SearchOption.AllDirectories).Select(p => Path.GetRelativePath(right, p)).Order(StringComparer.Ordinal));
+        var names = Directory.EnumerateFileSystemEntries(left, "*", SearchOption.AllDirectories).Select(
+            p => Path.GetRelativePath(left, p)).Order(StringComparer.Ordinal).ToList();
+        Assert.Equal(names, Directory.EnumerateFileSystemEntries(right, "*", SearchOption.AllDirectories).Select(
+            p => Path.GetRelativePath(right, p)).Order(StringComparer.Ordinal));
         foreach (var name in names)
         {
             var (a, b) = (new FileInfo(Path.Combine(left, name)), new FileInfo(Path.Combine(right, name)));
@@ -46,7 +49,8 @@ public sealed class MainJobTests
         Fill(network.Folder("from/music"), 1);
         await a.AddAccountAsync("disk", network.Folder("from"));
         await b.AddAccountAsync("disk", network.Folder("to"));
-        // Both announce their chains soon after they start; the reader's must be known before something can be sealed to it.
+        // Both announce their chains soon after they start; the reader's must be known before something can be sealed
+        // to it.
         var share = await Eventually(() => a.ShareAsync("disk", "music", audience, audience == "agents" ? [b.Id] : []));
         Assert.Null(share.Problem);
         var got = await b.GetAsync(share.Link, "disk", "got");

@@ -9,7 +9,8 @@ using Virga.Repository;
 
 namespace Virga.Agent.Tests;
 
-/// <summary>A repository and any number of agents in this process, with real HTTP over loopback and real folders.</summary>
+/// <summary>A repository and any number of agents in this process, with real HTTP over loopback and real
+/// folders.</summary>
 internal sealed class Network : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> running = [];
@@ -37,7 +38,8 @@ internal sealed class Network : IAsyncDisposable
     {
         var host = await AgentHost.StartAsync(new AgentOptions
         {
-            DataFolder = PathOf("agent-" + name), Repositories = [Repository!.Endpoint], Adapters = [new DiskAdapter(RandomNumberGenerator.Fill)],
+            DataFolder = PathOf("agent-" + name), Repositories = [Repository!.Endpoint],
+            Adapters = [new DiskAdapter(RandomNumberGenerator.Fill)],
             Time = TimeProvider.System, Random = RandomNumberGenerator.Fill, Version = "test",
         }, CancellationToken.None);
         running.Add(host);
@@ -69,19 +71,22 @@ internal sealed class TestAgent(AgentHost host, string socket)
     public string Id => Host.Id.ToString();
 
     public Task<AccountInfo> AddAccountAsync(string name, string folder) => PostAsync(
-        "/control/accounts", new AccountAddRequest(name, "disk:" + folder, new Dictionary<string, string>(), new Dictionary<string, string>()),
+        "/control/accounts", new AccountAddRequest(
+            name, "disk:" + folder, new Dictionary<string, string>(), new Dictionary<string, string>()),
         ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo);
 
     public async Task<ShareInfo> ShareAsync(string account, string path, string audience, params string[] readers)
     {
-        var lines = await LinesAsync("/control/shares", new ShareRequest(account, path, audience, readers), ControlJson.Default.ShareRequest,
+        var lines = await LinesAsync(
+            "/control/shares", new ShareRequest(account, path, audience, readers), ControlJson.Default.ShareRequest,
             ControlJson.Default.ShareEvent);
         return lines[^1].Result ?? throw new InvalidOperationException(lines[^1].Error?.Message);
     }
 
     public async Task<TransferInfo> GetAsync(string link, string account, string path)
     {
-        var begun = await PostAsync("/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,
+        var begun = await PostAsync(
+            "/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,
             ControlJson.Default.TransferInfo);
         return await WatchAsync(begun.Id);
     }
@@ -96,17 +101,21 @@ internal sealed class TestAgent(AgentHost host, string socket)
     public Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, HttpContent? body = null) =>
         http.SendAsync(new HttpRequestMessage(method, path) { Content = body });
 
-    public async Task<TOut> PostAsync<TIn, TOut>(string path, TIn body, JsonTypeInfo<TIn> input, JsonTypeInfo<TOut> output)
+    public async Task<TOut> PostAsync<TIn, TOut>(
+        string path, TIn body, JsonTypeInfo<TIn> input, JsonTypeInfo<TOut> output)
     {
-        using var answer = await SendAsync(HttpMethod.Post, path, new StringContent(JsonSerializer.Serialize(body, input)));
+        using var answer = await SendAsync(
+            HttpMethod.Post, path, new StringContent(JsonSerializer.Serialize(body, input)));
         var text = await answer.Content.ReadAsStringAsync();
         Assert.True(answer.IsSuccessStatusCode, $"{path}: {answer.StatusCode} {text}");
         return JsonSerializer.Deserialize(text, output)!;
     }
 
-    private async Task<List<TLine>> LinesAsync<TIn, TLine>(string path, TIn body, JsonTypeInfo<TIn> input, JsonTypeInfo<TLine> line)
+    private async Task<List<TLine>> LinesAsync<TIn, TLine>(
+        string path, TIn body, JsonTypeInfo<TIn> input, JsonTypeInfo<TLine> line)
     {
-        using var answer = await SendAsync(HttpMethod.Post, path, new StringContent(JsonSerializer.Serialize(body, input)));
+        using var answer = await SendAsync(
+            HttpMethod.Post, path, new StringContent(JsonSerializer.Serialize(body, input)));
         var text = await answer.Content.ReadAsStringAsync();
         Assert.True(answer.IsSuccessStatusCode, $"{path}: {answer.StatusCode} {text}");
         return [.. text.TrimEnd().Split('\n').Select(l => JsonSerializer.Deserialize(l, line)!)];

@@ -58,7 +58,8 @@ internal sealed class Rig
     public async Task<ShareContent> ShareAsync(bool isPrivate = true)
     {
         var made = await new Snapshotter(Fill, Time).CreateAsync(
-            Owner, EntryPath.Root, new SnapshotOptions(isPrivate, isPrivate ? [Identity.Recipient] : []), null, CancellationToken.None);
+            Owner, EntryPath.Root, new SnapshotOptions(
+                isPrivate, isPrivate ? [Identity.Recipient] : []), null, CancellationToken.None);
         Index = made.Index;
         return isPrivate
             ? ShareContent.OpenPrivate(made.Index.Info, made.Index.Layers, made.Index.SealedManifest!.Value, [Identity])
@@ -67,8 +68,10 @@ internal sealed class Rig
 
     public ReaderSource Source(string name = "a") => new(name, new ShareReader(Index!, Owner));
 
-    public TransferJob Job(ShareContent content, IAccount target, ISource[] sources, CollisionPolicy collision = CollisionPolicy.Fail, string folder = "in") =>
-        new(content, new SourceSet(new FixedFinder(sources), Time), target, EntryPath.Parse(folder), collision, Journal, new TransferStatus());
+    public TransferJob Job(ShareContent content, IAccount target, ISource[] sources,
+        CollisionPolicy collision = CollisionPolicy.Fail, string folder = "in") =>
+        new(content, new SourceSet(new FixedFinder(sources), Time), target, EntryPath.Parse(folder), collision, Journal,
+            new TransferStatus());
 
     public async Task AssertArrivedAsync(IAccount target, string folder = "in")
     {
@@ -79,7 +82,8 @@ internal sealed class Rig
             Assert.True(entry is not null, $"{path} is missing");
             Assert.Equal(bytes.Length, entry.Length);
             if (bytes.Length == 0) continue;
-            await using var reader = await target.ReadAsync(place, new ByteRange(0, bytes.Length), null, CancellationToken.None);
+            await using var reader = await target.ReadAsync(
+                place, new ByteRange(0, bytes.Length), null, CancellationToken.None);
             var got = new byte[bytes.Length];
             await reader.Content.ReadExactlyAsync(got);
             Assert.True(got.AsSpan().SequenceEqual(bytes), $"{path} differs");
@@ -90,7 +94,8 @@ internal sealed class Rig
 /// <summary>Sources that never change.</summary>
 internal sealed class FixedFinder(ISource[] sources) : ISourceFinder
 {
-    public Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<ISource>>(sources);
+    public Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyList<ISource>>(sources);
 }
 
 /// <summary>Serves a share's blobs through its ShareReader, as an agent does, and can be told to misbehave.</summary>
@@ -110,7 +115,8 @@ internal sealed class ReaderSource(string name, ShareReader reader) : ISource
     /// <summary>Called with what was read, before the receiver sees it.</summary>
     public Action<int, Memory<byte>>? Tamper { get; set; }
 
-    public async Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    public async Task ReadAsync(
+        Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {
         var number = Interlocked.Increment(ref reads);
         if (Before is not null) await Before(number, cancellationToken);
@@ -119,7 +125,8 @@ internal sealed class ReaderSource(string name, ShareReader reader) : ISource
         Tamper?.Invoke(number, destination);
     }
 
-    public async Task ReadManyAsync(IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken)
+    public async Task ReadManyAsync(
+        IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken)
     {
         var number = Interlocked.Increment(ref reads);
         if (Before is not null) await Before(number, cancellationToken);
@@ -133,7 +140,8 @@ internal sealed class ReaderSource(string name, ShareReader reader) : ISource
         Tamper?.Invoke(number, destination);
     }
 
-    private async Task FillAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    private async Task FillAsync(
+        Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {
         var pipe = new Pipe(new PipeOptions(pauseWriterThreshold: 0));
         await reader.CopyRangeAsync(root, new ByteRange(offset, destination.Length), pipe.Writer, cancellationToken);
@@ -205,7 +213,8 @@ internal static class Accounts
             return;
         }
         var partBytes = account.Traits.PartBytesFor(content.Length);
-        await using var upload = await account.BeginUploadAsync(path, content.Length, partBytes, WriteOptions.Default, CancellationToken.None);
+        await using var upload = await account.BeginUploadAsync(
+            path, content.Length, partBytes, WriteOptions.Default, CancellationToken.None);
         var receipts = new List<PartReceipt>();
         for (long at = 0; at < content.Length; at += partBytes)
         {

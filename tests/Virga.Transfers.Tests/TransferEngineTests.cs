@@ -9,15 +9,19 @@ namespace Virga.Transfers.Tests;
 public sealed class TransferEngineTests
 {
     private static readonly EngineLimits Small = new(
-        RangesInFlight: 3, RangeBytes: 256 << 10, PartMemoryBytes: 1 << 20, SmallFileBytes: 64 << 10, BatchBytes: 128 << 10, BatchFiles: 7);
+        RangesInFlight: 3, RangeBytes: 256 << 10, PartMemoryBytes: 1 << 20, SmallFileBytes: 64 << 10,
+        BatchBytes: 128 << 10, BatchFiles: 7);
 
     // Sizes on and around every border: chunk, leaf, piece, range, part; in small parts so that there are many.
     public static readonly int[] Sizes =
-        [0, 1, 16383, 16384, 65519, 65520, 65536, 65537, 131072, 200_000, 262_144, 300_001, 1 << 20, (1 << 20) + 1, 3_333_333];
+        [0, 1, 16383, 16384, 65519, 65520, 65536, 65537, 131072, 200_000, 262_144, 300_001, 1 << 20, (1 << 20) + 1,
+            3_333_333];
 
-    private static InMemoryAccount Target(PartOrder order, long partBytes, bool resumes = true, InMemoryStore? store = null) => new(store, new AccountTraits
+    private static InMemoryAccount Target(PartOrder order, long partBytes, bool resumes = true,
+        InMemoryStore? store = null) => new(store, new AccountTraits
     {
-        Adapter = "memory", PartOrder = order, PartBytesMin = partBytes, PartBytesMax = partBytes, SingleWriteBytesMax = 100_000,
+        Adapter = "memory", PartOrder = order, PartBytesMin = partBytes, PartBytesMax = partBytes,
+        SingleWriteBytesMax = 100_000,
         UploadResume = resumes ? UploadResume.Parts : UploadResume.None, KeepsModified = true, KeepsEmptyFolders = true,
     });
 
@@ -79,7 +83,8 @@ public sealed class TransferEngineTests
             ? throw new VirgaException(FailureKind.Unavailable, "connection reset")
             : Task.CompletedTask;
         var target = Target(PartOrder.Sequence, 65536);
-        var result = await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+        var result = await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [source]), CancellationToken.None);
         Assert.Empty(result.Failed);
         await rig.AssertArrivedAsync(target);
     }
@@ -99,7 +104,8 @@ public sealed class TransferEngineTests
             var records = 0;
             rig.Journal.Before = _ =>
             {
-                if (Interlocked.Increment(ref records) == crashAt) throw new VirgaException(FailureKind.Unavailable, "killed");
+                if (Interlocked.Increment(ref records) == crashAt)
+                    throw new VirgaException(FailureKind.Unavailable, "killed");
             };
             var source = rig.Source();
             var crashed = false;
@@ -112,12 +118,15 @@ public sealed class TransferEngineTests
                 crashed = true;
             }
             rig.Journal.Before = null;
-            if (crashed) await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+            if (crashed)
+                await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
             await rig.AssertArrivedAsync(target);
             Assert.Equal(0, await target.PendingAsync());
-            // What was in flight: the ranges under way, the parts being filled, one piece for the nonce and one at each border.
+            // What was in flight: the ranges under way, the parts being filled, one piece for the nonce and one at each
+            // border.
             var whole = content.Files.Sum(f => f.Blob!.Value.Length);
-            Assert.True(source.Bytes <= whole + (3 << 18) + (1 << 20) + (4 * content.PieceBytes), $"crash at {crashAt}: {source.Bytes} of {whole}");
+            Assert.True(source.Bytes <= whole + (3 << 18) + (1 << 20) + (4 * content.PieceBytes),
+                $"crash at {crashAt}: {source.Bytes} of {whole}");
         }
     }
 
@@ -132,7 +141,8 @@ public sealed class TransferEngineTests
         source.Before = (n, _) => n == 3 ? throw new VirgaException(FailureKind.Denied, "cut off") : Task.CompletedTask;
         await Assert.ThrowsAsync<VirgaException>(
             () => new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None));
-        await new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source("again")]), CancellationToken.None);
+        await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source("again")]), CancellationToken.None);
         await rig.AssertArrivedAsync(target);
         Assert.Equal(0, await target.PendingAsync());
     }
@@ -145,8 +155,10 @@ public sealed class TransferEngineTests
         await rig.Owner.PutAsync(EntryPath.Parse("many/003"), rig.RandomArray(1003));
         await rig.Owner.PutAsync(EntryPath.Parse("folder/3333333 bytes"), rig.RandomArray(3_333_333));
         var target = Target(PartOrder.Any, 65536);
-        var result = await new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source()]), CancellationToken.None);
-        Assert.Equal(["folder/3333333 bytes", "many/003"], result.Failed.Select(f => f.Note.Path).Order(StringComparer.Ordinal));
+        var result = await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source()]), CancellationToken.None);
+        Assert.Equal(
+            ["folder/3333333 bytes", "many/003"], result.Failed.Select(f => f.Note.Path).Order(StringComparer.Ordinal));
         Assert.All(result.Failed, f => Assert.Equal(FailureKind.Changed, f.Kind));
         Assert.Equal(rig.Files.Count - 2, rig.Journal.Completed);
     }
@@ -163,7 +175,8 @@ public sealed class TransferEngineTests
             () => new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None));
         Assert.Equal(FailureKind.Full, full.Kind);
         store.CapacityBytes = long.MaxValue;
-        var result = await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+        var result = await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [source]), CancellationToken.None);
         Assert.Empty(result.Failed);
         await rig.AssertArrivedAsync(target);
     }
@@ -185,7 +198,8 @@ public sealed class TransferEngineTests
         Assert.Contains("in/b", e.Message, StringComparison.Ordinal);
         Assert.Null(await target.StatAsync(EntryPath.Parse("in/a"), CancellationToken.None));
 
-        await new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source()], CollisionPolicy.Skip), CancellationToken.None);
+        await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source()], CollisionPolicy.Skip), CancellationToken.None);
         Assert.Equal(17, (await target.StatAsync(EntryPath.Parse("in/b"), CancellationToken.None))!.Length);
 
         var again = new Rig(14);
@@ -206,7 +220,8 @@ public sealed class TransferEngineTests
         await rig.AddAsync("Case", 100);
         await rig.AddAsync("case", 100);
         var content = await rig.ShareAsync();
-        var target = new InMemoryAccount(null, new AccountTraits { Adapter = "memory", Names = new NameRules(Forbidden: ":", IsCaseSensitive: false) });
+        var target = new InMemoryAccount(null,
+            new AccountTraits { Adapter = "memory", Names = new NameRules(Forbidden: ":", IsCaseSensitive: false) });
         var e = await Assert.ThrowsAsync<VirgaException>(
             () => new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source()]), CancellationToken.None));
         Assert.Equal(FailureKind.BadInput, e.Kind);

@@ -14,9 +14,8 @@ internal sealed partial class DiskAccount
         EntryPath path, ReadOnlyMemory<byte> content, WriteOptions options, CancellationToken cancellationToken) =>
         OnPoolAsync(() => Write(path, content.Span, options, cancellationToken), cancellationToken);
 
-    /// <remarks>
-    /// Open, write, set the time, rename, look: nothing is synced unless everything is (<see cref="DiskDurability"/>).
-    /// </remarks>
+    /// <remarks> Open, write, set the time, rename, look: nothing is synced unless everything is (<see
+    /// cref="DiskDurability"/>). </remarks>
     private Entry Write(
         EntryPath path, ReadOnlySpan<byte> content, WriteOptions options, CancellationToken cancellationToken)
     {
@@ -62,7 +61,8 @@ internal sealed partial class DiskAccount
             if (Space(folder.Fd, out var space) == 0 && space.AvailableBytes < length)
                 throw new VirgaException(
                     FailureKind.Full,
-                    $"can't {doing}: it has {length:N0} bytes, and {root} has {space.AvailableBytes:N0} free",
+                    $"can't {doing}: no space left: it has {length:N0} bytes, and {root} has "
+                    + $"{space.AvailableBytes:N0} free",
                     "Free some room on the disk, or choose another account.");
             var token = DiskTemporary.NewToken(random);
             var file = CreateLocked(folder, DiskTemporary.NameOf(token), options, doing);
@@ -213,10 +213,9 @@ internal sealed partial class DiskAccount
             new(Task.Factory.StartNew(
                 () => Complete(parts), cancellationToken, TaskCreationOptions.LongRunning, TaskScheduler.Default));
 
-        /// <remarks>
-        /// The order counts: data on the device, trailer cut off, length and time on the device, rename, folder on the
-        /// device. A crash between any two leaves the pending upload, which can be completed again, or the whole file.
-        /// </remarks>
+        /// <remarks> The order counts: data on the device, trailer cut off, length and time on the device, rename,
+        /// folder on the device. A crash between any two leaves the pending upload, which can be completed again, or
+        /// the whole file. </remarks>
         private Entry Complete(IReadOnlyList<PartReceipt> parts)
         {
             layout.CheckComplete(parts);

@@ -2,10 +2,11 @@ using System.Text.Json.Serialization;
 
 namespace Virga.Agent.Control;
 
-// The agent's local API: JSON over the Unix socket control.sock in its data folder, for the command line (docs/reference/control-api.md).
-// Operations that take long answer with newline-delimited JSON: any number of progress lines, then one result or one error.
+// The agent's local API: JSON over the Unix socket control.sock in its data folder, for the command line
+// (docs/reference/control-api.md). Operations that take long answer with newline-delimited JSON: any number of progress
+// lines, then one result or one error.
 
-/// <summary>Error body of every control request. Exit codes of the command line follow from <paramref name="Kind"/>.</summary>
+/// <summary>Error body of every control request. Exit codes follow from the kind.</summary>
 /// <param name="Kind">Name of a <see cref="Core.FailureKind"/>.</param>
 public sealed record ControlError(string Kind, string Message, string? Advice);
 
@@ -14,8 +15,8 @@ public sealed record ControlError(string Kind, string Message, string? Advice);
 /// <param name="Repositories">Repositories that it announces at, in the form of a link's r parameter.</param>
 /// <param name="SealKey">age recipient of the agent.</param>
 public sealed record AgentStatus(
-    string Agent, string Version, string Endpoint, string Certificate, IReadOnlyList<RepositoryStatus> Repositories, string SealKey,
-    string DataFolder, double UptimeSeconds, int Accounts, int Shares, int RunningTransfers);
+    string Agent, string Version, string Endpoint, string Certificate, IReadOnlyList<RepositoryStatus> Repositories,
+    string SealKey, string DataFolder, double UptimeSeconds, int Accounts, int Shares, int RunningTransfers);
 
 /// <param name="Problem">Null when the last contact went well.</param>
 public sealed record RepositoryStatus(string Url, DateTimeOffset? LastContact, string? Problem);
@@ -23,28 +24,35 @@ public sealed record RepositoryStatus(string Url, DateTimeOffset? LastContact, s
 /// <param name="Name">1 to 32 of a-z 0-9 - _; chosen by the user.</param>
 /// <param name="Address">Adapter and place, without secrets: <c>disk:/srv/data</c>.</param>
 public sealed record AccountAddRequest(
-    string Name, string Address, IReadOnlyDictionary<string, string> Settings, IReadOnlyDictionary<string, string> Secrets);
+    string Name, string Address, IReadOnlyDictionary<string, string> Settings, IReadOnlyDictionary<string,
+    string> Secrets);
 
+/// <summary>An account as it is listed, without secrets.</summary>
 public sealed record AccountInfo(string Name, string Adapter, string Address);
 
 /// <summary>One step of an account check.</summary>
 public sealed record CheckStep(string Step, bool Ok, string? Message, string? Advice, double Milliseconds);
 
+/// <summary>What a check found. FreeBytes is null where the account does not tell.</summary>
 public sealed record CheckResult(bool Ok, IReadOnlyList<CheckStep> Steps, long? FreeBytes);
 
 /// <param name="Audience">public, link or agents.</param>
 /// <param name="Readers">AgentIds, for audience agents.</param>
 /// <param name="Feed">Name of a feed to point at the new share; null for none.</param>
-public sealed record ShareRequest(string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null);
+public sealed record ShareRequest(
+    string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null);
 
+/// <summary>How far the making of a share is. What is unchanged since the last one is not read.</summary>
 public sealed record ShareProgress(int FilesSeen, int FilesHashed, int FilesUnchanged, long BytesRead);
 
+/// <summary>An entry that was left out or not kept whole, and why.</summary>
 public sealed record SkippedEntry(string Path, string Reason);
 
 /// <param name="Link">With its secret, where it has one.</param>
 /// <param name="Problem">Why it isn't announced everywhere; null when it is.</param>
 public sealed record ShareInfo(
-    string InfoHash, string Link, string Account, string Path, string Audience, IReadOnlyList<string> Readers, DateTimeOffset Created,
+    string InfoHash, string Link, string Account, string Path, string Audience, IReadOnlyList<string> Readers,
+    DateTimeOffset Created,
     int Files, long Bytes, IReadOnlyList<SkippedEntry> Skipped, string? Feed, string? Problem);
 
 /// <summary>One line of the stream that POST /control/shares answers with; one of the three is set.</summary>
@@ -55,8 +63,10 @@ public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, Cont
 /// <param name="Collision">overwrite, skip or fail: what to do when a different file stands at a path already.</param>
 public sealed record TransferRequest(string Link, string Account, string Path, string Collision = "fail");
 
+/// <summary>Where a transfer stands. Failed and cancelled ones can be resumed.</summary>
 public enum TransferState { Waiting, Running, Completed, Failed, Cancelled }
 
+/// <summary>A source of a transfer: its name, what came from it, and why it was dropped, if it was.</summary>
 public sealed record SourceInfo(string Name, long Bytes, string? Dropped);
 
 /// <param name="BytesTotal">Plain bytes of all files; 0 until the manifest is known.</param>
@@ -65,22 +75,30 @@ public sealed record SourceInfo(string Name, long Bytes, string? Dropped);
 /// <param name="NotKept">What the target can't hold (symlinks, times ...), by name.</param>
 /// <param name="Status">One plain sentence: what it does or waits for.</param>
 public sealed record TransferInfo(
-    string Id, string InfoHash, string Account, string Path, TransferState State, string Status, int FilesTotal, int FilesDone,
-    long BytesTotal, long BytesDone, long BytesFetched, double BytesPerSecond, DateTimeOffset Created, DateTimeOffset? Ended,
+    string Id, string InfoHash, string Account, string Path, TransferState State, string Status, int FilesTotal,
+    int FilesDone,
+    long BytesTotal, long BytesDone, long BytesFetched, double BytesPerSecond, DateTimeOffset Created,
+    DateTimeOffset? Ended,
     IReadOnlyList<SourceInfo> Sources, IReadOnlyList<SkippedEntry> NotKept, ControlError? Error);
 
+/// <summary>An entry of an account. Kind: file, folder or symlink.</summary>
 public sealed record EntryInfo(string Path, string Kind, long Length, DateTimeOffset? Modified, string? LinkTarget);
 
 /// <param name="Link">A virga: link, or an info-hash of a share or transfer that this agent knows.</param>
 public sealed record VerifyRequest(string Link, string Account, string Path);
 
+/// <summary>How far a verification is.</summary>
 public sealed record VerifyProgress(int FilesDone, int FilesTotal, long BytesDone, long BytesTotal);
 
+/// <summary>What a verification found. Files that are not in the share are named, and are no difference.</summary>
 public sealed record VerifyInfo(
-    bool Equal, int Files, long Bytes, IReadOnlyList<string> Missing, IReadOnlyList<string> Different, IReadOnlyList<string> Extra);
+    bool Equal, int Files, long Bytes, IReadOnlyList<string> Missing, IReadOnlyList<string> Different,
+    IReadOnlyList<string> Extra);
 
+/// <summary>One line of the stream that POST /control/verify answers with; one of the three is set.</summary>
 public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, ControlError? Error);
 
+/// <summary>How the messages are written: camelCase, enums by name, nothing for null.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ControlError))]

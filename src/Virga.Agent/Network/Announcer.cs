@@ -5,9 +5,11 @@ using Virga.Protocol;
 
 namespace Virga.Agent.Network;
 
-/// <summary>Keeps this agent's shares announced and its chain known at its repositories. A repository that is down is tried again.</summary>
+/// <summary>Keeps this agent's shares announced and its chain known at its repositories. A repository that is down is
+/// tried again.</summary>
 internal sealed class Announcer(
-    PeerClients clients, IReadOnlyList<Endpoint> repositories, Func<Endpoint> ownEndpoint, Func<CancellationToken, Task<List<Hash256>>> shares,
+    PeerClients clients, IReadOnlyList<Endpoint> repositories, Func<Endpoint> ownEndpoint, Func<CancellationToken,
+    Task<List<Hash256>>> shares,
     TimeProvider time, Action<string> log)
 {
     private const int HashesMax = 1000;
@@ -21,8 +23,9 @@ internal sealed class Announcer(
     public IReadOnlyList<RepositoryStatus> States =>
         [.. repositories.Select(r => states.GetValueOrDefault(r) ?? new RepositoryStatus(r.ToText(), null, null))];
 
-    /// <summary>Announces now, everywhere; returns what went wrong, by repository. Drives one round of <see cref="RunAsync"/>.</summary>
-    public async Task<IReadOnlyList<string>> AnnounceAsync(IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
+    /// <summary>Announces now, everywhere; returns what went wrong, by repository.</summary>
+    public async Task<IReadOnlyList<string>> AnnounceAsync(
+        IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
     {
         var problems = await Task.WhenAll(repositories.Select(r => AnnounceAtAsync(r, hashes, cancellationToken)));
         return [.. problems.Where(p => p is not null).Select(p => p!)];
@@ -55,7 +58,8 @@ internal sealed class Announcer(
         }
     }
 
-    private async Task<string?> AnnounceAtAsync(Endpoint repository, IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
+    private async Task<string?> AnnounceAtAsync(
+        Endpoint repository, IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
     {
         try
         {

@@ -5,7 +5,7 @@ using Virga.Trust;
 
 namespace Virga.Agent.Network;
 
-/// <summary>Other agents' sigchains: fetched from repositories and agents, checked, kept for a while in memory.</summary>
+/// <summary>Other agents' sigchains: fetched, checked, kept in memory for a while.</summary>
 internal sealed class ChainDirectory(PeerClients clients, TimeProvider time)
 {
     private const int CacheMax = 10_000;
@@ -14,7 +14,8 @@ internal sealed class ChainDirectory(PeerClients clients, TimeProvider time)
     private readonly ConcurrentDictionary<AgentId, (Sigchain Chain, DateTimeOffset At)> cache = [];
 
     /// <summary>The newest chain that any of the places has; NotFound, with what each said, when none has it.</summary>
-    public async Task<Sigchain> GetAsync(AgentId agent, IEnumerable<Endpoint> places, CancellationToken cancellationToken)
+    public async Task<Sigchain> GetAsync(
+        AgentId agent, IEnumerable<Endpoint> places, CancellationToken cancellationToken)
     {
         if (cache.TryGetValue(agent, out var known) && time.GetUtcNow() - known.At < FreshFor) return known.Chain;
         Sigchain? best = null;
@@ -55,6 +56,7 @@ internal sealed class ChainDirectory(PeerClients clients, TimeProvider time)
         var chain = Sigchain.Check(envelopes.Select(e => (e.Body, e.Signature)), time.GetUtcNow());
         return chain.Id == agent
             ? chain
-            : throw new VirgaException(FailureKind.Corrupt, $"{place.Url.Authority} answered with the chain of another agent");
+            : throw new VirgaException(
+                FailureKind.Corrupt, $"{place.Url.Authority} answered with the chain of another agent");
     }
 }

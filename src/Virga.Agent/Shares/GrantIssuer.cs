@@ -19,8 +19,10 @@ internal sealed class GrantIssuer(PeerIdentity self, TimeProvider time, RandomBy
     private readonly ConcurrentDictionary<string, Grant> accepted = new(StringComparer.Ordinal);
 
     /// <summary>The sealed answer to a grant request.</summary>
-    /// <param name="share">Null when there is no such share; the answer is then the same as for one that the asker may not know of.</param>
-    public byte[] Issue(Hash256 infoHash, State.ShareRow? share, Sigchain asker, DateTimeOffset created, ReadOnlySpan<byte> body)
+    /// <param name="share">Null when there is no such share; the answer is then the same as for one that the asker may
+    /// not know of.</param>
+    public byte[] Issue(
+        Hash256 infoHash, State.ShareRow? share, Sigchain asker, DateTimeOffset created, ReadOnlySpan<byte> body)
     {
         var request = GrantRequest.Parse(body);
         if (!asker.ValidSealKeys.Contains(request.Seal))
@@ -53,8 +55,10 @@ internal sealed class GrantIssuer(PeerIdentity self, TimeProvider time, RandomBy
             throw new VirgaException(FailureKind.Unauthenticated, "this needs a grant", "Ask for one first.");
         var bearer = authorization[scheme.Length..];
         var grant = accepted.TryGetValue(bearer, out var known) ? known : Verify(bearer);
-        if (grant.Share != infoHash) throw new VirgaException(FailureKind.Unauthenticated, "the grant is for another share");
-        if (grant.Expires < time.GetUtcNow()) throw new VirgaException(FailureKind.Unauthenticated, "the grant has expired", "Ask for a new one.");
+        if (grant.Share != infoHash)
+            throw new VirgaException(FailureKind.Unauthenticated, "the grant is for another share");
+        if (grant.Expires < time.GetUtcNow())
+            throw new VirgaException(FailureKind.Unauthenticated, "the grant has expired", "Ask for a new one.");
         return grant;
     }
 

@@ -19,11 +19,14 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
         routes.Signed("POST", share + "grant", request =>
         {
             var infoHash = InfoHash(request.Context);
-            var answer = grants.Issue(infoHash, shares.Find(infoHash), request.Chain, request.Created, request.Body.Span);
+            var answer = grants.Issue(
+                infoHash, shares.Find(infoHash), request.Chain, request.Created, request.Body.Span);
             return WriteAsync(request.Context, answer);
         });
-        routes.Public("GET", share + "info", async http => await WriteAsync(http, (await OpenAsync(http)).Index.Info.Raw), RequestClass.Read);
-        routes.Public("GET", share + "layers", async http => await WriteAsync(http, (await OpenAsync(http)).Index.Layers.Encode()), RequestClass.Read);
+        routes.Public("GET", share + "info",
+            async http => await WriteAsync(http, (await OpenAsync(http)).Index.Info.Raw), RequestClass.Read);
+        routes.Public("GET", share + "layers",
+            async http => await WriteAsync(http, (await OpenAsync(http)).Index.Layers.Encode()), RequestClass.Read);
         routes.Public("GET", share + "extras", async http =>
         {
             var index = (await OpenAsync(http)).Index;
@@ -41,7 +44,9 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
         var root = http.RouteHash("root");
         var length = reader.LengthOf(root);
         var range = ParseRange(http.Request.Headers.Range.ToString());
-        if (range.End > length) throw new VirgaException(FailureKind.BadInput, $"the range {range} is outside of the blob's {length} bytes");
+        if (range.End > length)
+            throw new VirgaException(
+                FailureKind.BadInput, $"the range {range} is outside of the blob's {length} bytes");
         http.Response.StatusCode = StatusCodes.Status206PartialContent;
         http.Response.ContentType = Bytes;
         http.Response.ContentLength = range.Length;
@@ -52,11 +57,14 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
     private async Task ReadManyAsync(HttpContext http)
     {
         var reader = await OpenAsync(http);
-        var ranges = ReadRequest.Parse((await http.ReadBodyAsync(ProtocolLimits.MessageBytes, http.RequestAborted)).Span);
+        var ranges = ReadRequest.Parse(
+            (await http.ReadBodyAsync(ProtocolLimits.MessageBytes, http.RequestAborted)).Span);
         foreach (var (root, range) in ranges)
         {
             var length = reader.LengthOf(root);
-            if (range.End > length) throw new VirgaException(FailureKind.BadInput, $"the range {range} is outside of the blob's {length} bytes");
+            if (range.End > length)
+                throw new VirgaException(
+                    FailureKind.BadInput, $"the range {range} is outside of the blob's {length} bytes");
         }
         http.Response.ContentType = Bytes;
         http.Response.ContentLength = ranges.Sum(r => r.Range.Length);
@@ -64,7 +72,8 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
     }
 
     /// <summary>
-    /// Once bytes are on their way a failure can only be told by cutting the answer: what was announced in Content-Length never comes.
+    /// Once bytes are on their way a failure can only be told by cutting the answer: what was announced in
+    /// Content-Length never comes.
     /// </summary>
     private async Task CopyAsync(HttpContext http, ShareReader reader, IReadOnlyList<BlobRange> ranges)
     {
@@ -86,8 +95,13 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
             http.Response.ContentLength = null;
             // Which of the owner's entries it was is not for others to know.
             throw new VirgaException(
-                e.Kind, e.Kind == FailureKind.Changed ? "the entry was changed after it was shared" : "the entry can't be read now",
-                e.Kind == FailureKind.Changed ? "Ask the owner to share it again." : null) { RetryAfter = e.RetryAfter };
+                e.Kind,
+                e.Kind == FailureKind.Changed
+                    ? "the entry was changed after it was shared" : "the entry can't be read now",
+                e.Kind == FailureKind.Changed ? "Ask the owner to share it again." : null)
+            {
+                RetryAfter = e.RetryAfter,
+            };
         }
     }
 
@@ -104,7 +118,8 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
             // The reason names the owner's own files and accounts: not for others to know.
             log($"share {infoHash} can't be opened: {e.Message}");
             throw new VirgaException(
-                FailureKind.Unavailable, "the share can't be read now", "Its owner finds the reason in the agent's log.");
+                FailureKind.Unavailable, "the share can't be read now",
+                "Its owner finds the reason in the agent's log.");
         }
     }
 
@@ -132,6 +147,7 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
                 && last >= first && last - first < ProtocolLimits.RangeBytes)
                 return new ByteRange(first, last - first + 1);
         }
-        throw new VirgaException(FailureKind.BadInput, "a blob is read by one range of at most 8 MiB", "Send 'Range: bytes=first-last'.");
+        throw new VirgaException(
+            FailureKind.BadInput, "a blob is read by one range of at most 8 MiB", "Send 'Range: bytes=first-last'.");
     }
 }

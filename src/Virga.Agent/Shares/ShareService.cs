@@ -13,7 +13,8 @@ namespace Virga.Agent.Shares;
 
 /// <summary>The shares of this agent's user: makes, lists, withdraws them, and opens them for reading.</summary>
 internal sealed class ShareService(
-    AgentState state, ShareTable table, AccountPool accounts, Announcer announcer, ChainDirectory chains, PeerClients clients,
+    AgentState state, ShareTable table, AccountPool accounts, Announcer announcer, ChainDirectory chains,
+    PeerClients clients,
     AgentOptions options, Func<Endpoint> ownEndpoint, Func<IReadOnlyList<Endpoint>> repositories)
 {
     private const int SecretBytes = 32;
@@ -31,7 +32,8 @@ internal sealed class ShareService(
         // An index whose share was never recorded is what a crash left (spec/v1/journal.md).
         foreach (var file in Directory.EnumerateFiles(Path.GetDirectoryName(state.IndexPath(default))!))
         {
-            if (!Hash256.TryParse(Path.GetFileNameWithoutExtension(file), out var hash) || !rows.ContainsKey(hash)) File.Delete(file);
+            if (!Hash256.TryParse(Path.GetFileNameWithoutExtension(file), out var hash) || !rows.ContainsKey(hash))
+                File.Delete(file);
         }
     }
 
@@ -43,36 +45,44 @@ internal sealed class ShareService(
 
     public bool Uses(string account) => rows.Values.Any(r => r.Account == account);
 
-    public async Task<ShareInfo> CreateAsync(ShareRequest request, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
+    public async Task<ShareInfo> CreateAsync(
+        ShareRequest request, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         var audience = Audience(request);
         var path = EntryPath.Parse(request.Path);
-        var readerIds = request.Readers.Select(AgentId.Parse).Distinct().Order(Comparer<AgentId>.Create((x, y) => x.Hash.CompareTo(y.Hash))).ToList();
+        var readerIds = request.Readers.Select(AgentId.Parse).Distinct()
+            .Order(Comparer<AgentId>.Create((x, y) => x.Hash.CompareTo(y.Hash))).ToList();
         var recipients = await RecipientsAsync(readerIds, cancellationToken);
         var account = await accounts.GetAsync(request.Account, cancellationToken);
         await making.WaitAsync(cancellationToken);
         try
         {
-            var before = rows.Values.Where(r => r.Account == request.Account && r.Path == path && r.Audience == audience).MaxBy(r => r.Created);
+            var before = rows.Values
+                .Where(r => r.Account == request.Account && r.Path == path && r.Audience == audience)
+                .MaxBy(r => r.Created);
             var secret = audience == AudienceKind.Link ? before?.Secret ?? NewSecret() : null;
             if (secret is not null) recipients = [new LinkSecret(secret).Identity.Recipient];
             var previous = before is null ? null : await ReadIndexAsync(before.InfoHash, cancellationToken);
             var readerLeft = before is not null && before.Readers.Except(readerIds).Any();
             var made = await new Snapshotter(options.Random, options.Time).CreateAsync(
-                account, path, new SnapshotOptions(audience != AudienceKind.Public, recipients, previous, readerLeft), progress, cancellationToken);
+                account, path, new SnapshotOptions(
+                    audience != AudienceKind.Public, recipients, previous, readerLeft), progress, cancellationToken);
             if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds))
                 return Describe(await FeedAsync(before, request.Feed, cancellationToken), null);
             var row = new ShareRow(
                 made.Index.InfoHash, request.Account, path, audience, readerIds, secret,
                 secret is null ? null : new LinkSecret(secret).ProofKey.PublicKey.Bytes, options.Time.GetUtcNow(),
-                made.Index.Manifest.Entries.Count(e => e.Kind == EntryKind.File), made.Index.Manifest.Entries.Sum(e => e.Size),
+                made.Index.Manifest.Entries.Count(e => e.Kind == EntryKind.File),
+                made.Index.Manifest.Entries.Sum(e => e.Size),
                 [.. made.Skipped.Select(s => new Control.SkippedEntry(s.Path, s.Reason))], request.Feed);
             SealedFile.Write(state.IndexPath(row.InfoHash), state.Key, made.Index.Encode(), options.Random);
             await table.PutAsync(row, cancellationToken);
             rows[row.InfoHash] = row;
             var problems = await announcer.AnnounceAsync([row.InfoHash], cancellationToken);
             row = await FeedAsync(row, request.Feed, cancellationToken);
-            return Describe(row, problems.Count == 0 ? null : "not announced everywhere yet, it goes on trying: " + string.Join("; ", problems));
+            return Describe(
+                row, problems.Count == 0
+                    ? null : "not announced everywhere yet, it goes on trying: " + string.Join("; ", problems));
         }
         finally
         {
@@ -112,7 +122,8 @@ internal sealed class ShareService(
     }
 
     public ShareLink LinkOf(ShareRow row) => new(
-        row.InfoHash, [clients.Self.Id], repositories(), [ownEndpoint()], row.Secret is { } secret ? new LinkSecret(secret) : null);
+        row.InfoHash, [clients.Self.Id], repositories(), [ownEndpoint()],
+        row.Secret is { } secret ? new LinkSecret(secret) : null);
 
     private async Task<ShareReader> LoadReaderAsync(ShareRow row)
     {
@@ -128,8 +139,10 @@ internal sealed class ShareService(
         "public" => AudienceKind.Public,
         "link" => AudienceKind.Link,
         "agents" when request.Readers.Count > 0 => AudienceKind.Agents,
-        "agents" => throw new VirgaException(FailureKind.BadInput, "a share for named agents names none", "Say --with AGENT, once for each."),
-        var other => throw new VirgaException(FailureKind.BadInput, $"'{other}' is no audience", "It is public, link or agents."),
+        "agents" => throw new VirgaException(
+            FailureKind.BadInput, "a share for named agents names none", "Say --with AGENT, once for each."),
+        var other => throw new VirgaException(
+            FailureKind.BadInput, $"'{other}' is no audience", "It is public, link or agents."),
     };
 
     /// <summary>Named readers, and the owner, so that another agent of the same keys can open the share, too.</summary>
@@ -138,7 +151,8 @@ internal sealed class ShareService(
         var recipients = new List<AgeRecipient>();
         foreach (var reader in readers)
         {
-            var chain = reader == clients.Self.Id ? null : await chains.GetAsync(reader, repositories(), cancellationToken);
+            var chain = reader == clients.Self.Id ? null
+                : await chains.GetAsync(reader, repositories(), cancellationToken);
             recipients.Add(chain is null ? clients.Self.SealIdentity.Recipient : new AgeRecipient(chain.SealKey));
         }
         return recipients;
@@ -151,14 +165,16 @@ internal sealed class ShareService(
         return secret;
     }
 
-    /// <summary>Nothing has changed: the same entries with the same roots and keys; only the manifest was sealed anew.</summary>
-    private static bool IsSame(OwnerIndex now, OwnerIndex before) => now.Manifest.Encode().AsSpan().SequenceEqual(before.Manifest.Encode());
+    /// <summary>The same entries with the same roots and keys; only the manifest was sealed anew.</summary>
+    private static bool IsSame(OwnerIndex now, OwnerIndex before) =>
+        now.Manifest.Encode().AsSpan().SequenceEqual(before.Manifest.Encode());
 
     private async Task<ShareRow> FeedAsync(ShareRow row, string? feed, CancellationToken cancellationToken)
     {
         if (feed is null) return row;
         var version = await table.NextFeedVersionAsync(feed, cancellationToken);
-        foreach (var repository in repositories()) await clients.Repository(repository).PutFeedAsync(feed, row.InfoHash, version, cancellationToken);
+        foreach (var repository in repositories())
+            await clients.Repository(repository).PutFeedAsync(feed, row.InfoHash, version, cancellationToken);
         row = row with { Feed = feed };
         await table.PutAsync(row, cancellationToken);
         rows[row.InfoHash] = row;
@@ -166,6 +182,7 @@ internal sealed class ShareService(
     }
 
     private ShareInfo Describe(ShareRow row, string? problem) => new(
-        row.InfoHash.ToString(), LinkOf(row).ToText(), row.Account, row.Path.Value, row.Audience.ToString().ToLowerInvariant(),
+        row.InfoHash.ToString(), LinkOf(row).ToText(), row.Account,
+         row.Path.Value, row.Audience.ToString().ToLowerInvariant(),
         [.. row.Readers.Select(r => r.ToString())], row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem);
 }

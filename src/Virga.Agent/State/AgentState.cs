@@ -6,7 +6,7 @@ using Virga.Storage;
 
 namespace Virga.Agent.State;
 
-/// <summary>The agent's database and sealed files. Everything in it that is secret is sealed with the data key.</summary>
+/// <summary>The agent's database and sealed files. What is secret in it is sealed with the data key.</summary>
 internal sealed class AgentState : IAsyncDisposable
 {
     private const int ApplicationId = 0x56524741; // "VRGA"
@@ -15,32 +15,41 @@ internal sealed class AgentState : IAsyncDisposable
     [
         """
         CREATE TABLE accounts (
-            name TEXT PRIMARY KEY, adapter TEXT NOT NULL, settings TEXT NOT NULL, secrets BLOB NOT NULL, created INTEGER NOT NULL
+            name TEXT PRIMARY KEY, adapter TEXT NOT NULL, settings TEXT NOT NULL, secrets BLOB NOT NULL,
+            created INTEGER NOT NULL
         );
         CREATE TABLE shares (
-            info_hash BLOB PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts(name), path TEXT NOT NULL, audience INTEGER NOT NULL,
-            readers TEXT NOT NULL, secret BLOB, proof_key BLOB, created INTEGER NOT NULL, files INTEGER NOT NULL, bytes INTEGER NOT NULL,
+            info_hash BLOB PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts(name), path TEXT NOT NULL,
+            audience INTEGER NOT NULL,
+            readers TEXT NOT NULL, secret BLOB, proof_key BLOB, created INTEGER NOT NULL, files INTEGER NOT NULL,
+            bytes INTEGER NOT NULL,
             skipped TEXT NOT NULL, feed TEXT
         );
         CREATE TABLE feeds (name TEXT PRIMARY KEY, version INTEGER NOT NULL);
         CREATE TABLE transfers (
             id TEXT PRIMARY KEY, info_hash BLOB NOT NULL, link BLOB NOT NULL, account TEXT NOT NULL, path TEXT NOT NULL,
-            collision INTEGER NOT NULL, state INTEGER NOT NULL, created INTEGER NOT NULL, ended INTEGER, fetched INTEGER NOT NULL DEFAULT 0,
-            started INTEGER NOT NULL DEFAULT 0, files_total INTEGER NOT NULL DEFAULT 0, bytes_total INTEGER NOT NULL DEFAULT 0,
+            collision INTEGER NOT NULL, state INTEGER NOT NULL, created INTEGER NOT NULL, ended INTEGER,
+            fetched INTEGER NOT NULL DEFAULT 0,
+            started INTEGER NOT NULL DEFAULT 0, files_total INTEGER NOT NULL DEFAULT 0,
+            bytes_total INTEGER NOT NULL DEFAULT 0,
             outcome TEXT
         );
-        CREATE TABLE transfer_files (transfer TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (transfer, file)) WITHOUT ROWID;
+        CREATE TABLE transfer_files (
+            transfer TEXT NOT NULL, file INTEGER NOT NULL, PRIMARY KEY (transfer, file)
+        ) WITHOUT ROWID;
         CREATE TABLE transfer_uploads (
-            transfer TEXT NOT NULL, file INTEGER NOT NULL, token TEXT NOT NULL, part_bytes INTEGER NOT NULL, PRIMARY KEY (transfer, file)
+            transfer TEXT NOT NULL, file INTEGER NOT NULL, token TEXT NOT NULL, part_bytes INTEGER NOT NULL,
+            PRIMARY KEY (transfer, file)
         ) WITHOUT ROWID;
         CREATE TABLE transfer_parts (
-            transfer TEXT NOT NULL, file INTEGER NOT NULL, part INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (transfer, file, part)
+            transfer TEXT NOT NULL, file INTEGER NOT NULL, part INTEGER NOT NULL, tag TEXT NOT NULL,
+            PRIMARY KEY (transfer, file, part)
         ) WITHOUT ROWID;
         """,
         Hosting.ChainStore.SchemaSql,
     ]);
 
-    /// <summary>Bound of what is recorded of one share: an index or manifest with piece layers, which grow with the share.</summary>
+    /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>
     private const long SealedBytesMax = 1 << 30;
 
     private readonly DataFolder folder;
@@ -74,9 +83,11 @@ internal sealed class AgentState : IAsyncDisposable
     /// <summary>Where a transfer's torrent and manifest lie, sealed.</summary>
     public string ContentPath(string transfer) => folder.PathOf($"transfers/{transfer}.content");
 
-    public byte[] Seal(ReadOnlySpan<byte> plain, string place) => Key.Seal(plain, System.Text.Encoding.UTF8.GetBytes(place), Random);
+    public byte[] Seal(ReadOnlySpan<byte> plain, string place) =>
+        Key.Seal(plain, System.Text.Encoding.UTF8.GetBytes(place), Random);
 
-    public byte[] Unseal(ReadOnlySpan<byte> box, string place) => Key.Open(box, System.Text.Encoding.UTF8.GetBytes(place), place);
+    public byte[] Unseal(ReadOnlySpan<byte> box, string place) =>
+        Key.Open(box, System.Text.Encoding.UTF8.GetBytes(place), place);
 
     public ValueTask DisposeAsync() => Database.DisposeAsync();
 }
@@ -86,12 +97,15 @@ internal sealed class AccountTable(AgentState state, TimeProvider time)
 {
     public async ValueTask AddAsync(string name, AccountConfig config, CancellationToken cancellationToken)
     {
-        var settings = JsonSerializer.Serialize(config.Settings.ToDictionary(), StateJson.Default.DictionaryStringString);
-        var secrets = JsonSerializer.SerializeToUtf8Bytes(config.Secrets.ToDictionary(), StateJson.Default.DictionaryStringString);
+        var settings = JsonSerializer.Serialize(
+            config.Settings.ToDictionary(), StateJson.Default.DictionaryStringString);
+        var secrets = JsonSerializer.SerializeToUtf8Bytes(
+            config.Secrets.ToDictionary(), StateJson.Default.DictionaryStringString);
         var box = state.Seal(secrets, Place(name));
         var added = await state.Database.WriteAsync(
             db => db.Execute(
-                "INSERT INTO accounts (name, adapter, settings, secrets, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO accounts (name, adapter, settings, secrets, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
+                    + "DO NOTHING",
                 name, config.Adapter, settings, box, time.GetUtcNow()),
             cancellationToken);
         if (added == 0)
@@ -107,13 +121,16 @@ internal sealed class AccountTable(AgentState state, TimeProvider time)
             db => db.Query("SELECT name, adapter, settings, secrets FROM accounts ORDER BY name",
                 row => (Name: row.Text(0), Adapter: row.Text(1), Settings: row.Text(2), Box: row.Bytes(3))),
             cancellationToken);
-        return [.. rows.Select(r => (r.Name, new AccountConfig(r.Adapter, Read(System.Text.Encoding.UTF8.GetBytes(r.Settings)), Read(state.Unseal(r.Box, Place(r.Name))))))];
+        return [.. rows.Select(r => (r.Name, new AccountConfig(r.Adapter,
+            Read(System.Text.Encoding.UTF8.GetBytes(r.Settings)), Read(state.Unseal(r.Box, Place(r.Name))))))];
     }
 
     public async ValueTask<bool> RemoveAsync(string name, CancellationToken cancellationToken) =>
-        await state.Database.WriteAsync(db => db.Execute("DELETE FROM accounts WHERE name = ?", name), cancellationToken) > 0;
+        await state.Database.WriteAsync(
+            db => db.Execute("DELETE FROM accounts WHERE name = ?", name), cancellationToken) > 0;
 
-    private static Dictionary<string, string> Read(byte[] json) => JsonSerializer.Deserialize(json, StateJson.Default.DictionaryStringString)!;
+    private static Dictionary<string, string> Read(byte[] json) =>
+        JsonSerializer.Deserialize(json, StateJson.Default.DictionaryStringString)!;
 
     private static string Place(string name) => $"secrets of account {name}";
 }
@@ -121,8 +138,10 @@ internal sealed class AccountTable(AgentState state, TimeProvider time)
 /// <summary>What the agent knows of one of its shares.</summary>
 /// <param name="Secret">Of a link share.</param>
 internal sealed record ShareRow(
-    Hash256 InfoHash, string Account, EntryPath Path, AudienceKind Audience, IReadOnlyList<AgentId> Readers, byte[]? Secret,
-    Hash256? ProofKey, DateTimeOffset Created, int Files, long Bytes, IReadOnlyList<Control.SkippedEntry> Skipped, string? Feed)
+    Hash256 InfoHash, string Account, EntryPath Path, AudienceKind Audience, IReadOnlyList<AgentId> Readers,
+    byte[]? Secret,
+    Hash256? ProofKey, DateTimeOffset Created, int Files, long Bytes, IReadOnlyList<Control.SkippedEntry> Skipped,
+    string? Feed)
 {
     public override string ToString() => InfoHash.ToString();
 }
@@ -138,9 +157,11 @@ internal sealed class ShareTable(AgentState state)
             db =>
             {
                 db.Execute(
-                    "INSERT OR REPLACE INTO shares (info_hash, account, path, audience, readers, secret, proof_key, created, files, bytes, skipped, feed) " +
+                    "INSERT OR REPLACE INTO shares (info_hash, account, path, audience, readers, secret, proof_key, "
+                        + "created, files, bytes, skipped, feed) " +
                     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    row.InfoHash, row.Account, row.Path.Value, (int)row.Audience, readers, secret, row.ProofKey, row.Created, row.Files,
+                    row.InfoHash, row.Account, row.Path.Value, (int)row.Audience,
+                    readers, secret, row.ProofKey, row.Created, row.Files,
                     row.Bytes, skipped, row.Feed);
             },
             cancellationToken);
@@ -150,10 +171,14 @@ internal sealed class ShareTable(AgentState state)
     {
         var rows = await state.Database.ReadAsync(
             db => db.Query(
-                "SELECT info_hash, account, path, audience, readers, secret, proof_key, created, files, bytes, skipped, feed FROM shares ORDER BY created",
-                row => (Hash: row.Hash(0), Account: row.Text(1), Path: row.Text(2), Audience: (AudienceKind)row.Long(3), Readers: row.Text(4),
-                    Secret: row.IsNull(5) ? null : row.Bytes(5), ProofKey: row.IsNull(6) ? (Hash256?)null : row.Hash(6), Created: row.Time(7),
-                    Files: (int)row.Long(8), Bytes: row.Long(9), Skipped: row.Text(10), Feed: row.IsNull(11) ? null : row.Text(11))),
+                "SELECT info_hash, account, path, audience, readers, secret, proof_key, created, files, bytes, "
+                    + "skipped, feed FROM shares ORDER BY created",
+                row => (Hash: row.Hash(0), Account: row.Text(1), Path: row.Text(2), Audience: (AudienceKind)row.Long(3),
+                    Readers: row.Text(4),
+                    Secret: row.IsNull(5) ? null : row.Bytes(5), ProofKey: row.IsNull(6) ? (Hash256?)null : row.Hash(6),
+                    Created: row.Time(7),
+                    Files: (int)row.Long(8), Bytes: row.Long(9), Skipped: row.Text(10),
+                    Feed: row.IsNull(11) ? null : row.Text(11))),
             cancellationToken);
         return
         [
@@ -166,14 +191,18 @@ internal sealed class ShareTable(AgentState state)
     }
 
     public async ValueTask<bool> RemoveAsync(Hash256 infoHash, CancellationToken cancellationToken) =>
-        await state.Database.WriteAsync(db => db.Execute("DELETE FROM shares WHERE info_hash = ?", infoHash), cancellationToken) > 0;
+        await state.Database.WriteAsync(
+            db => db.Execute("DELETE FROM shares WHERE info_hash = ?", infoHash), cancellationToken) > 0;
 
-    /// <summary>The next version of a feed, recorded before it is published, so that no version is ever used twice.</summary>
+    /// <summary>The next version of a feed, recorded before it is published: none is used twice.</summary>
     public ValueTask<long> NextFeedVersionAsync(string name, CancellationToken cancellationToken) =>
         state.Database.WriteAsync(
             db =>
             {
-                db.Execute("INSERT INTO feeds (name, version) VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET version = version + 1", name);
+                db.Execute(
+                    "INSERT INTO feeds (name, version) VALUES (?, 1) "
+                    + "ON CONFLICT (name) DO UPDATE SET version = version + 1",
+                    name);
                 return db.Scalar("SELECT version FROM feeds WHERE name = ?", name);
             },
             cancellationToken);

@@ -11,8 +11,10 @@ namespace Virga.Agent.State;
 /// <param name="Link">The link's text, with its secret.</param>
 /// <param name="Fetched">Bytes fetched in all runs that ended in order; a run that was killed isn't counted.</param>
 internal sealed record TransferRow(
-    string Id, Hash256 InfoHash, string Link, string Account, EntryPath Path, CollisionPolicy Collision, TransferState State,
-    DateTimeOffset Created, DateTimeOffset? Ended, long Fetched, int FilesTotal, long BytesTotal, TransferOutcome? Outcome)
+    string Id, Hash256 InfoHash, string Link, string Account, EntryPath Path, CollisionPolicy Collision,
+    TransferState State,
+    DateTimeOffset Created, DateTimeOffset? Ended, long Fetched, int FilesTotal, long BytesTotal,
+    TransferOutcome? Outcome)
 {
     public override string ToString() => Id;
 }
@@ -26,21 +28,26 @@ internal sealed class TransferTable(AgentState state)
             db =>
             {
                 db.Execute(
-                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision, (int)row.State, row.Created);
+                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created) VALUES (?, "
+                        + "?, ?, ?, ?, ?, ?, ?)",
+                    row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
+                    (int)row.State, row.Created);
             },
             cancellationToken);
     }
 
     public ValueTask UpdateAsync(TransferRow row, CancellationToken cancellationToken)
     {
-        var outcome = row.Outcome is null ? null : JsonSerializer.Serialize(row.Outcome, StateJson.Default.TransferOutcome);
+        var outcome = row.Outcome is null ? null
+            : JsonSerializer.Serialize(row.Outcome, StateJson.Default.TransferOutcome);
         return state.Database.WriteAsync(
             db =>
             {
                 db.Execute(
-                    "UPDATE transfers SET state = ?, ended = ?, fetched = ?, files_total = ?, bytes_total = ?, outcome = ? WHERE id = ?",
-                    (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal, outcome, row.Id);
+                    "UPDATE transfers SET state = ?, ended = ?, fetched = ?, files_total = ?, bytes_total = ?, outcome "
+                        + "= ? WHERE id = ?",
+                    (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal,
+                    outcome, row.Id);
             },
             cancellationToken);
     }
@@ -49,16 +56,19 @@ internal sealed class TransferTable(AgentState state)
     {
         var rows = await state.Database.ReadAsync(
             db => db.Query(
-                "SELECT id, info_hash, link, account, path, collision, state, created, ended, fetched, files_total, bytes_total, outcome FROM transfers ORDER BY created, id",
+                "SELECT id, info_hash, link, account, path, collision, state, created, ended, fetched, files_total, "
+                    + "bytes_total, outcome FROM transfers ORDER BY created, id",
                 row => (Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
                     Collision: (CollisionPolicy)row.Long(5), State: (TransferState)row.Long(6), Created: row.Time(7),
-                    Ended: row.IsNull(8) ? (DateTimeOffset?)null : row.Time(8), Fetched: row.Long(9), Files: (int)row.Long(10),
+                    Ended: row.IsNull(8) ? (DateTimeOffset?)null : row.Time(8), Fetched: row.Long(9),
+                    Files: (int)row.Long(10),
                     Bytes: row.Long(11), Outcome: row.IsNull(12) ? null : row.Text(12))),
             cancellationToken);
         return
         [
             .. rows.Select(r => new TransferRow(
-                r.Id, r.Hash, System.Text.Encoding.UTF8.GetString(state.Unseal(r.Link, Place(r.Id))), r.Account, EntryPath.Parse(r.Path),
+                r.Id, r.Hash, System.Text.Encoding.UTF8.GetString(state.Unseal(r.Link, Place(r.Id))),
+                r.Account, EntryPath.Parse(r.Path),
                 r.Collision, r.State, r.Created, r.Ended, r.Fetched, r.Files, r.Bytes,
                 r.Outcome is null ? null : JsonSerializer.Deserialize(r.Outcome, StateJson.Default.TransferOutcome))),
         ];
@@ -75,13 +85,16 @@ internal sealed class SqliteJournal(AgentState state, string transfer) : ITransf
             db =>
             {
                 var started = db.Scalar("SELECT started FROM transfers WHERE id = ?", transfer) != 0;
-                var files = db.Query("SELECT file FROM transfer_files WHERE transfer = ?", row => (int)row.Long(0), transfer);
+                var files = db.Query(
+                    "SELECT file FROM transfer_files WHERE transfer = ?", row => (int)row.Long(0), transfer);
                 var parts = db.Query("SELECT file, part, tag FROM transfer_parts WHERE transfer = ?",
-                    row => (File: (int)row.Long(0), Receipt: new PartReceipt(row.Long(1), row.Text(2))), transfer).ToLookup(p => p.File, p => p.Receipt);
+                    row => (File: (int)row.Long(0), Receipt: new PartReceipt(row.Long(1), row.Text(2))), transfer)
+                        .ToLookup(p => p.File, p => p.Receipt);
                 var uploads = db.Query("SELECT file, token, part_bytes FROM transfer_uploads WHERE transfer = ?",
                     row => (File: (int)row.Long(0), Token: row.Text(1), PartBytes: row.Long(2)), transfer);
                 return new JournalState(
-                    started, files.ToHashSet(), uploads.ToDictionary(u => u.File, u => new RecordedUpload(u.Token, u.PartBytes, [.. parts[u.File]])));
+                    started, files.ToHashSet(), uploads.ToDictionary(
+                        u => u.File, u => new RecordedUpload(u.Token, u.PartBytes, [.. parts[u.File]])));
             },
             cancellationToken);
 
@@ -93,7 +106,8 @@ internal sealed class SqliteJournal(AgentState state, string transfer) : ITransf
             db =>
             {
                 db.Execute("DELETE FROM transfer_parts WHERE transfer = ? AND file = ?", transfer, file);
-                db.Execute("INSERT OR REPLACE INTO transfer_uploads (transfer, file, token, part_bytes) VALUES (?, ?, ?, ?)",
+                db.Execute(
+                    "INSERT OR REPLACE INTO transfer_uploads (transfer, file, token, part_bytes) VALUES (?, ?, ?, ?)",
                     transfer, file, token, partBytes);
             },
             cancellationToken);

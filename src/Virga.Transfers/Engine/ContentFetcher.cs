@@ -7,7 +7,8 @@ using Virga.Transfers.Sources;
 
 namespace Virga.Transfers.Engine;
 
-/// <summary>What is recorded of a share before its files are fetched; everything in it was checked against the info-hash.</summary>
+/// <summary>What is recorded of a share before its files are fetched; everything in it was checked against the
+/// info-hash.</summary>
 /// <param name="SealedManifest">Null in public shares.</param>
 /// <param name="Extras">Encoded signed extras; null where there are none.</param>
 public sealed record FetchedContent(byte[] Info, byte[] Layers, byte[]? SealedManifest, byte[]? Extras);
@@ -25,7 +26,8 @@ public static class ContentFetcher
         var info = await source.GetInfoAsync(cancellationToken);
         var parsed = TorrentInfo.Parse(info);
         if (parsed.InfoHashV2 != infoHash)
-            throw new VirgaException(FailureKind.Corrupt, $"{source.Name} answered with another torrent than the link names");
+            throw new VirgaException(
+                FailureKind.Corrupt, $"{source.Name} answered with another torrent than the link names");
         var layers = await source.GetLayersAsync(cancellationToken);
         var pieceLayers = PieceLayers.Parse(layers, parsed);
         if (await source.GetAudienceAsync(cancellationToken) == AudienceKind.Public)

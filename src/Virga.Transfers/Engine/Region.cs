@@ -4,8 +4,8 @@ using Virga.Core.Age;
 namespace Virga.Transfers.Engine;
 
 /// <summary>
-/// A run of missing parts of one file and the bytes of the blob that cover it. Takes verified ranges in any order, from several tasks
-/// at once, and puts their plain bytes into the part buffers.
+/// A run of missing parts of one file and the bytes of the blob that cover it. Takes verified ranges in any order, from
+/// several tasks at once, and puts their plain bytes into the part buffers.
 /// </summary>
 internal abstract class Region(int pieceBytes, long blobStart, long blobEnd, long blobLength)
 {
@@ -55,8 +55,8 @@ internal sealed class PlainRegion : Region
 }
 
 /// <summary>
-/// The blob is an age payload: each chunk is opened straight into its part. A chunk that lies across two ranges is put together by
-/// whichever of them comes second.
+/// The blob is an age payload: each chunk is opened straight into its part. A chunk that lies across two ranges is put
+/// together by whichever of them comes second.
 /// </summary>
 internal sealed class SealedRegion : Region
 {
@@ -77,7 +77,8 @@ internal sealed class SealedRegion : Region
     public SealedRegion(
         BlobName blob, int pieceBytes, ByteRange plain, long plainLength, AgePayload payload, PartBuffers parts)
         : base(pieceBytes, plain.Offset == 0 ? 0 : ChunkStart(plain.Offset / AgePayload.ChunkBytes),
-            Math.Min(blob.Length, ChunkStart((plain.End + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes)), blob.Length)
+            Math.Min(blob.Length,
+                ChunkStart((plain.End + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes)), blob.Length)
     {
         this.payload = payload;
         this.parts = parts;
@@ -117,7 +118,8 @@ internal sealed class SealedRegion : Region
     private static long ChunkStart(long chunk) => AgePayload.NonceBytes + chunk * AgePayload.SealedChunkBytes;
 
     /// <summary>The chunk that a byte of the blob belongs to; the nonce counts as chunk 0.</summary>
-    private static long ChunkAt(long offset) => Math.Max(0, offset - AgePayload.NonceBytes) / AgePayload.SealedChunkBytes;
+    private static long ChunkAt(long offset) =>
+        Math.Max(0, offset - AgePayload.NonceBytes) / AgePayload.SealedChunkBytes;
 
     private int ChunkLength(long chunk) => (int)Math.Min(AgePayload.SealedChunkBytes, blobLength - ChunkStart(chunk));
 
@@ -140,7 +142,8 @@ internal sealed class SealedRegion : Region
         var length = @sealed.Length - AgePayload.TagBytes;
         var isLast = position + length == plainLength;
         var room = parts.Locate(position);
-        // A part is a multiple of 64 KiB wherever the account allows it; where it doesn't, the chunk goes through a buffer of its own.
+        // A part is a multiple of 64 KiB wherever the account allows it; where it doesn't, the chunk goes through a
+        // buffer of its own.
         if (room.Length >= length)
         {
             if (!payload.TryOpenChunk(chunk, isLast, @sealed, room.Span[..length])) throw WrongTag(chunk);
@@ -160,6 +163,7 @@ internal sealed class SealedRegion : Region
     }
 
     private static VirgaException WrongTag(long chunk) => new(
-        FailureKind.Corrupt, $"chunk {chunk} matches the share but does not open with its key: the share was made wrongly",
+        FailureKind.Corrupt, $"chunk {chunk} matches the share but does not open with its key: the share was made "
+            + "wrongly",
         "Ask its owner to share it again.");
 }

@@ -13,8 +13,8 @@ public sealed record JournalState(
     bool HasStarted, IReadOnlySet<int> Completed, IReadOnlyDictionary<int, RecordedUpload> Uploads);
 
 /// <summary>
-/// What a transfer must not forget (spec/v1/journal.md). Each call returns when the record survives the process; calls from many
-/// tasks at once are grouped into few commits. Files are named by their index in the manifest's order.
+/// What a transfer must not forget (spec/v1/journal.md). Each call returns when the record survives the process; calls
+/// from many tasks at once are grouped into few commits. Files are named by their index in the manifest's order.
 /// </summary>
 public interface ITransferJournal
 {
