@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Virga.Agent.Control;
+
+namespace Virga.Benchmarks.Transfer;
+
+/// <summary>An agent as its users run it: a process of the executable, spoken to over its control socket.</summary>
+internal sealed class AgentProcess : IAsyncDisposable
+{
+    private const int TicksPerSecond = 100; // sysconf(_SC_CLK_TCK) on Linux
+
+    private readonly Process process;
+    private readonly HttpClient http;
+
+    private AgentProcess(Process process, HttpClient http, double startSeconds)
+    {
+        this.process = process;
+        this.http = http;
+        StartSeconds = startSeconds;
+    }
+
+    /// <summary>From the start of the process to its first answer.</summary>
+    public double StartSeconds { get; }
+
+    public static async Task<AgentProcess> StartAsync(string dataFolder, CancellationToken token)
+    {
+        var program = Path.Combine(AppContext.BaseDirectory, "virga.dll");
+        var info = new ProcessStartInfo(Environment.ProcessPath!, [program, "up", "--data", dataFolder, "--no-repository"])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        var clock = Stopwatch.StartNew();
+        var process = Process.Start(info) ?? throw new InvalidOperationException("the agent did not start");
+        var output = new StringBuilder();
+        process.OutputDataReceived += (_, line) => output.AppendLine(line.Data);
+        process.ErrorDataReceived += (_, line) => output.AppendLine(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        var http = Connect(Path.Combine(dataFolder, Agent.AgentHost.ControlSocketName));
+        while (true)
+        {
+            try
+            {
+                using var answer = await http.GetAsync("/control/status", token);
+                if (answer.IsSuccessStatusCode) return new AgentProcess(process, http, clock.Elapsed.TotalSeconds);
+            }
+            catch (HttpRequestException) when (!process.HasExited && clock.Elapsed < TimeSpan.FromSeconds(30))
+            {
+            }
+            if (process.HasExited) throw new InvalidOperationException($"the agent ended: {output}");
+            await Task.Delay(5, token);
+        }
+    }
+
+    public Task AddAccountAsync(string name, string folder, CancellationToken token) => PostAsync(
+        "/control/accounts", new AccountAddRequest(name, "disk:" + folder, new Dictionary<string, string>(), new Dictionary<string, string>()),
+        ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo, token);
+
+    public async Task<string> ShareAsync(string account, string path, CancellationToken token)
+    {
+        var line = await LastLineAsync(
+            HttpMethod.Post, "/control/shares", JsonContent.Create(new ShareRequest(account, path, "link", []), ControlJson.Default.ShareRequest), token);
+        var done = JsonSerializer.Deserialize(line, ControlJson.Default.ShareEvent)!;
+        return done.Result?.Link ?? throw new InvalidOperationException(done.Error?.Message);
+    }
+
+    /// <summary>Wall seconds from asking for the transfer to its completion.</summary>
+    public async Task<double> GetAsync(string link, string account, string path, CancellationToken token)
+    {
+        var clock = Stopwatch.StartNew();
+        var begun = await PostAsync(
+            "/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,
+            ControlJson.Default.TransferInfo, token);
+        var line = await LastLineAsync(HttpMethod.Get, $"/control/transfers/{begun.Id}/watch", null, token);
+        var seconds = clock.Elapsed.TotalSeconds;
+        var done = JsonSerializer.Deserialize(line, ControlJson.Default.TransferInfo)!;
+        return done.State == TransferState.Completed ? seconds : throw new InvalidOperationException($"{done.State}: {done.Error?.Message}");
+    }
+
+    /// <summary>User and system seconds of the process so far.</summary>
+    public double CpuSeconds()
+    {
+        var stat = File.ReadAllText($"/proc/{process.Id}/stat");
+        var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
+        return (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)) / (double)TicksPerSecond;
+    }
+
+    /// <summary>MiB: VmRSS, or VmHWM for the highest ever.</summary>
+    public double MiB(string field)
+    {
+        var line = File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith(field + ":", StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        http.Dispose();
+        process.Kill(entireProcessTree: true);
+        await process.WaitForExitAsync();
+        process.Dispose();
+    }
+
+    private static HttpClient Connect(string socket) => new(new SocketsHttpHandler
+    {
+        ConnectCallback = async (_, token) =>
+        {
+            var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), token);
+                return new NetworkStream(connection, ownsSocket: true);
+            }
+            catch
+            {
+                connection.Dispose();
+                throw;
+            }
+        },
+    }) { BaseAddress = new Uri("http://control"), Timeout = Timeout.InfiniteTimeSpan };
+
+    private async Task<TOut> PostAsync<TIn, TOut>(string path, TIn body, JsonTypeInfo<TIn> input, JsonTypeInfo<TOut> output, CancellationToken token)
+    {
+        var line = await LastLineAsync(HttpMethod.Post, path, JsonContent.Create(body, input), token);
+        return JsonSerializer.Deserialize(line, output)!;
+    }
+
+    private async Task<string> LastLineAsync(HttpMethod method, string path, HttpContent? body, CancellationToken token)
+    {
+        using var answer = await http.SendAsync(new HttpRequestMessage(method, path) { Content = body }, token);
+        var text = await answer.Content.ReadAsStringAsync(token);
+        if (!answer.IsSuccessStatusCode) throw new InvalidOperationException($"{path}: {text}");
+        return text.TrimEnd().Split('\n')[^1];
+    }
+}
