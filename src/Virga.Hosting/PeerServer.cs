@@ -29,6 +29,8 @@ namespace Virga.Hosting;
 /// </summary>
 public sealed class PeerServer : IAsyncDisposable
 {
+    private const int ResponseBufferBytes = 512 << 10;
+
     private static readonly List<SslApplicationProtocol> Protocols =
         [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
 
@@ -105,7 +107,11 @@ public sealed class PeerServer : IAsyncDisposable
         // Signals are the command line's business; two hosts may live in one process.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Limits.Drain);
-        builder.Services.Configure<SocketTransportOptions>(transport => transport.CreateBoundListenSocket = Bind);
+        builder.Services.Configure<SocketTransportOptions>(transport =>
+        {
+            transport.CreateBoundListenSocket = Bind;
+            transport.MaxWriteBufferSize = ResponseBufferBytes;
+        });
         if (options.Logger is { } logger) builder.Logging.AddProvider(logger);
         builder.Logging.SetMinimumLevel(LogLevel.Trace);
 
@@ -141,6 +147,8 @@ public sealed class PeerServer : IAsyncDisposable
     {
         kestrel.AddServerHeader = false;
         var limits = kestrel.Limits;
+        // A range is produced faster than it is sent: with more room between the two, fewer waits a byte.
+        limits.MaxResponseBufferSize = ResponseBufferBytes;
         limits.MaxRequestHeadersTotalSize = ProtocolLimits.RequestHeaderKiB << 10;
         limits.MaxRequestHeaderCount = 64;
         limits.MaxRequestBodySize = ProtocolLimits.MessageBytes;
