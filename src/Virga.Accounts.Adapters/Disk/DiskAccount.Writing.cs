@@ -187,26 +187,38 @@ internal sealed partial class DiskAccount
         string token,
         SafeFileHandle file) : IUpload
     {
+        // The kernel lets one writer into a file at a time; others would spin on a core for its lock.
+        private readonly SemaphoreSlim writing = new(1, 1);
         private Entry? completed;
         private bool isAborted;
 
         public string Token => token;
 
-        public ValueTask<PartReceipt> WritePartAsync(
-            long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken) =>
-            OnPoolAsync(
-                () =>
-                {
-                    var doing = $"write part {index} of {Quote(path)}";
-                    layout.CheckPart(index, content.Length);
-                    if (isAborted || completed is not null) throw UploadEnded(path);
-                    var range = layout.RangeOf(index);
-                    if (DiskNative.Write(file, content.Span, range.Offset) < 0) throw Last(doing);
-                    if (account.durability == DiskDurability.All && SyncData(file) < 0) throw Last(doing);
-                    if (account.durability == DiskDurability.Uploads) StartWriteBack(file, range.Offset, range.Length);
-                    return new PartReceipt(index, "");
-                },
-                cancellationToken);
+        public async ValueTask<PartReceipt> WritePartAsync(
+            long index, ReadOnlyMemory<byte> content, CancellationToken cancellationToken)
+        {
+            await writing.WaitAsync(cancellationToken);
+            try
+            {
+                return await OnPoolAsync(() => WritePart(index, content.Span), cancellationToken);
+            }
+            finally
+            {
+                writing.Release();
+            }
+        }
+
+        private PartReceipt WritePart(long index, ReadOnlySpan<byte> content)
+        {
+            var doing = $"write part {index} of {Quote(path)}";
+            layout.CheckPart(index, content.Length);
+            if (isAborted || completed is not null) throw UploadEnded(path);
+            var range = layout.RangeOf(index);
+            if (DiskNative.Write(file, content, range.Offset) < 0) throw Last(doing);
+            if (account.durability == DiskDurability.All && SyncData(file) < 0) throw Last(doing);
+            if (account.durability == DiskDurability.Uploads) StartWriteBack(file, range.Offset, range.Length);
+            return new PartReceipt(index, "");
+        }
 
         // Syncing may take seconds: on a thread of its own it keeps nobody else waiting.
         public ValueTask<Entry> CompleteAsync(IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken) =>

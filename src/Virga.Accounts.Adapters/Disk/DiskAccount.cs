@@ -53,6 +53,8 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
             IsReadOnly = Space(root, out var space) == 0 && space.IsReadOnly,
             MaxConcurrency = 16,
             SingleWriteBytesMax = 8 << 20,
+            // Small enough to lie in a processor's cache between being opened and being written.
+            PartBytesMax = 4 << 20,
             PartOrder = PartOrder.Any,
             UploadResume = UploadResume.Parts,
             Pin = PinStrength.Weak,

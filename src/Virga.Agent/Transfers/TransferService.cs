@@ -23,6 +23,7 @@ internal sealed class TransferService(
     private const int IdBytes = 6;
 
     private readonly ConcurrentDictionary<string, RunningTransfer> transfers = new(StringComparer.Ordinal);
+    private readonly TransferEngine engine = new(EngineLimits.Default);
     private readonly SemaphoreSlim slots = new(RunningMax);
     private readonly CancellationTokenSource stopping = new();
 
@@ -171,7 +172,7 @@ internal sealed class TransferService(
         transfer.Step = "running";
         var journal = new SqliteJournal(state, row.Id);
         var job = new TransferJob(content, transfer.Sources, target, row.Path, row.Collision, journal, transfer.Status);
-        return await new TransferEngine(EngineLimits.Default).RunAsync(job, cancellationToken);
+        return await engine.RunAsync(job, cancellationToken);
     }
 
     private async Task FinishAsync(RunningTransfer transfer, TransferResult result)

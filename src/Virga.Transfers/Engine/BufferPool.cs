@@ -1,15 +1,27 @@
 using System.Collections.Concurrent;
+using System.Numerics;
 
 namespace Virga.Transfers.Engine;
 
-/// <summary>Buffers of one length, used again and again; holds as many as were ever out at once, which its users bound.</summary>
-internal sealed class BufferPool(int bytes)
+/// <summary>
+/// Buffers that all transfers of an engine use again and again. Lengths are rounded up to powers of two; as many are held as were ever out at
+/// once, which the engine's limits bound, until <see cref="Trim"/>.
+/// </summary>
+internal sealed class BufferPool
 {
-    private readonly ConcurrentBag<byte[]> free = [];
+    private const int LeastBytes = 64 << 10;
 
-    public int BufferBytes { get; } = bytes;
+    private readonly ConcurrentDictionary<int, ConcurrentBag<byte[]>> free = [];
 
-    public byte[] Rent() => free.TryTake(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(BufferBytes);
+    /// <returns>At least so many bytes, with anything in them.</returns>
+    public byte[] Rent(int bytes)
+    {
+        var length = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(bytes, LeastBytes));
+        return free.TryGetValue(length, out var bag) && bag.TryTake(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(length);
+    }
 
-    public void Return(byte[] buffer) => free.Add(buffer);
+    public void Return(byte[] buffer) => free.GetOrAdd(buffer.Length, static _ => []).Add(buffer);
+
+    /// <summary>Lets go of all that nobody uses now.</summary>
+    public void Trim() => free.Clear();
 }

@@ -12,8 +12,7 @@ namespace Virga.Transfers.Engine;
 /// they belong to; a part is stored when its last byte is there, then recorded. Nothing touches a local disk.
 /// </summary>
 /// <param name="fetches">Bounds range reads over all files of the transfer.</param>
-/// <param name="ranges">Buffers of at least the range length.</param>
-internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits limits, SemaphoreSlim fetches, BufferPool ranges)
+internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits limits, FetchGate fetches, BufferPool buffers)
 {
     private readonly BlobName blob = file.Blob ?? throw new ArgumentException("an empty file has no parts", nameof(file));
     private readonly EntryPath path = job.Folder.Append(file.Entry.Path);
@@ -29,7 +28,7 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         await using (upload)
         {
             using var parts = new PartBuffers(
-                upload, file.Entry.Size, partBytes, limits, job.Target.Traits.PartOrder, StoredAsync, cancellationToken);
+                upload, file.Entry.Size, partBytes, limits, buffers, job.Target.Traits.PartOrder, StoredAsync, cancellationToken);
             foreach (var (first, count) in parts.Missing(receipts)) await FetchRegionAsync(parts, first, count, cancellationToken);
             receipts.Sort((x, y) => x.Index.CompareTo(y.Index));
             var entry = await upload.CompleteAsync(receipts, cancellationToken);
@@ -90,7 +89,7 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
             {
                 var length = (int)Math.Min(RangeEnd(offset) - offset, region.FetchEnd - offset);
                 await parts.OpenAsync(region.PlainSpan(offset, length));
-                await fetches.WaitAsync(parts.Stopped);
+                await fetches.EnterAsync(parts.Stopped);
                 running.Add(FetchAsync(parts, region, offset, length));
                 running.RemoveAll(t => t.IsCompleted);
                 offset += length;
@@ -127,7 +126,7 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
     {
         // Off the caller's stack: verifying and opening a range takes milliseconds of one core.
         await Task.Yield();
-        var buffer = ranges.Rent();
+        var buffer = buffers.Rent(length);
         try
         {
             try
@@ -136,7 +135,7 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
             }
             finally
             {
-                fetches.Release();
+                fetches.Leave();
             }
             region.Deliver(offset, buffer.AsSpan(0, length));
         }
@@ -146,7 +145,7 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         }
         finally
         {
-            ranges.Return(buffer);
+            buffers.Return(buffer);
         }
     }
 

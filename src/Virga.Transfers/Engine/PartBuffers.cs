@@ -32,7 +32,7 @@ internal sealed class PartBuffers : IDisposable
     }
 
     public PartBuffers(
-        IUpload upload, long length, long partBytes, EngineLimits limits, PartOrder order,
+        IUpload upload, long length, long partBytes, EngineLimits limits, BufferPool pool, PartOrder order,
         Func<IUpload, PartReceipt, int, CancellationToken, ValueTask> stored, CancellationToken cancellationToken)
     {
         stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -41,7 +41,7 @@ internal sealed class PartBuffers : IDisposable
         this.order = order;
         this.stored = stored;
         PartBytes = partBytes;
-        pool = new BufferPool(checked((int)Math.Min(partBytes, length)));
+        this.pool = pool;
         // A range may lie across several parts; with two more than that the oldest part can always be finished.
         var across = (int)(limits.RangeBytes / partBytes) + 2;
         room = new SemaphoreSlim(Math.Max(across + 1, (int)(limits.PartMemoryBytes / partBytes)));
@@ -95,7 +95,7 @@ internal sealed class PartBuffers : IDisposable
             }
             await room.WaitAsync(stop.Token);
             var bytes = (int)Math.Min(PartBytes, length - index * PartBytes);
-            lock (gate) open.Add(index, new Part(index, pool.Rent(), bytes));
+            lock (gate) open.Add(index, new Part(index, pool.Rent(bytes), bytes));
         }
     }
 

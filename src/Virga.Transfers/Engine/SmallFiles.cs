@@ -10,10 +10,9 @@ namespace Virga.Transfers.Engine;
 /// Brings many small files over: as many as fit are fetched in one request, each is verified and opened whole and written in one
 /// call. A batch that fails for one file's sake is fetched file by file, so that the others are not held up.
 /// </summary>
-internal sealed class SmallFiles(TransferJob job, EngineLimits limits, SemaphoreSlim fetches, Action<SharedFile, VirgaException> failed)
+internal sealed class SmallFiles(
+    TransferJob job, EngineLimits limits, FetchGate fetches, BufferPool buffers, Action<SharedFile, VirgaException> failed)
 {
-    private readonly BufferPool buffers = new(Math.Max(limits.BatchBytes, limits.SmallFileBytes));
-
     public static bool Takes(SharedFile file, IAccount target, EngineLimits limits) =>
         (file.Blob?.Length ?? 0) <= limits.SmallFileBytes && file.Entry.Size <= target.Traits.SingleWriteBytesMax;
 
@@ -39,7 +38,7 @@ internal sealed class SmallFiles(TransferJob job, EngineLimits limits, Semaphore
 
     public async Task RunAsync(List<SharedFile> batch, int writesAtOnce, CancellationToken cancellationToken)
     {
-        var buffer = buffers.Rent();
+        var buffer = buffers.Rent(Math.Max(limits.BatchBytes, limits.SmallFileBytes));
         try
         {
             try
@@ -106,7 +105,7 @@ internal sealed class SmallFiles(TransferJob job, EngineLimits limits, Semaphore
         List<SharedFile> batch, List<BlobRange> ranges, int[] offsets, Memory<byte> destination,
         CancellationToken cancellationToken)
     {
-        await fetches.WaitAsync(cancellationToken);
+        await fetches.EnterAsync(cancellationToken);
         try
         {
             await job.Sources.ReadAsync(
@@ -122,7 +121,7 @@ internal sealed class SmallFiles(TransferJob job, EngineLimits limits, Semaphore
         }
         finally
         {
-            fetches.Release();
+            fetches.Leave();
         }
     }
 

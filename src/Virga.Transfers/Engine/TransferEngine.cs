@@ -12,6 +12,11 @@ namespace Virga.Transfers.Engine;
 /// </summary>
 public sealed class TransferEngine(EngineLimits limits)
 {
+    private readonly BufferPool buffers = new();
+
+    /// <summary>Lets go of buffers that no running transfer uses.</summary>
+    public void TrimBuffers() => buffers.Trim();
+
     /// <summary>
     /// Runs until everything that can be brought over is there. Throws what ends the whole transfer (the target is full or refuses us,
     /// nobody may give us the share, names that the target can't hold); what concerns single files is in the result.
@@ -129,10 +134,8 @@ public sealed class TransferEngine(EngineLimits limits)
         CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        using var fetches = new SemaphoreSlim(limits.RangesInFlight);
-        var rangeBytes = Math.Max(job.Content.PieceBytes, limits.RangeBytes);
-        var ranges = new BufferPool(rangeBytes);
-        var small = new SmallFiles(job, limits, fetches, (file, e) => failed.Enqueue((Note(file, e), e.Kind)));
+        var fetches = new FetchGate(limits.RangesInFlight, () => job.Sources.WaitShare);
+        var small = new SmallFiles(job, limits, fetches, buffers, (file, e) => failed.Enqueue((Note(file, e), e.Kind)));
         // What another run began in parts goes on in parts.
         var large = todo.Where(f => state.Uploads.ContainsKey(f.Index) || !SmallFiles.Takes(f, job.Target, limits)).ToList();
         var isLarge = large.Select(f => f.Index).ToHashSet();
@@ -144,7 +147,7 @@ public sealed class TransferEngine(EngineLimits limits)
         var work = new[]
         {
             EachAsync(batches, batchesAtOnce, batch => small.RunAsync(batch, writesAtOnce, stop.Token), stop),
-            EachAsync(large, LargeAtOnce(job, large), file => RunLargeAsync(job, state, file, fetches, ranges, failed, stop.Token), stop),
+            EachAsync(large, LargeAtOnce(job, large), file => RunLargeAsync(job, state, file, fetches, failed, stop.Token), stop),
         };
         await Task.WhenAll(work).ContinueWith(
             static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
@@ -162,12 +165,12 @@ public sealed class TransferEngine(EngineLimits limits)
         files.Any(f => job.Target.Traits.PartBytesFor(f.Entry.Size) > AccountTraits.PreferredPartBytes) ? 1 : limits.LargeFilesAtOnce;
 
     private async Task RunLargeAsync(
-        TransferJob job, JournalState state, SharedFile file, SemaphoreSlim fetches, BufferPool ranges,
+        TransferJob job, JournalState state, SharedFile file, FetchGate fetches,
         ConcurrentQueue<(TransferNote Note, FailureKind Kind)> failed, CancellationToken cancellationToken)
     {
         try
         {
-            await new LargeFile(job, file, limits, fetches, ranges).RunAsync(state.Uploads.GetValueOrDefault(file.Index), cancellationToken);
+            await new LargeFile(job, file, limits, fetches, buffers).RunAsync(state.Uploads.GetValueOrDefault(file.Index), cancellationToken);
         }
         catch (VirgaException e) when (e.Kind is FailureKind.Changed or FailureKind.NotFound or FailureKind.Corrupt)
         {

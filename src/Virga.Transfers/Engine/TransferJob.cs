@@ -10,7 +10,7 @@ namespace Virga.Transfers.Engine;
 public enum CollisionPolicy { Fail, Skip, Overwrite }
 
 /// <summary>Bounds of one running transfer's memory and concurrency; the same whatever the share's size.</summary>
-/// <param name="RangesInFlight">Range reads at once, over all files.</param>
+/// <param name="RangesInFlight">Most range reads at once, over all files; as many are used as the way to the sources needs.</param>
 /// <param name="RangeBytes">Bytes of one range read, rounded to whole pieces; at most 8 MiB.</param>
 /// <param name="LargeFilesAtOnce">Files that are written in parts at once.</param>
 /// <param name="PartMemoryBytes">Memory for parts being filled, a file; at least three parts are held whatever this says.</param>
@@ -18,10 +18,10 @@ public enum CollisionPolicy { Fail, Skip, Overwrite }
 /// <param name="BatchBytes">Bytes of one such request.</param>
 /// <param name="BatchFiles">Files of one such request.</param>
 public sealed record EngineLimits(
-    int RangesInFlight = 4,
-    int RangeBytes = 4 << 20,
+    int RangesInFlight = 8,
+    int RangeBytes = 2 << 20,
     int LargeFilesAtOnce = 2,
-    long PartMemoryBytes = 32 << 20,
+    long PartMemoryBytes = 16 << 20,
     int SmallFileBytes = 512 << 10,
     int BatchBytes = 2 << 20,
     int BatchFiles = 128)

@@ -6,10 +6,14 @@ namespace Virga.Transfers.Sources;
 /// <summary>An agent that serves a share. Asks for a grant when it needs one, once at a time, and again before it expires.</summary>
 public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret? secret, TimeProvider time) : ISource, IDisposable
 {
+    private const int MeasuredBytesMin = 256 << 10;
     private static readonly TimeSpan RenewBefore = TimeSpan.FromSeconds(60);
 
     private readonly SemaphoreSlim asking = new(1, 1);
     private volatile Held? held;
+    private double waitShare;
+    private double leastWait;
+    private double meanFlow;
 
     private sealed record Held(string Bearer, Grant Grant)
     {
@@ -18,8 +22,10 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
 
     public string Name { get; } = client.Endpoint.Url.GetLeftPart(UriPartial.Authority);
 
+    public double WaitShare => Volatile.Read(ref waitShare);
+
     public Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
-        WithGrantAsync(bearer => client.ReadRangeAsync(infoHash, root, offset, destination, bearer, null, cancellationToken), cancellationToken);
+        WithGrantAsync(bearer => ReadRangeAsync(root, offset, destination, bearer, cancellationToken), cancellationToken);
 
     public Task ReadManyAsync(
         IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken) =>
@@ -39,6 +45,31 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
         WithGrantAsync(bearer => client.GetExtrasAsync(infoHash, bearer, cancellationToken), cancellationToken);
 
     public void Dispose() => asking.Dispose();
+
+    private async Task ReadRangeAsync(Hash256 root, long offset, Memory<byte> destination, string bearer, CancellationToken cancellationToken)
+    {
+        var start = time.GetTimestamp();
+        long first = 0;
+        await client.ReadRangeAsync(infoHash, root, offset, destination, bearer, _ =>
+        {
+            if (first == 0) first = time.GetTimestamp();
+        }, cancellationToken);
+        if (first == 0 || destination.Length < MeasuredBytesMin) return;
+        Measure(time.GetElapsedTime(start, first).TotalSeconds, time.GetElapsedTime(first).TotalSeconds);
+    }
+
+    /// <summary>
+    /// The way's own latency is the shortest wait seen lately: longer ones come from a busy machine, where more reads at once only make it worse.
+    /// </summary>
+    private void Measure(double wait, double flow)
+    {
+        lock (asking)
+        {
+            leastWait = leastWait == 0 ? wait : Math.Min(wait, leastWait * 1.02);
+            meanFlow = meanFlow == 0 ? flow : (0.8 * meanFlow) + (0.2 * flow);
+            Volatile.Write(ref waitShare, leastWait / (leastWait + meanFlow));
+        }
+    }
 
     private async Task<T> WithGrantAsync<T>(Func<string, Task<T>> call, CancellationToken cancellationToken)
     {

@@ -12,6 +12,9 @@ public interface ISource
     /// <summary>For people and logs, e.g. <c>https://host:port</c>.</summary>
     string Name { get; }
 
+    /// <summary>Which part of a read is waiting for its first byte, as measured lately: 0 (a near source) to 1.</summary>
+    double WaitShare => 0;
+
     /// <summary>Fills the whole destination (at most 8 MiB) with bytes of a blob in sealed form, from the offset on.</summary>
     Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken);
 

@@ -36,6 +36,15 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
     /// <summary>One plain sentence while nobody can be asked; null while somebody can.</summary>
     public string? Waiting { get; private set; }
 
+    /// <summary>The longest way among the sources in use; see <see cref="ISource.WaitShare"/>.</summary>
+    public double WaitShare
+    {
+        get
+        {
+            lock (gate) return byName.Values.Where(k => k.Dropped is null).Select(k => k.Source.WaitShare).DefaultIfEmpty(0).Max();
+        }
+    }
+
     public IReadOnlyList<SourceReport> Report()
     {
         lock (gate) return [.. byName.Values.Select(k => new SourceReport(k.Source.Name, Volatile.Read(ref k.Bytes), k.Dropped))];
