@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Virga.Accounts;
 using Virga.Agent.Shares;
 using Virga.Agent.Transfers;
+using Virga.Content;
 using Virga.Content.Torrents;
 using Virga.Core;
 using Virga.Hosting;
@@ -31,6 +32,7 @@ internal sealed class ControlEndpoints(
         MapAccounts(routes);
         MapShares(routes);
         MapTransfers(routes);
+        routes.Control("POST", "/control/verify", VerifyAsync);
     }
 
     private void MapAccounts(PeerRoutes routes)
@@ -122,6 +124,29 @@ internal sealed class ControlEndpoints(
             await Task.WhenAny(changed, Task.Delay(TimeSpan.FromMilliseconds(WatchMs), time, http.RequestAborted));
             http.RequestAborted.ThrowIfCancellationRequested();
         }
+    }
+
+    private async Task VerifyAsync(HttpContext http)
+    {
+        var request = await BodyAsync(http, ControlJson.Default.VerifyRequest);
+        var link = Hash256.TryParse(request.Link, out var hash)
+            ? transfers.LinkOf(hash) ?? (shares.Find(hash) is { } own ? shares.LinkOf(own) : null) ?? throw new VirgaException(
+                FailureKind.NotFound, $"no share or transfer {hash} is known here", "Give the whole link.")
+            : ShareLink.Parse(request.Link);
+        var account = await accounts.GetAsync(request.Account, http.RequestAborted);
+        await StreamAsync(http, ControlJson.Default.VerifyEvent,
+            async report =>
+            {
+                var content = await transfers.OpenContentAsync(link, http.RequestAborted);
+                var total = content.Files.Sum(f => f.Entry.Size);
+                var progress = new Relay<Content.VerifyProgress>(p => report(new VerifyEvent(
+                    new VerifyProgress(p.FilesChecked, p.FilesTotal, p.BytesRead, total), null, null)));
+                var result = await PlainVerifier.VerifyAsync(account, EntryPath.Parse(request.Path), content, progress, http.RequestAborted);
+                return new VerifyEvent(null, new VerifyInfo(
+                    result.IsWhole, content.Files.Count, total, [.. result.Missing.Select(p => p.Value)],
+                    [.. result.Different.Select(d => $"{d.Path} {d.Reason}")], [.. result.Extra.Select(p => p.Value)]), null);
+            },
+            error => new VerifyEvent(null, null, error));
     }
 
     private static string Route(HttpContext http, string name) => http.RouteText(name);
