@@ -16,7 +16,8 @@ public sealed class AgentClient
     /// <param name="ownChain">Our sigchain's envelopes, posted when the peer answers <c>unknown-agent</c>.</param>
     /// <param name="expected">The agent that must answer there, where it is known; any other is Denied.</param>
     public AgentClient(
-        PeerHttp http, Endpoint endpoint, PeerIdentity self, Func<IReadOnlyList<SignedEnvelope>> ownChain, AgentId? expected = null) =>
+        PeerHttp http, Endpoint endpoint, PeerIdentity self, Func<IReadOnlyList<SignedEnvelope>> ownChain,
+        AgentId? expected = null) =>
         calls = new PeerCalls(http, endpoint, self, ownChain, expected);
 
     public Endpoint Endpoint => calls.Endpoint;
@@ -24,15 +25,18 @@ public sealed class AgentClient
     public Task<PeerInfo> GetPeerAsync(CancellationToken cancellationToken) => calls.GetPeerAsync(cancellationToken);
 
     /// <summary>At most 256 statements from that seq on; NotFound when the peer does not know the agent.</summary>
-    public Task<IReadOnlyList<SignedEnvelope>> GetChainAsync(AgentId agent, long from, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyList<SignedEnvelope>> GetChainAsync(
+        AgentId agent, long from, CancellationToken cancellationToken) =>
         calls.GetChainAsync(agent, from, cancellationToken);
 
     /// <summary>The seq that the peer expects next.</summary>
-    public Task<long> PostChainAsync(AgentId agent, IReadOnlyList<SignedEnvelope> statements, CancellationToken cancellationToken) =>
+    public Task<long> PostChainAsync(
+        AgentId agent, IReadOnlyList<SignedEnvelope> statements, CancellationToken cancellationToken) =>
         calls.PostChainAsync(agent, statements, cancellationToken);
 
     /// <summary>Asks for a grant; returns the signed grant's bytes (the bearer secret) and the grant in it.</summary>
-    public async Task<(string Bearer, Grant Grant)> GetGrantAsync(Hash256 infoHash, LinkSecret? secret, CancellationToken cancellationToken)
+    public async Task<(string Bearer, Grant Grant)> GetGrantAsync(
+        Hash256 infoHash, LinkSecret? secret, CancellationToken cancellationToken)
     {
         var (bearer, grant, _) = await GetGrantAndOwnerAsync(infoHash, secret, cancellationToken);
         return (bearer, grant);
@@ -47,11 +51,16 @@ public sealed class AgentClient
         var sealedAnswer = await calls.CallSignedAsync(
             HttpMethod.Post, $"/v1/shares/{infoHash}/grant",
             (receiver, created) =>
-                new GrantRequest(secret is null ? null : LinkProof.Make(secret, infoHash, self.Id, receiver, created), sealKey).Encode(),
+            {
+                var proof = secret is null ? null : LinkProof.Make(secret, infoHash, self.Id, receiver, created);
+                return new GrantRequest(proof, sealKey).Encode();
+            },
             cancellationToken);
-        var answer = calls.Understand(sealedAnswer, body => GrantAnswer.Parse(SealedMessage.Open(body, self.SealIdentity)));
+        var answer =
+            calls.Understand(sealedAnswer, body => GrantAnswer.Parse(SealedMessage.Open(body, self.SealIdentity)));
         var grant = calls.Understand(answer.Grant.Body, body => Grant.Parse(body));
-        if (grant.Agent != self.Id || grant.Share != infoHash || grant.Issuer != await calls.ReceiverAsync(cancellationToken))
+        if (grant.Agent != self.Id || grant.Share != infoHash
+            || grant.Issuer != await calls.ReceiverAsync(cancellationToken))
         {
             throw new VirgaException(FailureKind.BadInput, $"{calls.Peer} gave a grant that is not the one asked for",
                 "The peer is broken or lies; get the share from another source.");
@@ -63,23 +72,29 @@ public sealed class AgentClient
     public async Task<byte[]> GetInfoAsync(Hash256 infoHash, string bearer, CancellationToken cancellationToken)
     {
         var info = await calls.CallAsync(
-            HttpMethod.Get, $"/v1/shares/{infoHash}/info", "", null, bearer, ProtocolLimits.InfoBytes, cancellationToken);
+            HttpMethod.Get, $"/v1/shares/{infoHash}/info", "", null, bearer, ProtocolLimits.InfoBytes,
+            cancellationToken);
         if (infoHash.Matches(SHA256.HashData(info))) return info;
-        throw new VirgaException(FailureKind.Corrupt, $"{calls.Peer} sent an info dict that is not that of share {infoHash}",
+        throw new VirgaException(
+            FailureKind.Corrupt, $"{calls.Peer} sent an info dict that is not that of share {infoHash}",
             "The peer is broken or lies; get the share from another source.");
     }
 
     /// <summary>The bencoded dictionary of piece layers, not yet verified.</summary>
-    public Task<byte[]> GetLayersAsync(Hash256 infoHash, string bearer, CancellationToken cancellationToken) => calls.CallAsync(
-        HttpMethod.Get, $"/v1/shares/{infoHash}/layers", "", null, bearer, ProtocolLimits.LayersBytes, cancellationToken);
+    public Task<byte[]> GetLayersAsync(Hash256 infoHash, string bearer, CancellationToken cancellationToken) =>
+        calls.CallAsync(
+            HttpMethod.Get, $"/v1/shares/{infoHash}/layers", "", null, bearer, ProtocolLimits.LayersBytes,
+            cancellationToken);
 
     /// <summary>Signed extras of a public share; null where there are none.</summary>
-    public async Task<SignedEnvelope?> GetExtrasAsync(Hash256 infoHash, string bearer, CancellationToken cancellationToken)
+    public async Task<SignedEnvelope?> GetExtrasAsync(
+        Hash256 infoHash, string bearer, CancellationToken cancellationToken)
     {
         try
         {
             var body = await calls.CallAsync(
-                HttpMethod.Get, $"/v1/shares/{infoHash}/extras", "", null, bearer, ProtocolLimits.ExtrasBytes, cancellationToken);
+                HttpMethod.Get, $"/v1/shares/{infoHash}/extras", "", null, bearer, ProtocolLimits.ExtrasBytes,
+                cancellationToken);
             return calls.Understand(body, bytes => SignedEnvelope.Parse(bytes, ProtocolLimits.ExtrasBytes));
         }
         catch (VirgaException failure) when (failure.Kind == FailureKind.NotFound)
@@ -90,7 +105,8 @@ public sealed class AgentClient
 
     /// <summary>
     /// Fills the whole destination with a blob's bytes from the given offset (at most 8 MiB), reading straight into it.
-    /// <paramref name="progress"/> is told the number of bytes that are there so far, so that pieces can be verified as they come.
+    /// <paramref name="progress"/> is told the number of bytes that are there so far, so that pieces can be verified as
+    /// they come.
     /// </summary>
     public async Task ReadRangeAsync(
         Hash256 infoHash, Hash256 root, long offset, Memory<byte> destination, string bearer, Action<int>? progress,
@@ -99,7 +115,8 @@ public sealed class AgentClient
         RequireLength(destination.Length);
         var last = offset + destination.Length - 1;
         using var request = calls.Request(HttpMethod.Get, $"/v1/shares/{infoHash}/blobs/{root}", null, bearer);
-        request.Headers.TryAddWithoutValidation("Range", string.Create(CultureInfo.InvariantCulture, $"bytes={offset}-{last}"));
+        request.Headers.TryAddWithoutValidation(
+            "Range", string.Create(CultureInfo.InvariantCulture, $"bytes={offset}-{last}"));
         using var response = await calls.Http.SendAsync(calls.Endpoint, request, cancellationToken);
         await calls.RequireAsync(response, 206);
         if (response.ContentRange is not { Unit: "bytes", From: { } from, To: { } to } || from != offset || to != last)
@@ -115,9 +132,11 @@ public sealed class AgentClient
     {
         RequireLength(destination.Length);
         if (ranges.Count > ProtocolLimits.RangesPerRead)
-            throw new ArgumentException($"at most {ProtocolLimits.RangesPerRead} ranges are read at once", nameof(ranges));
+            throw new ArgumentException(
+                $"at most {ProtocolLimits.RangesPerRead} ranges are read at once", nameof(ranges));
         if (ranges.Sum(item => item.Range.Length) != destination.Length)
-            throw new ArgumentException("the destination's length is not that of the ranges together", nameof(destination));
+            throw new ArgumentException(
+                "the destination's length is not that of the ranges together", nameof(destination));
         var body = ReadRequest.Encode(ranges);
         using var request = calls.Request(HttpMethod.Post, $"/v1/shares/{infoHash}/read", body, bearer);
         using var response = await calls.Http.SendAsync(calls.Endpoint, request, cancellationToken);
@@ -129,15 +148,19 @@ public sealed class AgentClient
     private static void RequireLength(int length)
     {
         if (length is < 1 or > ProtocolLimits.RangeBytes)
-            throw new ArgumentOutOfRangeException(nameof(length), length, $"a read has 1 to {ProtocolLimits.RangeBytes} bytes");
+            throw new ArgumentOutOfRangeException(
+                nameof(length), length, $"a read has 1 to {ProtocolLimits.RangeBytes} bytes");
     }
 
     private void RequireBodyLength(PeerResponse response, int expected)
     {
         if (response.Length == expected) return;
-        throw WrongAnswer(response.Length is { } length ? $"{length} bytes, where {expected} are due" : $"a body without length, where {expected} bytes are due");
+        throw WrongAnswer(response.Length is { } length
+            ? $"{length} bytes, where {expected} are due"
+            : $"a body without length, where {expected} bytes are due");
     }
 
-    private VirgaException WrongAnswer(string what) => new(FailureKind.BadInput, $"{calls.Peer} answered a read with {what}",
+    private VirgaException WrongAnswer(string what) =>
+        new(FailureKind.BadInput, $"{calls.Peer} answered a read with {what}",
         "The peer is broken or lies; get the share from another source.");
 }

@@ -34,7 +34,7 @@ public sealed record Endpoint(Uri Url, Hash256? Certificate)
             if (endpoint is not null && TryParse(endpoint.ToText(), out _)) return endpoint;
         }
         throw new VirgaException(FailureKind.BadInput, $"'{PeerText.Clean(text, 100)}' is not an endpoint",
-            "An endpoint is https://HOST:PORT, with ! and the certificate's 64 hexadecimal digits where it is self-signed.");
+            "An endpoint is https://HOST:PORT, with ! and 64 digits behind it where its certificate is self-signed.");
     }
 
     /// <summary>The text form, exactly.</summary>

@@ -72,12 +72,14 @@ public static class ErrorMessage
 
     /// <summary>Encodes a failure; no text longer than 2 KiB leaves.</summary>
     /// <param name="proof">A bencoded fraud proof, for a conflict over a chain.</param>
-    public static byte[] Encode(VirgaException failure, string code, DateTimeOffset now, ReadOnlyMemory<byte> proof = default) =>
+    public static byte[] Encode(
+        VirgaException failure, string code, DateTimeOffset now, ReadOnlyMemory<byte> proof = default) =>
         BencodeWriter.Encode(writer =>
         {
             writer.StartDictionary();
             if (failure.Advice is { } advice) writer.Key("advice").Text(PeerText.Clean(advice, ShownChars));
-            writer.Key("error").Text(code).Key("message").Text(PeerText.Clean(failure.Message, ShownChars)).Key("now").Time(now);
+            writer.Key("error").Text(code).Key("message").Text(PeerText.Clean(failure.Message, ShownChars))
+                .Key("now").Time(now);
             if (!proof.IsEmpty) writer.Key("proof").Raw(proof.Span);
             writer.End();
         });
@@ -113,7 +115,8 @@ public static class ErrorMessage
             var advice = fields.OptionalText("advice", ProtocolLimits.ErrorTextBytes);
             return new PeerError(
                 code, PeerText.Clean(fields.Text("message", ProtocolLimits.ErrorTextBytes), ShownChars),
-                advice is null ? null : PeerText.Clean(advice, ShownChars), fields.Time("now"), fields.OptionalDictionary("proof")?.Encode());
+                advice is null ? null : PeerText.Clean(advice, ShownChars), fields.Time("now"),
+                fields.OptionalDictionary("proof")?.Encode());
         }
         catch (VirgaException)
         {
@@ -121,7 +124,9 @@ public static class ErrorMessage
         }
     }
 
-    /// <summary>From an answer's status, body and Retry-After; a body that isn't ours still gives a fitting exception.</summary>
+    /// <summary>
+    /// From an answer's status, body and Retry-After; a body that isn't ours still gives a fitting exception.
+    /// </summary>
     /// <param name="peer">The peer's endpoint, as messages name it.</param>
     /// <param name="ownNow">Our time, so that a difference of clocks can be named.</param>
     public static VirgaException ToException(
@@ -129,11 +134,17 @@ public static class ErrorMessage
     {
         // A code that contradicts the status is not believed: something on the way has answered.
         if (TryRead(body) is not { } error || ErrorCode.All[error.Code].Status != status)
-            return new VirgaException(KindOf(status), $"{peer} answered with status {status}", AdviceOf(status)) { RetryAfter = retryAfter };
+        {
+            return new VirgaException(KindOf(status), $"{peer} answered with status {status}", AdviceOf(status))
+            {
+                RetryAfter = retryAfter,
+            };
+        }
         var (message, advice) = error.Code == ErrorCode.Clock && ownNow is { } own
             ? DescribeSkew(peer, error.Now, own)
             : ($"{peer} answered: {error.Message}", error.Advice);
-        return new VirgaException(ErrorCode.All[error.Code].Kind, message, advice) { RetryAfter = retryAfter }.WithCode(error.Code);
+        var failure = new VirgaException(ErrorCode.All[error.Code].Kind, message, advice) { RetryAfter = retryAfter };
+        return failure.WithCode(error.Code);
     }
 
     private static (string Message, string Advice) DescribeSkew(string peer, DateTimeOffset theirs, DateTimeOffset own)
@@ -141,12 +152,16 @@ public static class ErrorMessage
         var difference = (own - theirs).Duration();
         if (difference <= ProtocolLimits.ClockDifference)
         {
-            return ($"{peer} refused a request as too old, though the clocks agree to {difference.TotalSeconds:0} s: it took too long on its way",
+            return (
+                $"{peer} refused a request as too old, though the clocks agree to {difference.TotalSeconds:0} s: "
+                + "it took too long on its way",
                 "Try again; the network is slow or holds requests back.");
         }
         var direction = own > theirs ? "ahead of" : "behind";
-        return ($"our clock says {own.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, the clock of {peer} says {theirs.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC: "
-            + $"ours is {Describe(difference)} {direction} theirs, and at most {ProtocolLimits.ClockDifference.TotalSeconds:0} s are allowed",
+        var allowed = ProtocolLimits.ClockDifference.TotalSeconds;
+        return (
+            $"our clock says {Wire.Show(own)}, the clock of {peer} says {Wire.Show(theirs)}: "
+            + $"ours is {Describe(difference)} {direction} theirs, and at most {allowed:0} s are allowed",
             "Set the clock that is wrong; on this machine 'timedatectl set-ntp true' keeps it right. Then try again.");
     }
 

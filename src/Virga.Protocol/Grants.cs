@@ -8,21 +8,26 @@ namespace Virga.Protocol;
 /// <summary>spec/v1/grants.md. Permission to read one share; a bearer secret while it lives.</summary>
 /// <param name="Nonce">16 random bytes.</param>
 public sealed record Grant(
-    AgentId Agent, AudienceKind Audience, IReadOnlyList<Hash256> Chain, DateTimeOffset Expires, AgentId Issuer, byte[] Nonce, Hash256 Share)
+    AgentId Agent, AudienceKind Audience, IReadOnlyList<Hash256> Chain, DateTimeOffset Expires, AgentId Issuer,
+    byte[] Nonce, Hash256 Share)
 {
     public const string SignatureType = "grant";
     public const int NonceBytes = 16;
 
     public byte[] Encode() => BencodeWriter.Encode(writer =>
-        writer.StartDictionary().Key("agent").Hash(Agent.Hash).Key("audience").Text(NameOf(Audience)).Key("chain").Hashes(Chain)
-            .Key("expires").Time(Expires).Key("issuer").Hash(Issuer.Hash).Key("nonce").Bytes(Nonce).Key("share").Hash(Share).End());
+        writer.StartDictionary().Key("agent").Hash(Agent.Hash).Key("audience").Text(NameOf(Audience))
+            .Key("chain").Hashes(Chain).Key("expires").Time(Expires).Key("issuer").Hash(Issuer.Hash)
+            .Key("nonce").Bytes(Nonce).Key("share").Hash(Share).End());
 
     public static Grant Parse(ReadOnlySpan<byte> body)
     {
-        var fields = Wire.Dictionary(body, "grant", "agent", "audience", "chain", "expires", "issuer", "nonce", "share");
+        var fields = Wire.Dictionary(
+            body, "grant", "agent", "audience", "chain", "expires", "issuer", "nonce", "share");
         return new Grant(
-            fields.Agent("agent"), AudienceOf(fields.Text("audience", 16)), fields.Hashes("chain", ProtocolLimits.GrantChainHashes),
-            fields.Time("expires"), fields.Agent("issuer"), fields.Bytes("nonce", NonceBytes, NonceBytes), fields.Hash("share"));
+            fields.Agent("agent"), AudienceOf(fields.Text("audience", 16)),
+            fields.Hashes("chain", ProtocolLimits.GrantChainHashes),
+            fields.Time("expires"), fields.Agent("issuer"), fields.Bytes("nonce", NonceBytes, NonceBytes),
+            fields.Hash("share"));
     }
 
     /// <summary>The value of the Authorization header that carries a signed grant.</summary>
@@ -89,12 +94,14 @@ public static class LinkProof
     public const string SignatureType = "link-proof";
 
     /// <param name="created">The <c>created</c> of the signed request that carries the proof.</param>
-    public static byte[] Make(LinkSecret secret, Hash256 infoHash, AgentId asker, AgentId receiver, DateTimeOffset created) =>
+    public static byte[] Make(
+        LinkSecret secret, Hash256 infoHash, AgentId asker, AgentId receiver, DateTimeOffset created) =>
         DomainSignature.Sign(secret.ProofKey, SignatureType, Message(infoHash, asker, receiver, created));
 
     /// <param name="proofKey">The public half, which the share's owner keeps.</param>
     public static bool Verify(
-        VerifyKey proofKey, Hash256 infoHash, AgentId asker, AgentId receiver, DateTimeOffset created, ReadOnlySpan<byte> proof) =>
+        VerifyKey proofKey, Hash256 infoHash, AgentId asker, AgentId receiver, DateTimeOffset created,
+        ReadOnlySpan<byte> proof) =>
         proof.Length == SigningKey.SignatureBytes
         && DomainSignature.Verify(proofKey, SignatureType, Message(infoHash, asker, receiver, created), proof);
 

@@ -20,10 +20,13 @@ public sealed record PeerInfo(AgentId Agent, string Kind, DateTimeOffset Now)
         const int mostVersions = 64;
         var fields = BencodeValue.ParseDictionary(body, BencodeLimits.Message, "peer");
         if (!fields.List("versions", mostVersions).Any(version => version.AsInteger() == 1))
-            throw new VirgaException(FailureKind.Unsupported, "the peer does not speak version 1 of the protocol", "Update the older of the two.");
+            throw new VirgaException(
+                FailureKind.Unsupported, "the peer does not speak version 1 of the protocol",
+                "Update the older of the two.");
         fields.AllowOnly("agent", "kind", "now", "versions");
         var kind = fields.Text("kind", 32);
-        if (kind is not (AgentKind or RepositoryKind)) throw Wire.Bad($"peer: '{PeerText.Clean(kind, 32)}' is not a kind of peer");
+        if (kind is not (AgentKind or RepositoryKind))
+            throw Wire.Bad($"peer: '{PeerText.Clean(kind, 32)}' is not a kind of peer");
         return new PeerInfo(fields.Agent("agent"), kind, fields.Time("now"));
     }
 }
@@ -49,14 +52,16 @@ public static class ReadRequest
     {
         var ranges = new List<BlobRange>();
         long total = 0;
-        foreach (var item in BencodeValue.Parse(body, BencodeLimits.Message).AsList().Items(ProtocolLimits.RangesPerRead))
+        var items = BencodeValue.Parse(body, BencodeLimits.Message).AsList().Items(ProtocolLimits.RangesPerRead);
+        foreach (var item in items)
         {
             var fields = item.AsDictionary();
             fields.AllowOnly("length", "offset", "root");
             var length = fields.Integer("length", 1, ProtocolLimits.RangeBytes);
             var offset = fields.Integer("offset", 0, long.MaxValue - length);
             total += length;
-            if (total > ProtocolLimits.RangeBytes) throw Wire.Bad($"read: more than {ProtocolLimits.RangeBytes} bytes are asked for at once");
+            if (total > ProtocolLimits.RangeBytes)
+                throw Wire.Bad($"read: more than {ProtocolLimits.RangeBytes} bytes are asked for at once");
             ranges.Add(new BlobRange(fields.Hash("root"), new ByteRange(offset, length)));
         }
         if (ranges.Count == 0) throw Wire.Bad("read: no range is asked for");
@@ -64,7 +69,10 @@ public static class ReadRequest
     }
 }
 
-/// <summary>Answers that are one number: <c>{ next: N }</c>, <c>{ expires: T }</c>, <c>{ removed: N }</c>, <c>{ version: N }</c>.</summary>
+/// <summary>
+/// Answers that are one number: <c>{ next: N }</c>, <c>{ expires: T }</c>, <c>{ removed: N }</c> or
+/// <c>{ version: N }</c>.
+/// </summary>
 public static class NumberAnswer
 {
     public static byte[] Encode(string key, long value) =>

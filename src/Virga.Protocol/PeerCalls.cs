@@ -5,7 +5,8 @@ namespace Virga.Protocol;
 
 /// <summary>What both typed clients do: plain calls, signed calls, chains.</summary>
 internal sealed class PeerCalls(
-    PeerHttp http, Endpoint endpoint, PeerIdentity self, Func<IReadOnlyList<SignedEnvelope>> ownChain, AgentId? expected)
+    PeerHttp http, Endpoint endpoint, PeerIdentity self, Func<IReadOnlyList<SignedEnvelope>> ownChain,
+    AgentId? expected)
 {
     public const string Bencode = "application/x-bencode";
     private const int ErrorBytes = 64 << 10;
@@ -24,8 +25,9 @@ internal sealed class PeerCalls(
     /// <summary>Denied when another agent answers than the one that was expected.</summary>
     public async Task<PeerInfo> GetPeerAsync(CancellationToken cancellationToken)
     {
-        var info = Understand(await CallAsync(HttpMethod.Get, "/v1/peer", "", null, null, ProtocolLimits.MessageBytes, cancellationToken),
-            body => PeerInfo.Parse(body));
+        var answer = await CallAsync(
+            HttpMethod.Get, "/v1/peer", "", null, null, ProtocolLimits.MessageBytes, cancellationToken);
+        var info = Understand(answer, body => PeerInfo.Parse(body));
         if (expected is { } wanted && info.Agent != wanted)
         {
             throw new VirgaException(FailureKind.Denied, $"at {Peer} answers {info.Agent}, not {wanted}",
@@ -35,19 +37,24 @@ internal sealed class PeerCalls(
         return info;
     }
 
-    public async Task<IReadOnlyList<SignedEnvelope>> GetChainAsync(AgentId agent, long from, CancellationToken cancellationToken) =>
+    public async Task<IReadOnlyList<SignedEnvelope>> GetChainAsync(
+        AgentId agent, long from, CancellationToken cancellationToken) =>
         Understand(
-            await CallAsync(HttpMethod.Get, $"/v1/chains/{agent}", $"?from={from}", null, null, ProtocolLimits.MessageBytes, cancellationToken),
+            await CallAsync(
+                HttpMethod.Get, $"/v1/chains/{agent}", $"?from={from}", null, null, ProtocolLimits.MessageBytes,
+                cancellationToken),
             body => SignedEnvelope.ParseList(body, ProtocolLimits.ChainPageEnvelopes));
 
     /// <summary>In as many requests as the limits need; returns the peer's next seq.</summary>
-    public async Task<long> PostChainAsync(AgentId agent, IReadOnlyList<SignedEnvelope> statements, CancellationToken cancellationToken)
+    public async Task<long> PostChainAsync(
+        AgentId agent, IReadOnlyList<SignedEnvelope> statements, CancellationToken cancellationToken)
     {
         long next = 0;
         foreach (var page in SignedEnvelope.Pages(statements))
         {
             var answer = await CallAsync(
-                HttpMethod.Post, $"/v1/chains/{agent}", "", SignedEnvelope.EncodeList(page), null, ProtocolLimits.MessageBytes, cancellationToken);
+                HttpMethod.Post, $"/v1/chains/{agent}", "", SignedEnvelope.EncodeList(page), null,
+                ProtocolLimits.MessageBytes, cancellationToken);
             next = Understand(answer, body => NumberAnswer.Parse(body, "next"));
         }
         return next;
@@ -55,7 +62,8 @@ internal sealed class PeerCalls(
 
     /// <summary>A call without signature; <paramref name="bearer"/> is a grant where one is needed.</summary>
     public async Task<byte[]> CallAsync(
-        HttpMethod method, string path, string query, byte[]? body, string? bearer, int maxBytes, CancellationToken cancellationToken)
+        HttpMethod method, string path, string query, byte[]? body, string? bearer, int maxBytes,
+        CancellationToken cancellationToken)
     {
         using var request = Request(method, path + query, body, bearer);
         using var response = await http.SendAsync(endpoint, request, cancellationToken);
@@ -106,7 +114,8 @@ internal sealed class PeerCalls(
         if (response.Status == status) return;
         if (response.Status is >= 200 and <= 399)
         {
-            throw new VirgaException(FailureKind.BadInput, $"{Peer} answered with status {response.Status}, where {status} is due",
+            throw new VirgaException(
+                FailureKind.BadInput, $"{Peer} answered with status {response.Status}, where {status} is due",
                 "It is not a Virga peer, or something in between answers for it.");
         }
         byte[] body;
@@ -136,7 +145,8 @@ internal sealed class PeerCalls(
     }
 
     private async Task<byte[]> SignAndCallAsync(
-        HttpMethod method, string path, Func<AgentId, DateTimeOffset, byte[]> makeBody, CancellationToken cancellationToken)
+        HttpMethod method, string path, Func<AgentId, DateTimeOffset, byte[]> makeBody,
+        CancellationToken cancellationToken)
     {
         var receiver = await ReceiverAsync(cancellationToken);
         var created = Wire.WholeSeconds(http.Time.GetUtcNow());
@@ -144,7 +154,8 @@ internal sealed class PeerCalls(
         var nonce = new byte[RequestSignature.NonceBytes];
         http.Random(nonce);
         using var request = Request(method, path, body, null);
-        foreach (var (name, value) in RequestSignature.Sign(self, receiver, method.Method, path, "", body, created, nonce))
+        var headers = RequestSignature.Sign(self, receiver, method.Method, path, "", body, created, nonce);
+        foreach (var (name, value) in headers)
             request.Headers.TryAddWithoutValidation(name, value);
         using var response = await http.SendAsync(endpoint, request, cancellationToken);
         await RequireAsync(response, 200);

@@ -13,7 +13,8 @@ namespace Virga.Protocol;
 /// <param name="Stall">Longest time in which not one leaf (16 KiB) or the rest of an answer arrives.</param>
 /// <param name="MaxConnectionsPerPeer">More requests than this wait.</param>
 /// <param name="MaxPeers">Endpoints whose connections are kept; the least recently used idle one goes first.</param>
-public sealed record PeerHttpOptions(TimeSpan Connect, TimeSpan Stall, TimeSpan Idle, int MaxConnectionsPerPeer = 64, int MaxPeers = 256)
+public sealed record PeerHttpOptions(
+    TimeSpan Connect, TimeSpan Stall, TimeSpan Idle, int MaxConnectionsPerPeer = 64, int MaxPeers = 256)
 {
     public static readonly PeerHttpOptions Default =
         new(Connect: TimeSpan.FromSeconds(10), Stall: TimeSpan.FromSeconds(30), Idle: TimeSpan.FromSeconds(60));
@@ -44,10 +45,11 @@ public sealed class PeerHttp : IDisposable
     internal PeerHttpOptions Options { get; }
 
     /// <summary>
-    /// Sends a request and returns when the answer's headers are there. Every failure is a VirgaException that names the
-    /// endpoint; only the caller's own cancellation is an OperationCanceledException.
+    /// Sends a request and returns when the answer's headers are there. Every failure is a VirgaException that names
+    /// the endpoint; only the caller's own cancellation is an OperationCanceledException.
     /// </summary>
-    internal async Task<PeerResponse> SendAsync(Endpoint endpoint, HttpRequestMessage request, CancellationToken cancellationToken)
+    internal async Task<PeerResponse> SendAsync(
+        Endpoint endpoint, HttpRequestMessage request, CancellationToken cancellationToken)
     {
         var peer = Lease(endpoint);
         var guard = new StallGuard(endpoint.Origin, Time, Options.Stall, cancellationToken);
@@ -106,7 +108,8 @@ public sealed class PeerHttp : IDisposable
         var oldest = peers.Values.Where(peer => peer.InUse == 0).MinBy(peer => peer.LastUse);
         if (oldest is null)
         {
-            throw new VirgaException(FailureKind.Throttled, $"more than {Options.MaxPeers} peers are being talked to at once",
+            throw new VirgaException(
+                FailureKind.Throttled, $"more than {Options.MaxPeers} peers are being talked to at once",
                 "Wait until some transfers have ended.");
         }
         peers.Remove(oldest.Endpoint);
@@ -151,7 +154,8 @@ public sealed class PeerHttp : IDisposable
         {
             tls.CipherSuitesPolicy = new CipherSuitesPolicy(
             [
-                TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256, TlsCipherSuite.TLS_AES_256_GCM_SHA384,
+                TlsCipherSuite.TLS_AES_128_GCM_SHA256, TlsCipherSuite.TLS_CHACHA20_POLY1305_SHA256,
+                TlsCipherSuite.TLS_AES_256_GCM_SHA384,
             ]);
         }
         return tls;
@@ -162,11 +166,14 @@ public sealed class PeerHttp : IDisposable
         if (endpoint.Certificate is not { } pin)
         {
             if (errors == SslPolicyErrors.None) return true;
-            throw new VirgaException(FailureKind.Denied, $"the certificate of {endpoint.Origin} is not one that the public authorities vouch for",
-                "If the peer has a self-signed certificate, use the address that it prints, with ! and the certificate's hash.");
+            throw new VirgaException(
+                FailureKind.Denied,
+                $"the certificate of {endpoint.Origin} is not one that the public authorities vouch for",
+                "If the peer has a self-signed certificate, use the whole address that it prints, with the ! in it.");
         }
         if (certificate is not null && pin.Matches(SHA256.HashData(certificate.GetRawCertData()))) return true;
-        throw new VirgaException(FailureKind.Denied, $"{endpoint.Origin} shows another certificate than its address names",
+        throw new VirgaException(
+            FailureKind.Denied, $"{endpoint.Origin} shows another certificate than its address names",
             "Somebody may be in the middle, or the peer was set up anew; get its new address from its owner.");
     }
 
@@ -185,7 +192,8 @@ public sealed class PeerHttp : IDisposable
 /// <summary>Makes the TCP connections of <see cref="PeerHttp"/>.</summary>
 internal static class PeerSocket
 {
-    public static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    public static async ValueTask<Stream> ConnectAsync(
+        SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try

@@ -3,7 +3,9 @@ using Virga.Core;
 
 namespace Virga.Protocol;
 
-/// <summary>An answer whose headers are there and whose body is still to be read, with bounds. Dispose it always.</summary>
+/// <summary>
+/// An answer whose headers are there and whose body is still to be read, with bounds. Dispose it always.
+/// </summary>
 internal sealed class PeerResponse(HttpResponseMessage response, StallGuard guard, Action onEnd) : IDisposable
 {
     private const int FirstBufferBytes = 16 << 10;
@@ -16,7 +18,9 @@ internal sealed class PeerResponse(HttpResponseMessage response, StallGuard guar
 
     /// <summary>In whole seconds, at most an hour; null where the peer gave none, or none that can be read.</summary>
     public TimeSpan? RetryAfter =>
-        response.Headers.RetryAfter?.Delta is { } delta && delta >= TimeSpan.Zero ? TimeSpan.FromSeconds(Math.Min(3_600, delta.TotalSeconds)) : null;
+        response.Headers.RetryAfter?.Delta is { } delta && delta >= TimeSpan.Zero
+            ? TimeSpan.FromSeconds(Math.Min(3_600, delta.TotalSeconds))
+            : null;
 
     /// <summary>The whole body. What is allocated follows what has come, not what the peer says will come.</summary>
     public async Task<byte[]> ReadBodyAsync(int maxBytes, string peer)
@@ -46,7 +50,9 @@ internal sealed class PeerResponse(HttpResponseMessage response, StallGuard guar
         return buffer;
     }
 
-    /// <summary>Fills the destination, whose length is that of the body. Unavailable when the peer cuts it short.</summary>
+    /// <summary>
+    /// Fills the destination, whose length is that of the body. Unavailable when the peer cuts it short.
+    /// </summary>
     public async Task FillAsync(Memory<byte> destination, Action<int>? progress)
     {
         var filled = 0;

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Virga.Protocol;
 
-/// <summary>Text that others wrote, made safe to show: no control or formatting characters, bounded. Never markup.</summary>
+/// <summary>
+/// Text that others wrote, made safe to show: no control or formatting characters, bounded. Never markup.
+/// </summary>
 public static class PeerText
 {
     public static string Clean(string text, int maxChars)

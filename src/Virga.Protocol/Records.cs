@@ -6,7 +6,8 @@ namespace Virga.Protocol;
 
 /// <summary>spec/v1/announces.md. The hashes travel beside the record, bound to it by their digest.</summary>
 public sealed record Announce(
-    AgentId Agent, int Count, Hash256 Digest, IReadOnlyList<Endpoint> Endpoints, DateTimeOffset Expires, DateTimeOffset Time)
+    AgentId Agent, int Count, Hash256 Digest, IReadOnlyList<Endpoint> Endpoints, DateTimeOffset Expires,
+    DateTimeOffset Time)
 {
     public const string SignatureType = "announce";
 
@@ -37,12 +38,17 @@ public sealed record Announce(
     {
         var fields = Wire.Dictionary(body, "announce", "agent", "count", "digest", "endpoints", "expires", "time");
         var announce = new Announce(
-            fields.Agent("agent"), (int)fields.Integer("count", 1, ProtocolLimits.AnnounceHashes), fields.Hash("digest"),
-            Endpoint.Read(fields, "endpoints", ProtocolLimits.AnnounceEndpoints, "announce"), fields.Time("expires"), fields.Time("time"));
+            fields.Agent("agent"), (int)fields.Integer("count", 1, ProtocolLimits.AnnounceHashes),
+            fields.Hash("digest"),
+            Endpoint.Read(fields, "endpoints", ProtocolLimits.AnnounceEndpoints, "announce"), fields.Time("expires"),
+            fields.Time("time"));
         if (announce.Endpoints.Count == 0) throw Wire.Bad("announce: it names no endpoint");
         var lifetime = announce.Expires - announce.Time;
         if (lifetime <= TimeSpan.Zero || lifetime > ProtocolLimits.AnnounceLifetime)
-            throw Wire.Bad($"announce: it lives {lifetime.TotalSeconds} s, not 1 to {ProtocolLimits.AnnounceLifetime.TotalSeconds}");
+        {
+            var most = ProtocolLimits.AnnounceLifetime.TotalSeconds;
+            throw Wire.Bad($"announce: it lives {lifetime.TotalSeconds} s, not 1 to {most}");
+        }
         return announce;
     }
 }
@@ -57,7 +63,9 @@ public sealed record AnnounceRequest(IReadOnlyList<Hash256> InfoHashes, SignedEn
         writer.End();
     });
 
-    /// <summary>Also checks that the hashes are those the record speaks of; returns the record, its signature unchecked.</summary>
+    /// <summary>
+    /// Also checks that the hashes are those the record speaks of; returns the record, its signature unchecked.
+    /// </summary>
     public static AnnounceRequest Parse(ReadOnlySpan<byte> body, out Announce announce)
     {
         var fields = Wire.Dictionary(body, "announce request", "hashes", "record");
@@ -66,7 +74,8 @@ public sealed record AnnounceRequest(IReadOnlyList<Hash256> InfoHashes, SignedEn
         announce = Announce.Parse(request.Record.Body);
         if (announce.Count != request.InfoHashes.Count)
             throw Wire.Bad($"announce: {request.InfoHashes.Count} hashes came with a record of {announce.Count}");
-        if (announce.Digest != Announce.DigestOf(request.InfoHashes)) throw Wire.Bad("announce: the hashes are not those of the record");
+        if (announce.Digest != Announce.DigestOf(request.InfoHashes))
+            throw Wire.Bad("announce: the hashes are not those of the record");
         return request;
     }
 }
@@ -77,12 +86,14 @@ public sealed record Withdraw(AgentId Agent, IReadOnlyList<Hash256> InfoHashes, 
     public const string SignatureType = "withdraw";
 
     public byte[] Encode() => BencodeWriter.Encode(writer =>
-        writer.StartDictionary().Key("agent").Hash(Agent.Hash).Key("hashes").Hashes(InfoHashes).Key("time").Time(Time).End());
+        writer.StartDictionary().Key("agent").Hash(Agent.Hash).Key("hashes").Hashes(InfoHashes)
+            .Key("time").Time(Time).End());
 
     public static Withdraw Parse(ReadOnlySpan<byte> body)
     {
         var fields = Wire.Dictionary(body, "withdraw", "agent", "hashes", "time");
-        var withdraw = new Withdraw(fields.Agent("agent"), fields.Hashes("hashes", ProtocolLimits.AnnounceHashes), fields.Time("time"));
+        var withdraw = new Withdraw(
+            fields.Agent("agent"), fields.Hashes("hashes", ProtocolLimits.AnnounceHashes), fields.Time("time"));
         if (withdraw.InfoHashes.Count == 0) throw Wire.Bad("withdraw: it names no share");
         Wire.RequireAscending(withdraw.InfoHashes, "withdraw");
         return withdraw;
@@ -94,7 +105,9 @@ public sealed record Feed(AgentId Agent, string Name, Hash256 Share, DateTimeOff
 {
     public const string SignatureType = "feed";
 
-    /// <summary>1 to 64 of <c>a-z 0-9 - _ .</c>, the first a letter or digit, so that no name is a step of a path.</summary>
+    /// <summary>
+    /// 1 to 64 of <c>a-z 0-9 - _ .</c>, the first a letter or digit, so that no name is a step of a path.
+    /// </summary>
     public static bool IsName(string name) =>
         name.Length is > 0 and <= ProtocolLimits.FeedNameChars && char.IsAsciiLetterOrDigit(name[0])
         && name.All(c => c is >= 'a' and <= 'z' or >= '0' and <= '9' or '-' or '_' or '.');
@@ -103,7 +116,8 @@ public sealed record Feed(AgentId Agent, string Name, Hash256 Share, DateTimeOff
     public static void RequireName(string name)
     {
         if (IsName(name)) return;
-        throw new VirgaException(FailureKind.BadInput, $"'{PeerText.Clean(name, ProtocolLimits.FeedNameChars)}' is not a feed's name",
+        throw new VirgaException(
+            FailureKind.BadInput, $"'{PeerText.Clean(name, ProtocolLimits.FeedNameChars)}' is not a feed's name",
             "A feed's name has 1 to 64 of a-z, 0-9, '-', '_' and '.', and starts with a letter or digit.");
     }
 
@@ -115,7 +129,8 @@ public sealed record Feed(AgentId Agent, string Name, Hash256 Share, DateTimeOff
     {
         var fields = Wire.Dictionary(body, "feed", "agent", "name", "share", "time", "version");
         var feed = new Feed(
-            fields.Agent("agent"), fields.Text("name", ProtocolLimits.FeedNameChars), fields.Hash("share"), fields.Time("time"),
+            fields.Agent("agent"), fields.Text("name", ProtocolLimits.FeedNameChars), fields.Hash("share"),
+            fields.Time("time"),
             fields.Integer("version", 1));
         RequireName(feed.Name);
         return feed;

@@ -4,8 +4,8 @@ using Virga.Core;
 namespace Virga.Protocol;
 
 /// <summary>
-/// Remembers nonces until they expire, in bounded memory. Thread-safe. One asker can fill an eighth of it at most, so that
-/// nobody can lock the others out.
+/// Remembers nonces until they expire, in bounded memory. Thread-safe. One asker can fill an eighth of it at most, so
+/// that nobody can lock the others out.
 /// </summary>
 /// <param name="capacity">Nonces held at once; about 100 bytes each.</param>
 public sealed class ReplayCache(TimeProvider time, int capacity = 100_000)
@@ -25,7 +25,9 @@ public sealed class ReplayCache(TimeProvider time, int capacity = 100_000)
         }
     }
 
-    /// <summary>False when this asker used the nonce before; Throttled when the cache is full of unexpired ones.</summary>
+    /// <summary>
+    /// False when this asker used the nonce before; Throttled when the cache is full of unexpired ones.
+    /// </summary>
     /// <param name="nonce">16 bytes.</param>
     public bool TryAdd(AgentId asker, ReadOnlySpan<byte> nonce, DateTimeOffset expires)
     {

@@ -3,7 +3,9 @@ using Virga.Core.Age;
 
 namespace Virga.Protocol;
 
-/// <summary>A whole small age v1 file in memory: how answers that hold bearer secrets travel (spec/v1/grants.md).</summary>
+/// <summary>
+/// A whole small age v1 file in memory: how answers that hold bearer secrets travel (spec/v1/grants.md).
+/// </summary>
 public static class SealedMessage
 {
     public static byte[] Seal(ReadOnlySpan<byte> plain, AgeRecipient recipient, RandomBytes random)
@@ -27,7 +29,9 @@ public static class SealedMessage
         return file;
     }
 
-    /// <summary>BadInput when it is malformed, Denied when it is sealed to another key, Corrupt when a tag is wrong.</summary>
+    /// <summary>
+    /// BadInput when it is malformed, Denied when it is sealed to another key, Corrupt when a tag is wrong.
+    /// </summary>
     public static byte[] Open(ReadOnlySpan<byte> file, AgeIdentity identity)
     {
         var fileKey = AgeHeader.Open(file, [identity], out var headerBytes);
@@ -40,7 +44,8 @@ public static class SealedMessage
             var from = (int)(index * AgePayload.ChunkBytes);
             var chunk = plain.AsSpan(from, Math.Min(AgePayload.ChunkBytes, plain.Length - from));
             var at = AgePayload.NonceBytes + (int)(index * AgePayload.SealedChunkBytes);
-            if (!payload.TryOpenChunk(index, index == chunks - 1, sealedBytes.Slice(at, chunk.Length + AgePayload.TagBytes), chunk))
+            if (!payload.TryOpenChunk(
+                index, index == chunks - 1, sealedBytes.Slice(at, chunk.Length + AgePayload.TagBytes), chunk))
                 throw new VirgaException(FailureKind.Corrupt, "a sealed message was altered on its way", "Ask again.");
         }
         return plain;

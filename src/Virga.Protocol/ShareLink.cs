@@ -21,7 +21,10 @@ public enum LinkFault
     Malformed,
 }
 
-/// <summary>A <c>virga:</c> URI (spec/v1/links.md). <see cref="ToText"/> gives the link with its secret: show it only to its owner.</summary>
+/// <summary>
+/// A <c>virga:</c> URI (spec/v1/links.md). <see cref="ToText"/> gives the link with its secret: show it only to its
+/// owner.
+/// </summary>
 public sealed record ShareLink(
     Hash256 InfoHash,
     IReadOnlyList<AgentId> Agents,
@@ -37,13 +40,17 @@ public sealed record ShareLink(
     private const string Base32 = "abcdefghijklmnopqrstuvwxyz234567";
     private const string FaultKey = "virga.link";
 
-    /// <summary>BadInput that tells a truncated link from a mistyped one from something that is no link at all.</summary>
+    /// <summary>
+    /// BadInput that tells a truncated link from a mistyped one from something that is no link at all.
+    /// </summary>
     public static ShareLink Parse(string text)
     {
         text = text.Trim();
         if (text.Length > ProtocolLimits.LinkChars)
         {
-            throw Bad(LinkFault.NoLink, $"the link has {text.Length} characters; no link has more than {ProtocolLimits.LinkChars}",
+            throw Bad(
+                LinkFault.NoLink,
+                $"the link has {text.Length} characters; no link has more than {ProtocolLimits.LinkChars}",
                 "Copy the link alone, without the text around it.");
         }
         RequireStart(text);
@@ -84,7 +91,9 @@ public sealed record ShareLink(
     /// <summary>Without the secret, for logs.</summary>
     public override string ToString() => $"{Start}{InfoHash}";
 
-    /// <summary>What was wrong with the link that <see cref="Parse"/> refused; null for failures of anything else.</summary>
+    /// <summary>
+    /// What was wrong with the link that <see cref="Parse"/> refused; null for failures of anything else.
+    /// </summary>
     public static LinkFault? FaultOf(VirgaException failure) => failure.Data[FaultKey] as LinkFault?;
 
     private static void RequireStart(string text)
@@ -96,7 +105,8 @@ public sealed record ShareLink(
             throw Bad(LinkFault.Version, "the link is of a version that this program does not know",
                 "Update this program, or check that the link starts with 'virga:1:'.");
         }
-        throw Bad(LinkFault.NoLink, "this is not a Virga link", "A link starts with 'virga:1:'; 'virga share' prints one.");
+        throw Bad(
+            LinkFault.NoLink, "this is not a Virga link", "A link starts with 'virga:1:'; 'virga share' prints one.");
     }
 
     private static void RequireCheck(string text)
@@ -130,7 +140,8 @@ public sealed record ShareLink(
         {
             var value = part.Length > 2 ? part[2..] : "";
             if (part.StartsWith("a=", StringComparison.Ordinal))
-                agents.Add(AgentId.TryParse(value, out var agent) ? agent : throw Malformed("an agent's id in it is wrong"));
+                agents.Add(AgentId.TryParse(value, out var agent) ? agent
+                    : throw Malformed("an agent's id in it is wrong"));
             else if (part.StartsWith("r=", StringComparison.Ordinal)) repositories.Add(ReadEndpoint(value));
             else if (part.StartsWith("e=", StringComparison.Ordinal)) endpoints.Add(ReadEndpoint(value));
             else throw Malformed("it has a part that is not known");
@@ -143,10 +154,12 @@ public sealed record ShareLink(
     private static Endpoint ReadEndpoint(string value)
     {
         var text = value.Replace("%5B", "[", StringComparison.Ordinal).Replace("%5D", "]", StringComparison.Ordinal);
-        return Endpoint.TryParse(text, out var endpoint) ? endpoint : throw Malformed("an address in it is not an https origin");
+        return Endpoint.TryParse(text, out var endpoint) ? endpoint
+            : throw Malformed("an address in it is not an https origin");
     }
 
-    // Of the characters of an origin only the brackets of an IPv6 address may not stand in a query (RFC 3986 section 3.4).
+    // Of the characters of an origin only the brackets of an IPv6 address may not stand in a query (RFC 3986
+    // section 3.4).
     private static string Escape(Endpoint endpoint) => endpoint.ToText()
         .Replace("[", "%5B", StringComparison.Ordinal).Replace("]", "%5D", StringComparison.Ordinal);
 
@@ -162,17 +175,20 @@ public sealed record ShareLink(
     }
 
     private static VirgaException Truncated() => Bad(LinkFault.Truncated, "the link was cut short: its end is missing",
-        "Copy the whole link again: it may have been broken over two lines, and a command line needs quotes around it.");
+        "Copy the whole link again: it may have been broken over two lines; a command line needs quotes around it.");
 
     private static VirgaException NoEndpoint() => Bad(LinkFault.Malformed,
-        "the link names no repository and no endpoint, so nobody can be asked for the share", "Ask whoever shared it for a new link.");
+        "the link names no repository and no endpoint, so nobody can be asked for the share",
+        "Ask whoever shared it for a new link.");
 
-    private static VirgaException Malformed(string why) => Bad(LinkFault.Malformed, $"the link is whole but malformed: {why}",
+    private static VirgaException Malformed(string why) =>
+        Bad(LinkFault.Malformed, $"the link is whole but malformed: {why}",
         "Ask whoever shared it for a new link, made by a current version.");
 
     private static VirgaException Bad(LinkFault fault, string message, string advice)
     {
-        var failure = new VirgaException(fault == LinkFault.Version ? FailureKind.Unsupported : FailureKind.BadInput, message, advice);
+        var kind = fault == LinkFault.Version ? FailureKind.Unsupported : FailureKind.BadInput;
+        var failure = new VirgaException(kind, message, advice);
         failure.Data[FaultKey] = fault;
         return failure;
     }
@@ -189,7 +205,8 @@ public sealed class LinkSecret
 
     public LinkSecret(ReadOnlySpan<byte> bytes)
     {
-        if (bytes.Length != ByteCount) throw new ArgumentException($"a link's secret has {ByteCount} bytes", nameof(bytes));
+        if (bytes.Length != ByteCount)
+            throw new ArgumentException($"a link's secret has {ByteCount} bytes", nameof(bytes));
         secret = bytes.ToArray();
         identity = new Lazy<AgeIdentity>(() => new AgeIdentity(Derive("virga/1/link-identity"u8)));
         proofKey = new Lazy<SigningKey>(() => SigningKey.FromSeed(Derive("virga/1/link-proof"u8)));
@@ -200,7 +217,9 @@ public sealed class LinkSecret
     /// <summary>Opens the manifest.</summary>
     public AgeIdentity Identity => identity.Value;
 
-    /// <summary>Signs the proof in a grant request. It lives as long as this secret: not the caller's to dispose.</summary>
+    /// <summary>
+    /// Signs the proof in a grant request. It lives as long as this secret: not the caller's to dispose.
+    /// </summary>
     public SigningKey ProofKey => proofKey.Value;
 
     /// <summary>Never the secret.</summary>

@@ -6,13 +6,15 @@ namespace Virga.Protocol;
 /// <summary>The parts of an HTTP message that a signature may cover (RFC 9421 section 2).</summary>
 /// <param name="Path">As on the request line, encoded.</param>
 /// <param name="Query">With its '?', or empty.</param>
-/// <param name="Fields">All values of a header, by its lower-case name, in the order of their lines; empty where there is none.</param>
+/// <param name="Fields">All values of a header, by its lower-case name, in the order of their lines; empty where there
+/// is none.</param>
 internal sealed record SignedMessage(
-    string? Method, string? Scheme, string? Authority, string? Path, string? Query, int? Status, Func<string, IReadOnlyList<string>> Fields);
+    string? Method, string? Scheme, string? Authority, string? Path, string? Query, int? Status,
+    Func<string, IReadOnlyList<string>> Fields);
 
 /// <summary>
-/// Builds signature bases (RFC 9421 section 2.5) over any components: derived ones, header fields, members of dictionaries
-/// (<c>;key</c>) and byte-wise wrapped fields (<c>;bs</c>). What a profile allows is decided above this.
+/// Builds signature bases (RFC 9421 section 2.5) over any components: derived ones, header fields, members of
+/// dictionaries (<c>;key</c>) and byte-wise wrapped fields (<c>;bs</c>). What a profile allows is decided above this.
 /// </summary>
 internal static class SignatureBase
 {
@@ -24,10 +26,12 @@ internal static class SignatureBase
         foreach (var component in covered.Items ?? throw Wire.Bad("signature: its input is not a list of components"))
         {
             var identifier = StructuredFieldWriter.Write(component);
-            if (component.Value.Kind != SfKind.String) throw Wire.Bad($"signature: component {identifier} is not a string");
+            if (component.Value.Kind != SfKind.String)
+                throw Wire.Bad($"signature: component {identifier} is not a string");
             if (!seen.Add(identifier)) throw Wire.Bad($"signature: component {identifier} stands twice");
             var value = ValueOf(component, identifier, message);
-            if (value.AsSpan().ContainsAny('\r', '\n') || !Ascii.IsValid(value)) throw Wire.Bad($"signature: the value of {identifier} is not one line of ASCII");
+            if (value.AsSpan().ContainsAny('\r', '\n') || !Ascii.IsValid(value))
+                throw Wire.Bad($"signature: the value of {identifier} is not one line of ASCII");
             text.Append(identifier).Append(": ").Append(value).Append('\n');
         }
         text.Append("\"@signature-params\": ").Append(StructuredFieldWriter.Write(covered));
@@ -43,11 +47,15 @@ internal static class SignatureBase
             "@method" => Plain(message.Method),
             "@scheme" => Plain(message.Scheme),
             "@authority" => Plain(message.Authority),
-            "@target-uri" => Plain(message.Method is null ? null : $"{message.Scheme}://{message.Authority}{message.Path}{message.Query}"),
+            "@target-uri" =>
+                Plain(message.Method is null ? null
+                    : $"{message.Scheme}://{message.Authority}{message.Path}{message.Query}"),
             "@request-target" => Plain(message.Method is null ? null : message.Path + message.Query),
             "@path" => Plain(message.Path is "" ? "/" : message.Path),
             "@query" => Plain(message.Query is "" ? "?" : message.Query),
-            "@query-param" => parameters is [("name", { Kind: SfKind.String } wanted)] ? QueryParameter(message.Query, wanted.Text!) : null,
+            "@query-param" => parameters is [("name", { Kind: SfKind.String } wanted)]
+                ? QueryParameter(message.Query, wanted.Text!)
+                : null,
             "@status" => Plain(message.Status?.ToString()),
             _ when name.StartsWith('@') => null,
             _ => Field(name, parameters, message),
@@ -64,7 +72,8 @@ internal static class SignatureBase
         if (lines.Count == 0) return null;
         if (parameters.Count == 0) return string.Join(", ", lines.Select(Unfold));
         if (parameters is [("bs", { IsTrue: true })])
-            return string.Join(", ", lines.Select(line => $":{Convert.ToBase64String(Encoding.ASCII.GetBytes(Unfold(line)))}:"));
+            return string.Join(
+                ", ", lines.Select(line => $":{Convert.ToBase64String(Encoding.ASCII.GetBytes(Unfold(line)))}:"));
         if (parameters is [("key", { Kind: SfKind.String } key)])
         {
             var member = StructuredFieldParser.ParseDictionary(string.Join(", ", lines)).Find(key.Text!);

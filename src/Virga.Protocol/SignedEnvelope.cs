@@ -7,7 +7,8 @@ namespace Virga.Protocol;
 /// <summary>The bytes on the wire of every signed record: <c>{ body, sig }</c> (spec/v1/encodings.md).</summary>
 public sealed record SignedEnvelope(byte[] Body, byte[] Signature)
 {
-    public static SignedEnvelope Sign(SigningKey key, string type, byte[] body) => new(body, DomainSignature.Sign(key, type, body));
+    public static SignedEnvelope Sign(SigningKey key, string type, byte[] body) =>
+        new(body, DomainSignature.Sign(key, type, body));
 
     /// <summary>Parses only; the signature is checked by <see cref="Verify"/>.</summary>
     public static SignedEnvelope Parse(ReadOnlySpan<byte> data, int maxBytes = 1 << 20) =>
@@ -17,7 +18,8 @@ public sealed record SignedEnvelope(byte[] Body, byte[] Signature)
     public static SignedEnvelope Read(BencodeDictionary dictionary)
     {
         dictionary.AllowOnly("body", "sig");
-        return new SignedEnvelope(dictionary.Bytes("body", 1), dictionary.Bytes("sig", SigningKey.SignatureBytes, SigningKey.SignatureBytes));
+        return new SignedEnvelope(
+            dictionary.Bytes("body", 1), dictionary.Bytes("sig", SigningKey.SignatureBytes, SigningKey.SignatureBytes));
     }
 
     public bool Verify(VerifyKey key, string type) => DomainSignature.Verify(key, type, Body, Signature);
@@ -36,10 +38,12 @@ public sealed record SignedEnvelope(byte[] Body, byte[] Signature)
     });
 
     public static IReadOnlyList<SignedEnvelope> ParseList(ReadOnlySpan<byte> data, int maxItems) =>
-        [.. BencodeValue.Parse(data, BencodeLimits.Message).AsList().Items(maxItems).Select(item => Read(item.AsDictionary()))];
+        [.. BencodeValue.Parse(data, BencodeLimits.Message).AsList().Items(maxItems)
+            .Select(item => Read(item.AsDictionary()))];
 
     /// <summary>
-    /// Cuts a chain into what one answer or request may hold: at most 256 statements, and few enough bytes for a message.
+    /// Cuts a chain into what one answer or request may hold: at most 256 statements, and few enough bytes for a
+    /// message.
     /// </summary>
     public static IEnumerable<IReadOnlyList<SignedEnvelope>> Pages(IReadOnlyList<SignedEnvelope> envelopes)
     {
@@ -49,7 +53,8 @@ public sealed record SignedEnvelope(byte[] Body, byte[] Signature)
         foreach (var envelope in envelopes)
         {
             var size = envelope.Body.Length + framingBytes;
-            if (page.Count == ProtocolLimits.ChainPageEnvelopes || (page.Count > 0 && bytes + size > ProtocolLimits.ChainPageBytes))
+            if (page.Count == ProtocolLimits.ChainPageEnvelopes
+                || (page.Count > 0 && bytes + size > ProtocolLimits.ChainPageBytes))
             {
                 yield return page;
                 page = [];

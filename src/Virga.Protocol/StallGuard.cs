@@ -5,7 +5,8 @@ namespace Virga.Protocol;
 
 /// <summary>
 /// Ends an exchange that makes no progress, and turns what the network throws into what it means. Progress is one leaf
-/// (16 KiB): the least that can be verified. Less, and a peer could hold a connection for ever with a byte now and then.
+/// (16 KiB): the least that can be verified. Less, and a peer could hold a connection for ever with a byte now and
+/// then.
 /// </summary>
 internal sealed class StallGuard : IDisposable
 {
@@ -48,7 +49,8 @@ internal sealed class StallGuard : IDisposable
             HttpRequestException http => OfRequest(http),
             HttpIOException { HttpRequestError: HttpRequestError.ResponseEnded } => Cut(failure),
             HttpIOException => Garbage(failure),
-            OperationCanceledException => new VirgaException(FailureKind.Timeout, $"{peer} did not take the connection in time",
+            OperationCanceledException =>
+                new VirgaException(FailureKind.Timeout, $"{peer} did not take the connection in time",
                 "Check the address and that the peer is up; a firewall may drop what is sent to it.", failure),
             IOException or SocketException => Cut(failure),
             _ => failure,
@@ -63,25 +65,30 @@ internal sealed class StallGuard : IDisposable
 
     private VirgaException OfRequest(HttpRequestException failure) => failure.HttpRequestError switch
     {
-        HttpRequestError.NameResolutionError => new VirgaException(FailureKind.Unavailable, $"the name of {peer} can't be found",
+        HttpRequestError.NameResolutionError =>
+            new VirgaException(FailureKind.Unavailable, $"the name of {peer} can't be found",
             "Check the address and this machine's name server.", failure),
-        HttpRequestError.ConnectionError => new VirgaException(FailureKind.Unavailable, $"{peer} can't be reached: {Reason(failure)}",
+        HttpRequestError.ConnectionError =>
+            new VirgaException(FailureKind.Unavailable, $"{peer} can't be reached: {Reason(failure)}",
             "Check the address and that the peer is up.", failure),
-        HttpRequestError.SecureConnectionError => new VirgaException(FailureKind.Unavailable, $"{peer} does not speak TLS 1.3 as it should",
+        HttpRequestError.SecureConnectionError =>
+            new VirgaException(FailureKind.Unavailable, $"{peer} does not speak TLS 1.3 as it should",
             "Check the port: something else may answer there.", failure),
         HttpRequestError.ConfigurationLimitExceeded => new VirgaException(FailureKind.BadInput,
             $"{peer} sent more headers than are allowed", "It is not a Virga peer, or it is broken.", failure),
-        HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError or HttpRequestError.VersionNegotiationError => Garbage(failure),
+        HttpRequestError.InvalidResponse or HttpRequestError.HttpProtocolError => Garbage(failure),
         _ => Cut(failure),
     };
 
     private VirgaException Stalled() => new(FailureKind.Timeout, $"{peer} sent nothing for {limit.TotalSeconds:0} s",
         "Try again, or get it from another source.");
 
-    private VirgaException Cut(Exception failure) => new(FailureKind.Unavailable, $"{peer} cut the connection in the middle",
+    private VirgaException Cut(Exception failure) =>
+        new(FailureKind.Unavailable, $"{peer} cut the connection in the middle",
         "Try again; if it stays, the peer could not read what was asked for.", failure);
 
-    private VirgaException Garbage(Exception failure) => new(FailureKind.BadInput, $"{peer} sent an answer that is not HTTP",
+    private VirgaException Garbage(Exception failure) =>
+        new(FailureKind.BadInput, $"{peer} sent an answer that is not HTTP",
         "It is not a Virga peer, or it is broken.", failure);
 
     private static string Reason(HttpRequestException failure) =>

@@ -6,7 +6,9 @@ namespace Virga.Protocol;
 
 internal enum SfKind { Integer, String, Token, Bytes, Boolean }
 
-/// <summary>A bare item of RFC 9651 section 3.3: integer, string, token, byte sequence or boolean. No others are used.</summary>
+/// <summary>
+/// A bare item of RFC 9651 section 3.3: integer, string, token, byte sequence or boolean. No others are used.
+/// </summary>
 internal readonly record struct SfBare(SfKind Kind, long Integer, string? Text, byte[]? Bytes)
 {
     public static SfBare Of(long value) => new(SfKind.Integer, value, null, null);
@@ -62,8 +64,9 @@ internal sealed class SfDictionary : List<(string Key, SfMember Member)>
 }
 
 /// <summary>
-/// Structured field values (RFC 9651) as far as HTTP message signatures need them: dictionaries, inner lists, parameters,
-/// items. Decimals, dates and display strings are refused. Strict and bounded: the caller says how much may come.
+/// Structured field values (RFC 9651) as far as HTTP message signatures need them: dictionaries, inner lists,
+/// parameters, items. Decimals, dates and display strings are refused. Strict and bounded: the caller says how much may
+/// come.
 /// </summary>
 internal ref struct StructuredFieldParser
 {
@@ -102,7 +105,8 @@ internal ref struct StructuredFieldParser
 
     private static ReadOnlySpan<char> Bounded(string text, int maxChars) => text.Length <= maxChars
         ? text
-        : throw new VirgaException(FailureKind.BadInput, $"structured field: {text.Length} characters are more than the {maxChars} allowed");
+        : throw new VirgaException(
+            FailureKind.BadInput, $"structured field: {text.Length} characters are more than the {maxChars} allowed");
 
     private SfDictionary ReadDictionary()
     {
@@ -225,7 +229,8 @@ internal ref struct StructuredFieldParser
     private string ReadToken()
     {
         var start = position++;
-        while (char.IsAsciiLetterOrDigit(Current) || (Current != '\0' && "!#$%&'*+-.^_`|~:/".Contains(Current, StringComparison.Ordinal))) position++;
+        while (char.IsAsciiLetterOrDigit(Current)
+            || (Current != '\0' && "!#$%&'*+-.^_`|~:/".Contains(Current, StringComparison.Ordinal))) position++;
         return input[start..position].ToString();
     }
 
@@ -347,7 +352,8 @@ internal static class StructuredFieldWriter
         switch (value.Kind)
         {
             case SfKind.Integer:
-                if (Math.Abs(value.Integer) > 999_999_999_999_999) throw new ArgumentException("an integer has at most 15 digits", nameof(value));
+                if (Math.Abs(value.Integer) > 999_999_999_999_999)
+                    throw new ArgumentException("an integer has at most 15 digits", nameof(value));
                 text.Append(value.Integer);
                 break;
             case SfKind.String:
@@ -387,7 +393,8 @@ internal static class StructuredFieldWriter
     private static string RequireToken(string token)
     {
         var isToken = token.Length > 0 && (char.IsAsciiLetter(token[0]) || token[0] == '*')
-            && token.All(c => char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~:/".Contains(c, StringComparison.Ordinal));
+            && token.All(c =>
+                char.IsAsciiLetterOrDigit(c) || "!#$%&'*+-.^_`|~:/".Contains(c, StringComparison.Ordinal));
         return isToken ? token : throw new ArgumentException("not a token", nameof(token));
     }
 }

@@ -23,7 +23,8 @@ internal static class Wire
 
     public static AgentId Agent(this BencodeDictionary dictionary, string key) => new(dictionary.Hash(key));
 
-    public static BencodeWriter Time(this BencodeWriter writer, DateTimeOffset time) => writer.Integer(time.ToUnixTimeSeconds());
+    public static BencodeWriter Time(this BencodeWriter writer, DateTimeOffset time) =>
+        writer.Integer(time.ToUnixTimeSeconds());
 
     public static BencodeWriter Hashes(this BencodeWriter writer, IEnumerable<Hash256> hashes)
     {
@@ -37,9 +38,13 @@ internal static class Wire
     {
         for (var i = 1; i < hashes.Count; i++)
         {
-            if (hashes[i - 1].CompareTo(hashes[i]) >= 0) throw Bad($"{what}: hash {i} is not in strictly ascending order");
+            if (hashes[i - 1].CompareTo(hashes[i]) >= 0)
+                throw Bad($"{what}: hash {i} is not in strictly ascending order");
         }
     }
 
-    public static DateTimeOffset WholeSeconds(DateTimeOffset time) => DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds());
+    public static string Show(DateTimeOffset time) => $"{time.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC";
+
+    public static DateTimeOffset WholeSeconds(DateTimeOffset time) =>
+        DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds());
 }

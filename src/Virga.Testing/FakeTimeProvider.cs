@@ -1,8 +1,8 @@
 namespace Virga.Testing;
 
 /// <summary>
-/// A clock that moves only when told. Timers fire during <see cref="Advance"/>, on its thread, in the order of their due times,
-/// each seeing its own due time as now. Thread-safe.
+/// A clock that moves only when told. Timers fire during <see cref="Advance"/>, on its thread, in the order of their
+/// due times, each seeing its own due time as now. Thread-safe.
 /// </summary>
 public sealed class FakeTimeProvider(DateTimeOffset start) : TimeProvider
 {
@@ -44,7 +44,9 @@ public sealed class FakeTimeProvider(DateTimeOffset start) : TimeProvider
         while (TakeDue(target) is { } timer) timer.Fire();
     }
 
-    /// <summary>Sets the wall clock back or forward, as an operator does; timers keep the time they still had to wait.</summary>
+    /// <summary>
+    /// Sets the wall clock back or forward, as an operator does; timers keep the time they still had to wait.
+    /// </summary>
     public void Jump(TimeSpan by)
     {
         lock (gate)

@@ -37,7 +37,9 @@ public static class Torture
         }
         catch (Exception bug)
         {
-            throw new InvalidOperationException($"{which}: {bug.GetType().Name} instead of a VirgaException, for {Convert.ToHexStringLower(input)}", bug);
+            throw new InvalidOperationException(
+                $"{which}: {bug.GetType().Name} instead of a VirgaException, for {Convert.ToHexStringLower(input)}",
+                bug);
         }
     }
 

@@ -8,7 +8,8 @@ namespace Virga.Trust;
 
 /// <summary>What a chain says after a statement: immutable.</summary>
 internal sealed record ChainState(
-    ImmutableArray<VerifyKey> SigningKeys, ImmutableArray<Hash256> SealKeys, ImmutableArray<Hash256> RemovedKeys, Hash256 NextKeyHash,
+    ImmutableArray<VerifyKey> SigningKeys, ImmutableArray<Hash256> SealKeys, ImmutableArray<Hash256> RemovedKeys,
+    Hash256 NextKeyHash,
     ImmutableArray<ChainEndpoint> Endpoints, string? ProfileName)
 {
     /// <summary>Bounds what checking one signature can cost.</summary>
@@ -27,11 +28,13 @@ internal sealed record ChainState(
     {
         for (var i = SigningKeys.Length - 1; i >= 0; i--)
         {
-            if (DomainSignature.Verify(SigningKeys[i], Statement.SignatureType, statement.Bytes, statement.Signature)) return true;
+            if (DomainSignature.Verify(SigningKeys[i], Statement.SignatureType, statement.Bytes, statement.Signature))
+                return true;
         }
         return statement.Type == StatementType.AddKey
             && statement.Fields("next", "seal", "sign").OptionalHash("sign") is { } added && IsNext(added)
-            && DomainSignature.Verify(new VerifyKey(added), Statement.SignatureType, statement.Bytes, statement.Signature);
+            && DomainSignature.Verify(
+                new VerifyKey(added), Statement.SignatureType, statement.Bytes, statement.Signature);
     }
 
     /// <summary>The state after a statement that fits; BadInput when its body breaks a rule.</summary>
@@ -51,13 +54,19 @@ internal sealed record ChainState(
     {
         var body = statement.Fields("next", "seal", "sign");
         var (sign, seal, next) = (body.OptionalHash("sign"), body.OptionalHash("seal"), body.OptionalHash("next"));
-        if (sign.HasValue == seal.HasValue) throw Statement.Bad($"statement {statement.Seq}: it adds not exactly one key");
+        if (sign.HasValue == seal.HasValue)
+            throw Statement.Bad($"statement {statement.Seq}: it adds not exactly one key");
         var added = sign ?? seal!.Value;
-        if (RemovedKeys.Contains(added)) throw Statement.Bad($"statement {statement.Seq}: it adds a key that was removed before");
-        if (SigningKeys.Contains(new VerifyKey(added)) || SealKeys.Contains(added)) throw Statement.Bad($"statement {statement.Seq}: it adds a key that is there already");
+        if (RemovedKeys.Contains(added))
+            throw Statement.Bad($"statement {statement.Seq}: it adds a key that was removed before");
+        if (SigningKeys.Contains(new VerifyKey(added)) || SealKeys.Contains(added))
+            throw Statement.Bad($"statement {statement.Seq}: it adds a key that is there already");
         var isNext = sign.HasValue && IsNext(added);
-        if (isNext != next.HasValue) throw Statement.Bad($"statement {statement.Seq}: field 'next' goes with the key that the chain committed to, and with no other");
-        if ((sign.HasValue ? SigningKeys.Length : SealKeys.Length) >= MaxKeys) throw Statement.Bad($"statement {statement.Seq}: more than {MaxKeys} keys of a kind");
+        if (isNext != next.HasValue)
+            throw Statement.Bad(
+                $"statement {statement.Seq}: field 'next' goes with the key that was committed to, and no other");
+        if ((sign.HasValue ? SigningKeys.Length : SealKeys.Length) >= MaxKeys)
+            throw Statement.Bad($"statement {statement.Seq}: more than {MaxKeys} keys of a kind");
         return sign.HasValue
             ? this with { SigningKeys = SigningKeys.Add(new VerifyKey(added)), NextKeyHash = next ?? NextKeyHash }
             : this with { SealKeys = SealKeys.Add(added) };
@@ -69,10 +78,12 @@ internal sealed record ChainState(
         var removed = RemovedKeys.Add(key);
         if (SigningKeys.Contains(new VerifyKey(key)))
         {
-            if (SigningKeys.Length == 1) throw Statement.Bad($"statement {statement.Seq}: it removes the last signing key");
+            if (SigningKeys.Length == 1)
+                throw Statement.Bad($"statement {statement.Seq}: it removes the last signing key");
             return this with { SigningKeys = SigningKeys.Remove(new VerifyKey(key)), RemovedKeys = removed };
         }
-        if (!SealKeys.Contains(key)) throw Statement.Bad($"statement {statement.Seq}: it removes a key that is not there");
+        if (!SealKeys.Contains(key))
+            throw Statement.Bad($"statement {statement.Seq}: it removes a key that is not there");
         if (SealKeys.Length == 1) throw Statement.Bad($"statement {statement.Seq}: it removes the last key to seal to");
         return this with { SealKeys = SealKeys.Remove(key), RemovedKeys = removed };
     }
@@ -93,7 +104,8 @@ internal sealed record ChainState(
     private static string ReadProfile(Statement statement)
     {
         var name = statement.Fields("name").Text("name", MaxProfileBytes);
-        if (name.Length == 0 || name.Any(char.IsControl)) throw Statement.Bad($"statement {statement.Seq}: a profile's name is empty or holds control characters");
+        if (name.Length == 0 || name.Any(char.IsControl))
+            throw Statement.Bad($"statement {statement.Seq}: a profile's name is empty or holds control characters");
         return name;
     }
 }

@@ -5,8 +5,8 @@ using Virga.Core.Keys;
 namespace Virga.Trust;
 
 /// <summary>
-/// Two different statements of one agent with one seq, both rightly signed (spec/v1/sigchain.md). Whoever holds one refuses
-/// that agent. Portable: <c>{ a: envelope, b: envelope }</c>.
+/// Two different statements of one agent with one seq, both rightly signed (spec/v1/sigchain.md). Whoever holds one
+/// refuses that agent. Portable: <c>{ a: envelope, b: envelope }</c>.
 /// </summary>
 public sealed record FraudProof(byte[] BodyA, byte[] SignatureA, byte[] BodyB, byte[] SignatureB)
 {
@@ -21,20 +21,24 @@ public sealed record FraudProof(byte[] BodyA, byte[] SignatureA, byte[] BodyB, b
 
     public static FraudProof Parse(ReadOnlySpan<byte> data)
     {
-        var fields = BencodeValue.ParseDictionary(data, new BencodeLimits(3 * Statement.MaxBytes, 2, 16), "fraud proof");
+        var fields =
+            BencodeValue.ParseDictionary(data, new BencodeLimits(3 * Statement.MaxBytes, 2, 16), "fraud proof");
         fields.AllowOnly("a", "b");
         var (bodyA, signatureA) = ReadEnvelope(fields.Dictionary("a"));
         var (bodyB, signatureB) = ReadEnvelope(fields.Dictionary("b"));
         return new FraudProof(bodyA, signatureA, bodyB, signatureB);
     }
 
-    /// <summary>The agent that both statements speak for; BadInput when they are not two statements of one agent and seq.</summary>
+    /// <summary>
+    /// The agent that both statements speak for; BadInput when they are not two statements of one agent and seq.
+    /// </summary>
     public AgentId Agent
     {
         get
         {
             var (a, b) = (Statement.Parse(BodyA, SignatureA), Statement.Parse(BodyB, SignatureB));
-            if (a.Agent is not { } agent || b.Agent != agent) throw Statement.Bad("fraud proof: the statements are not of one agent");
+            if (a.Agent is not { } agent || b.Agent != agent)
+                throw Statement.Bad("fraud proof: the statements are not of one agent");
             if (a.Seq != b.Seq) throw Statement.Bad("fraud proof: the statements differ in their number");
             if (a.Hash == b.Hash) throw Statement.Bad("fraud proof: both statements are the same");
             return agent;
@@ -49,9 +53,11 @@ public sealed record FraudProof(byte[] BodyA, byte[] SignatureA, byte[] BodyB, b
     {
         if (Agent != chain.Id) throw Statement.Bad("fraud proof: it is about another agent than the chain");
         var (a, b) = (Statement.Parse(BodyA, SignatureA), Statement.Parse(BodyB, SignatureB));
-        if (a.Seq > chain.Statements.Count) throw Statement.Bad($"fraud proof: the chain at hand ends before number {a.Seq}");
+        if (a.Seq > chain.Statements.Count)
+            throw Statement.Bad($"fraud proof: the chain at hand ends before number {a.Seq}");
         if (chain.CouldSign(a) && chain.CouldSign(b)) return;
-        throw new VirgaException(FailureKind.Unauthenticated, "fraud proof: one of its statements is not signed by the agent",
+        throw new VirgaException(
+            FailureKind.Unauthenticated, "fraud proof: one of its statements is not signed by the agent",
             "Don't trust where it came from: it accuses without proof.");
     }
 
@@ -61,6 +67,7 @@ public sealed record FraudProof(byte[] BodyA, byte[] SignatureA, byte[] BodyB, b
     private static (byte[] Body, byte[] Signature) ReadEnvelope(BencodeDictionary fields)
     {
         fields.AllowOnly("body", "sig");
-        return (fields.Bytes("body", 1, Statement.MaxBytes), fields.Bytes("sig", SigningKey.SignatureBytes, SigningKey.SignatureBytes));
+        return (fields.Bytes("body", 1, Statement.MaxBytes),
+            fields.Bytes("sig", SigningKey.SignatureBytes, SigningKey.SignatureBytes));
     }
 }

@@ -6,8 +6,8 @@ using Virga.Core.Keys;
 namespace Virga.Trust;
 
 /// <summary>
-/// A checked sigchain (spec/v1/sigchain.md): immutable; appending gives a new one or refuses with the reason. What it says
-/// at its head: the keys that sign, the key to seal to, endpoints, profile.
+/// A checked sigchain (spec/v1/sigchain.md): immutable; appending gives a new one or refuses with the reason. What it
+/// says at its head: the keys that sign, the key to seal to, endpoints, profile.
 /// </summary>
 public sealed class Sigchain
 {
@@ -69,7 +69,8 @@ public sealed class Sigchain
         {
             foreach (var (body, signature) in envelopes)
             {
-                var (statement, next) = Step(reached, good.Count == 0 ? null : good[^1], good.Count, body, signature, now);
+                var (statement, next) =
+                    Step(reached, good.Count == 0 ? null : good[^1], good.Count, body, signature, now);
                 if (reached is not null) RequireAgent(statement, good[0]);
                 good.Add(statement);
                 reached = next;
@@ -82,7 +83,9 @@ public sealed class Sigchain
         return reached is null ? null : new Sigchain(good.ToImmutable(), reached);
     }
 
-    /// <summary>BadInput names the rule that the statement breaks; Unauthenticated when its signature is not by a valid key.</summary>
+    /// <summary>
+    /// BadInput names the rule that the statement breaks; Unauthenticated when its signature is not by a valid key.
+    /// </summary>
     public Sigchain Append(byte[] body, byte[] signature, DateTimeOffset now)
     {
         var (statement, next) = Step(state, Head, statements.Count, body, signature, now);
@@ -122,7 +125,7 @@ public sealed class Sigchain
         if (statement.Time - now > Statement.ClockDifference)
         {
             throw new VirgaException(FailureKind.ClockSkew,
-                $"sigchain: statement {seq} is from {statement.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC, but it is {now.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC here",
+                $"sigchain: statement {seq} is from {Show(statement.Time)}, but it is {Show(now)} here",
                 "Set the clock that is wrong, then try again.");
         }
         if (state is null || head is null)
@@ -130,7 +133,9 @@ public sealed class Sigchain
             var genesis = ChainState.Genesis(statement);
             return genesis.HasSigned(statement) ? (statement, genesis) : throw Forged(seq);
         }
-        if (statement.Previous != head.Hash) throw Statement.Bad($"sigchain: statement {seq} does not follow the one before: its prev is another's hash");
+        if (statement.Previous != head.Hash)
+            throw Statement.Bad(
+                $"sigchain: statement {seq} does not follow the one before: its prev is another's hash");
         if (statement.Time < head.Time) throw Statement.Bad($"sigchain: time goes back at statement {seq}");
         if (!state.HasSigned(statement)) throw Forged(seq);
         return (statement, state.Next(statement));
@@ -138,8 +143,11 @@ public sealed class Sigchain
 
     private static void RequireAgent(Statement statement, Statement genesis)
     {
-        if (statement.Agent?.Hash != genesis.Hash) throw Statement.Bad($"sigchain: statement {statement.Seq} is of another agent");
+        if (statement.Agent?.Hash != genesis.Hash)
+            throw Statement.Bad($"sigchain: statement {statement.Seq} is of another agent");
     }
+
+    private static string Show(DateTimeOffset time) => $"{time.UtcDateTime:yyyy-MM-dd HH:mm:ss} UTC";
 
     private static VirgaException Forged(long seq) =>
         new(FailureKind.Unauthenticated, $"sigchain: statement {seq} is not signed by a key that is valid there",

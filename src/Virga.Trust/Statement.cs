@@ -7,8 +7,10 @@ namespace Virga.Trust;
 
 /// <summary>One statement of a sigchain, decoded (spec/v1/sigchain.md).</summary>
 /// <param name="Body">The bencoded body.</param>
-/// <param name="Hash">SHA-256 of the statement's bytes: the AgentId for a genesis, else what the next one's prev must be.</param>
-public sealed record Statement(AgentId? Agent, long Seq, Hash256? Previous, DateTimeOffset Time, string Type, byte[] Body, Hash256 Hash)
+/// <param name="Hash">SHA-256 of the statement's bytes: the AgentId for a genesis, else what the next one's prev must
+/// be.</param>
+public sealed record Statement(
+    AgentId? Agent, long Seq, Hash256? Previous, DateTimeOffset Time, string Type, byte[] Body, Hash256 Hash)
 {
     public const string SignatureType = "statement";
     public const int MaxBytes = 16 << 10;
@@ -32,11 +34,13 @@ public sealed record Statement(AgentId? Agent, long Seq, Hash256? Previous, Date
         var type = fields.Text("type", 32);
         var isGenesis = type == StatementType.Genesis;
         if (isGenesis != (seq == 0)) throw Bad($"statement: number {seq} can't be of type '{Show(type)}'");
-        if (isGenesis && (fields.Contains("agent") || fields.Contains("prev"))) throw Bad("statement: a genesis has neither agent nor prev");
+        if (isGenesis && (fields.Contains("agent") || fields.Contains("prev")))
+            throw Bad("statement: a genesis has neither agent nor prev");
         if (signature.Length != SigningKey.SignatureBytes) throw Bad("statement: its signature is not 64 bytes");
         return new Statement(
             isGenesis ? null : new AgentId(fields.Hash("agent")), seq, isGenesis ? null : fields.Hash("prev"),
-            DateTimeOffset.FromUnixTimeSeconds(fields.Integer("time", 0, LastUnixSeconds)), type, fields.Dictionary("body").Encode(),
+            DateTimeOffset.FromUnixTimeSeconds(fields.Integer("time", 0, LastUnixSeconds)), type,
+            fields.Dictionary("body").Encode(),
             new Hash256(SHA256.HashData(bytes)))
         {
             Bytes = bytes,

@@ -4,13 +4,18 @@ using Virga.Core.Keys;
 
 namespace Virga.Trust;
 
-/// <summary>Makes statements; the caller signs the returned bytes with <see cref="DomainSignature"/> type "statement".</summary>
+/// <summary>
+/// Makes statements; the caller signs the returned bytes with <see cref="DomainSignature"/> type "statement".
+/// </summary>
 public static class StatementWriter
 {
-    public static byte[] Genesis(VerifyKey sign, Hash256 seal, Hash256 nextKeyHash, DateTimeOffset time) => BencodeWriter.Encode(writer =>
+    public static byte[] Genesis(VerifyKey sign, Hash256 seal, Hash256 nextKeyHash, DateTimeOffset time) =>
+        BencodeWriter.Encode(writer =>
         writer.StartDictionary()
-            .Key("body").StartDictionary().Key("next").Hash(nextKeyHash).Key("seal").Hash(seal).Key("sign").Hash(sign.Bytes).End()
-            .Key("seq").Integer(0).Key("time").Integer(time.ToUnixTimeSeconds()).Key("type").Text(StatementType.Genesis).End());
+            .Key("body").StartDictionary().Key("next").Hash(nextKeyHash).Key("seal").Hash(seal).Key("sign")
+                .Hash(sign.Bytes).End()
+            .Key("seq").Integer(0).Key("time").Integer(time.ToUnixTimeSeconds()).Key("type").Text(StatementType.Genesis)
+                .End());
 
     /// <param name="body">A bencoded dictionary.</param>
     public static byte[] Next(Sigchain chain, string type, ReadOnlySpan<byte> body, DateTimeOffset time)
@@ -19,16 +24,20 @@ public static class StatementWriter
         var seconds = Math.Max(time.ToUnixTimeSeconds(), chain.Head.Time.ToUnixTimeSeconds());
         var encodedBody = body.ToArray();
         return BencodeWriter.Encode(writer =>
-            writer.StartDictionary().Key("agent").Hash(chain.Id.Hash).Key("body").Raw(encodedBody).Key("prev").Hash(chain.Head.Hash)
+            writer.StartDictionary().Key("agent").Hash(chain.Id.Hash).Key("body").Raw(encodedBody).Key("prev")
+                .Hash(chain.Head.Hash)
                 .Key("seq").Integer(chain.Statements.Count).Key("time").Integer(seconds).Key("type").Text(type).End());
     }
 
     public static byte[] AddSigningKeyBody(VerifyKey key) =>
         BencodeWriter.Encode(writer => writer.StartDictionary().Key("sign").Hash(key.Bytes).End());
 
-    /// <summary>Adds the key that the chain committed to, and commits to the one after it. That key itself may sign it.</summary>
+    /// <summary>
+    /// Adds the key that the chain committed to, and commits to the one after it. That key itself may sign it.
+    /// </summary>
     public static byte[] RotateKeyBody(VerifyKey key, Hash256 nextKeyHash) =>
-        BencodeWriter.Encode(writer => writer.StartDictionary().Key("next").Hash(nextKeyHash).Key("sign").Hash(key.Bytes).End());
+        BencodeWriter.Encode(writer =>
+            writer.StartDictionary().Key("next").Hash(nextKeyHash).Key("sign").Hash(key.Bytes).End());
 
     public static byte[] AddSealKeyBody(Hash256 key) =>
         BencodeWriter.Encode(writer => writer.StartDictionary().Key("seal").Hash(key).End());

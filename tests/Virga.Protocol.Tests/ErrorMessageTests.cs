@@ -39,7 +39,9 @@ public sealed class ErrorMessageTests
         {
             var failure = new VirgaException(kind, "m").WithCode(code);
             Assert.Equal((status, code), ErrorMessage.StatusOf(failure));
-            var back = ErrorMessage.ToException(status, ErrorMessage.Encode(failure, code, Now), TimeSpan.FromSeconds(3), Peer);
+            var back =
+                ErrorMessage.ToException(
+                    status, ErrorMessage.Encode(failure, code, Now), TimeSpan.FromSeconds(3), Peer);
             Assert.Equal((kind, code, TimeSpan.FromSeconds(3)), (back.Kind, ErrorCode.Of(back), back.RetryAfter));
         }
     }
@@ -71,8 +73,12 @@ public sealed class ErrorMessageTests
     [Fact]
     public void Text_of_a_peer_is_cleaned_and_bounded()
     {
-        var failure = new VirgaException(FailureKind.Denied, "a\u001b[31mred\r\nnext\u202Eesrever\u200B" + new string('x', 5_000), "\u0007beep");
-        var raw = BencodeWriter.Encode(writer => writer.StartDictionary().Key("advice").Text("\u0007beep").Key("error").Text("denied")
+        var failure =
+            new VirgaException(
+                FailureKind.Denied, "a\u001b[31mred\r\nnext\u202Eesrever\u200B" + new string('x', 5_000), "\u0007beep");
+        var raw =
+            BencodeWriter.Encode(writer =>
+                writer.StartDictionary().Key("advice").Text("\u0007beep").Key("error").Text("denied")
             .Key("message").Text("a\u001b[31mred\r\nnext\u202Eesrever\u200Bend").Key("now").Integer(1).End());
         var fromWire = ErrorMessage.TryRead(raw);
         Assert.NotNull(fromWire);
@@ -95,14 +101,16 @@ public sealed class ErrorMessageTests
         Assert.Contains(Peer, failure.Message);
         Assert.Contains("timedatectl", failure.Advice);
         Assert.Contains("behind", ErrorMessage.ToException(401, body, null, Peer, Now.AddDays(-3)).Message);
-        Assert.Contains("too long on its way", ErrorMessage.ToException(401, body, null, Peer, Now.AddSeconds(20)).Message);
+        Assert.Contains(
+            "too long on its way", ErrorMessage.ToException(401, body, null, Peer, Now.AddSeconds(20)).Message);
     }
 
     [Fact]
     public void A_fraud_proof_travels_with_a_conflict()
     {
         var proof = "d1:ai1e1:bi2ee"u8.ToArray();
-        var body = ErrorMessage.Encode(new VirgaException(FailureKind.Conflict, "two statements"), "conflict", Now, proof);
+        var body =
+            ErrorMessage.Encode(new VirgaException(FailureKind.Conflict, "two statements"), "conflict", Now, proof);
         Assert.Equal(proof, ErrorMessage.TryRead(body)!.Proof);
     }
 }

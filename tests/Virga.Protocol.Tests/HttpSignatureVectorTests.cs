@@ -6,8 +6,9 @@ using Virga.Core.Keys;
 namespace Virga.Protocol.Tests;
 
 /// <summary>
-/// RFC 9421, appendix B. The signature bases of all cases B.2.1 to B.2.6, B.3 and B.4 are built and compared; the Ed25519 ones
-/// (B.2.6, B.4) are signed and verified as well. RSA, ECDSA and HMAC signatures are not checked: the protocol has Ed25519 only.
+/// RFC 9421, appendix B. The signature bases of all cases B.2.1 to B.2.6, B.3 and B.4 are built and compared; the
+/// Ed25519 ones (B.2.6, B.4) are signed and verified as well. RSA, ECDSA and HMAC signatures are not checked: the
+/// protocol has Ed25519 only.
 /// </summary>
 public sealed class HttpSignatureVectorTests
 {
@@ -25,7 +26,8 @@ public sealed class HttpSignatureVectorTests
     [InlineData("Signing a Request using hmac-sha256")]
     [InlineData("Signing a Request using ed25519")]
     public void A_base_over_the_example_request_is_that_of_the_RFC(string section) =>
-        Assert.Equal(Unwrapped(section, 0).TrimEnd('\n'), Encoding.ASCII.GetString(BaseOf(Unwrapped(section, 1), request)));
+        Assert.Equal(Unwrapped(section, 0)
+            .TrimEnd('\n'), Encoding.ASCII.GetString(BaseOf(Unwrapped(section, 1), request)));
 
     [Fact]
     public void A_base_over_the_example_response_is_that_of_the_RFC()
@@ -33,7 +35,10 @@ public sealed class HttpSignatureVectorTests
         const string section = "Signing a Response using ecdsa-p256-sha256";
         // The editors' source signs another digest than its example response shows; the fields are taken from the base.
         var signed = Unwrapped(section, 0);
-        var digest = signed.Split('\n').Single(line => line.StartsWith("\"content-digest\"", StringComparison.Ordinal))["\"content-digest\": ".Length..];
+        var digest =
+            signed.Split('\n')
+                .Single(line =>
+                    line.StartsWith("\"content-digest\"", StringComparison.Ordinal))["\"content-digest\": ".Length..];
         var shown = response.Split('\n').Single(line => line.StartsWith("Content-Digest", StringComparison.Ordinal));
         var message = response.Replace(shown, "Content-Digest: " + digest, StringComparison.Ordinal);
         Assert.Equal(signed.TrimEnd('\n'), Encoding.ASCII.GetString(BaseOf(Unwrapped(section, 1), message)));
@@ -43,7 +48,8 @@ public sealed class HttpSignatureVectorTests
     public void A_base_with_a_certificate_from_a_proxy_is_that_of_the_RFC() =>
         Assert.Equal(
             Unwrapped("TLS-Terminating Proxies", 2).TrimEnd('\n'),
-            Encoding.ASCII.GetString(BaseOf(Unwrapped("TLS-Terminating Proxies", 4), Unwrapped("TLS-Terminating Proxies", 4))));
+            Encoding.ASCII.GetString(
+                BaseOf(Unwrapped("TLS-Terminating Proxies", 4), Unwrapped("TLS-Terminating Proxies", 4))));
 
     [Fact]
     public void The_Ed25519_example_verifies_and_is_reproduced()
@@ -53,7 +59,8 @@ public sealed class HttpSignatureVectorTests
         var signed = BaseOf(fields, request);
         Assert.True(key.PublicKey.Verify(signed, signature));
         Assert.Equal(signature, key.Sign(signed));
-        Assert.Equal("JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=", Convert.ToBase64String(key.PublicKey.Bytes.ToArray()));
+        Assert.Equal(
+            "JrQLj5P/89iXES9+vFgrIy29clF9CC/oPPsw3c5D0bs=", Convert.ToBase64String(key.PublicKey.Bytes.ToArray()));
     }
 
     [Theory]
@@ -87,7 +94,9 @@ public sealed class HttpSignatureVectorTests
     [Fact]
     public void Wrapped_fields_and_members_of_dictionaries_can_be_covered()
     {
-        const string fields = "Signature-Input: sig=(\"date\";bs \"content-digest\";key=\"sha-512\" \"@target-uri\" \"@request-target\" \"@scheme\")\n";
+        const string fields =
+            "Signature-Input: sig=(\"date\";bs \"content-digest\";key=\"sha-512\" "
+            + "\"@target-uri\" \"@request-target\" \"@scheme\")\n";
         var lines = Encoding.ASCII.GetString(BaseOf(fields, request)).Split('\n');
         Assert.Equal("\"date\";bs: :VHVlLCAyMCBBcHIgMjAyMSAwMjowNzo1NSBHTVQ=:", lines[0]);
         Assert.StartsWith("\"content-digest\";key=\"sha-512\": :WZDPaVn/", lines[1]);
@@ -113,7 +122,8 @@ public sealed class HttpSignatureVectorTests
             return new SignedMessage(null, null, null, null, null, int.Parse(start[1]), Fields);
         var question = start[1].IndexOf('?');
         return new SignedMessage(
-            start[0], "https", Fields("host")[0], question < 0 ? start[1] : start[1][..question], question < 0 ? "" : start[1][question..], null, Fields);
+            start[0], "https", Fields("host")[0], question < 0 ? start[1] : start[1][..question],
+            question < 0 ? "" : start[1][question..], null, Fields);
     }
 
     private static List<string> Field(string text, string name)
@@ -127,7 +137,8 @@ public sealed class HttpSignatureVectorTests
     /// <summary>A block of a section, its lines joined again as RFC 8792 says.</summary>
     private static string Unwrapped(string section, int index)
     {
-        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(SourceTree.Vectors("rfc9421"), "blocks.json")));
+        using var document =
+            JsonDocument.Parse(File.ReadAllBytes(Path.Combine(SourceTree.Vectors("rfc9421"), "blocks.json")));
         var text = document.RootElement.EnumerateArray()
             .Where(block => block.GetProperty("section").GetString()!.Split(" {#")[0] == section)
             .ElementAt(index).GetProperty("text").GetString()!;

@@ -9,9 +9,11 @@ namespace Virga.Protocol.Tests;
 public sealed class RecordTests
 {
     private static readonly Hash256[] hashes = [.. Enumerable.Range(10, 3).Select(Sample.Hash).Order()];
-    private static readonly Endpoint[] endpoints = [Endpoint("https://127.0.0.1:8443", 5), Endpoint("https://virga.example")];
+    private static readonly Endpoint[] endpoints =
+        [Endpoint("https://127.0.0.1:8443", 5), Endpoint("https://virga.example")];
 
-    public static TheoryData<string> Kinds => ["envelope", "announce", "announce request", "withdraw", "feed", "grant", "grant request",
+    public static TheoryData<string> Kinds =>
+        ["envelope", "announce", "announce request", "withdraw", "feed", "grant", "grant request",
         "grant answer", "peer", "read", "envelopes", "error"];
 
     [Theory]
@@ -73,9 +75,11 @@ public sealed class RecordTests
     public void An_announce_request_whose_hashes_are_not_the_records_is_refused()
     {
         var request = MakeAnnounceRequest();
-        Refused(FailureKind.BadInput, () => AnnounceRequest.Parse((request with { InfoHashes = hashes[..2] }).Encode(), out _));
+        Refused(FailureKind.BadInput, () =>
+            AnnounceRequest.Parse((request with { InfoHashes = hashes[..2] }).Encode(), out _));
         Hash256[] others = [.. Enumerable.Range(20, 3).Select(Sample.Hash).Order()];
-        Refused(FailureKind.BadInput, () => AnnounceRequest.Parse((request with { InfoHashes = others }).Encode(), out _));
+        Refused(FailureKind.BadInput, () =>
+            AnnounceRequest.Parse((request with { InfoHashes = others }).Encode(), out _));
     }
 
     [Theory]
@@ -102,7 +106,9 @@ public sealed class RecordTests
     [InlineData("")]
     public void An_endpoint_that_is_no_origin_in_its_one_form_is_refused(string url)
     {
-        var good = Encoding.UTF8.GetString(new Announce(Alice.Id, 1, hashes[0], [Endpoint("https://x.example")], Now.AddHours(1), Now).Encode()
+        var good =
+            Encoding.UTF8.GetString(
+                new Announce(Alice.Id, 1, hashes[0], [Endpoint("https://x.example")], Now.AddHours(1), Now).Encode()
             .Select(b => b < 128 ? b : (byte)'?').ToArray());
         Assert.Contains("https://x.example", good);
         var bytes = BencodeWriter.Encode(writer => writer.StartDictionary()
@@ -117,7 +123,8 @@ public sealed class RecordTests
     [InlineData("https://virga.example:443/", "https://virga.example")]
     [InlineData(" https://[::1]:9 ", "https://[::1]:9")]
     [InlineData("127.0.0.1:8443", "https://127.0.0.1:8443")]
-    public void A_person_may_type_an_endpoint_loosely(string typed, string text) => Assert.Equal(text, Protocol.Endpoint.FromUser(typed).ToText());
+    public void A_person_may_type_an_endpoint_loosely(string typed, string text) =>
+        Assert.Equal(text, Protocol.Endpoint.FromUser(typed).ToText());
 
     [Theory]
     [InlineData("")]
@@ -185,11 +192,14 @@ public sealed class RecordTests
     [Fact]
     public void A_long_chain_is_cut_into_pages_that_fit_into_messages()
     {
-        var statements = Enumerable.Range(0, 600).Select(i => new SignedEnvelope(new byte[i < 300 ? 100 : 16_000], new byte[64])).ToList();
+        var statements =
+            Enumerable.Range(0, 600).Select(i => new SignedEnvelope(new byte[i < 300 ? 100 : 16_000], new byte[64]))
+                .ToList();
         var pages = SignedEnvelope.Pages(statements).ToList();
         Assert.Equal(statements, pages.SelectMany(page => page));
         Assert.All(pages, page => Assert.InRange(page.Count, 1, 256));
-        Assert.All(pages, page => Assert.Equal(page.Count, SignedEnvelope.ParseList(SignedEnvelope.EncodeList(page), 256).Count));
+        Assert.All(pages, page =>
+            Assert.Equal(page.Count, SignedEnvelope.ParseList(SignedEnvelope.EncodeList(page), 256).Count));
     }
 
     [Fact]
@@ -200,7 +210,8 @@ public sealed class RecordTests
         Assert.Equal(1_024, ReadRequest.Parse(ReadRequest.Encode(many[1..])).Count);
         var large = Enumerable.Repeat(new BlobRange(hashes[0], new ByteRange(0, 5 << 20)), 2).ToList();
         Refused(FailureKind.BadInput, () => ReadRequest.Parse(ReadRequest.Encode(large)));
-        Refused(FailureKind.BadInput, () => ReadRequest.Parse(ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(long.MaxValue, 2))])));
+        Refused(FailureKind.BadInput, () =>
+            ReadRequest.Parse(ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(long.MaxValue, 2))])));
         Refused(FailureKind.BadInput, () => ReadRequest.Parse("le"u8));
     }
 
@@ -232,15 +243,22 @@ public sealed class RecordTests
         "feed" => (new Feed(Alice.Id, "photos", hashes[0], Now, 3).Encode(), b => Feed.Parse(b).Encode()),
         "grant" => (MakeGrant().Encode(), b => Grant.Parse(b).Encode()),
         "grant request" => (new GrantRequest(new byte[64], hashes[0]).Encode(), b => GrantRequest.Parse(b).Encode()),
-        "grant answer" => (new GrantAnswer(Signed(MakeGrant().Encode()), Bob.Id).Encode(), b => GrantAnswer.Parse(b).Encode()),
+        "grant answer" =>
+            (new GrantAnswer(Signed(MakeGrant().Encode()), Bob.Id).Encode(), b => GrantAnswer.Parse(b).Encode()),
         "peer" => (new PeerInfo(Alice.Id, "agent", Now).Encode(), b => PeerInfo.Parse(b).Encode()),
-        "read" => (ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(5, 7)), new BlobRange(hashes[1], new ByteRange(0, 1))]),
+        "read" =>
+            (ReadRequest.Encode(
+                [new BlobRange(hashes[0], new ByteRange(5, 7)), new BlobRange(hashes[1], new ByteRange(0, 1))]),
             b => ReadRequest.Encode(ReadRequest.Parse(b))),
-        "envelopes" => (SignedEnvelope.EncodeList([Signed([1]), Signed([2])]), b => SignedEnvelope.EncodeList(SignedEnvelope.ParseList(b, 2))),
-        "error" => (ErrorMessage.Encode(new VirgaException(FailureKind.Full, "no room", "Make room."), "full", Now), b =>
+        "envelopes" =>
+            (SignedEnvelope.EncodeList([Signed([1]), Signed([2])]), b =>
+                SignedEnvelope.EncodeList(SignedEnvelope.ParseList(b, 2))),
+        "error" =>
+            (ErrorMessage.Encode(new VirgaException(FailureKind.Full, "no room", "Make room."), "full", Now), b =>
         {
             var error = ErrorMessage.TryRead(b) ?? throw new VirgaException(FailureKind.BadInput, "no error");
-            return ErrorMessage.Encode(new VirgaException(FailureKind.Full, error.Message, error.Advice), error.Code, error.Now);
+            return ErrorMessage.Encode(
+                new VirgaException(FailureKind.Full, error.Message, error.Advice), error.Code, error.Now);
         }),
         _ => throw new ArgumentOutOfRangeException(nameof(kind)),
     };

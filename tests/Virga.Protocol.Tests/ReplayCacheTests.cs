@@ -29,7 +29,8 @@ public sealed class ReplayCacheTests
     {
         var cache = new ReplayCache(time, capacity: 80);
         for (var i = 0; i < 10; i++) Assert.True(cache.TryAdd(Alice.Id, Sample.Array(i, 16), Now.AddSeconds(60)));
-        var failure = Refused(FailureKind.Throttled, () => cache.TryAdd(Alice.Id, Sample.Array(99, 16), Now.AddSeconds(60)));
+        var failure =
+            Refused(FailureKind.Throttled, () => cache.TryAdd(Alice.Id, Sample.Array(99, 16), Now.AddSeconds(60)));
         Assert.Equal(TimeSpan.FromSeconds(60), failure.RetryAfter);
         Assert.True(cache.TryAdd(Bob.Id, Sample.Array(99, 16), Now.AddSeconds(60)));
         time.Advance(TimeSpan.FromSeconds(60));
@@ -49,7 +50,9 @@ public sealed class ReplayCacheTests
     public async Task Of_many_at_once_with_one_nonce_exactly_one_gets_through()
     {
         var cache = new ReplayCache(time);
-        var tasks = Enumerable.Range(0, 64).Select(_ => Task.Run(() => cache.TryAdd(Alice.Id, Sample.Array(1, 16), Now.AddSeconds(60))));
+        var tasks =
+            Enumerable.Range(0, 64)
+                .Select(_ => Task.Run(() => cache.TryAdd(Alice.Id, Sample.Array(1, 16), Now.AddSeconds(60))));
         Assert.Equal(1, (await Task.WhenAll(tasks)).Count(isNew => isNew));
     }
 }

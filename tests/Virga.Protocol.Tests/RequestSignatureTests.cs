@@ -32,14 +32,17 @@ public sealed class RequestSignatureTests
     public void Another_method_path_or_query_breaks_the_signature(string method, string path, string query)
     {
         var headers = Signed();
-        var pending = RequestSignature.Read(Bob.Id, method, path, query, name => headers.GetValueOrDefault(name), body, Now);
+        var pending =
+            RequestSignature.Read(Bob.Id, method, path, query, name => headers.GetValueOrDefault(name), body, Now);
         Assert.False(pending.Verify(Alice.SigningKey.PublicKey));
     }
 
     [Fact]
     public void An_empty_body_and_a_query_are_signed_too()
     {
-        var headers = RequestSignature.Sign(Alice, Bob.Id, "GET", Path, "?from=3", [], Now, nonce).ToDictionary(h => h.Name, h => h.Value);
+        var headers =
+            RequestSignature.Sign(Alice, Bob.Id, "GET", Path, "?from=3", [], Now, nonce)
+                .ToDictionary(h => h.Name, h => h.Value);
         Assert.Equal($"sha-256=:{Convert.ToBase64String(SHA256.HashData([]))}:", headers["Content-Digest"]);
         var pending = RequestSignature.Read(Bob.Id, "GET", Path, "?from=3", headers.GetValueOrDefault, [], Now);
         Assert.True(pending.Verify(Alice.SigningKey.PublicKey));
@@ -166,7 +169,8 @@ public sealed class RequestSignatureTests
     }
 
     private static Dictionary<string, string> Signed(DateTimeOffset? created = null) =>
-        RequestSignature.Sign(Alice, Bob.Id, "POST", Path, "", body, created ?? Now, nonce).ToDictionary(h => h.Name, h => h.Value);
+        RequestSignature.Sign(Alice, Bob.Id, "POST", Path, "", body, created ?? Now, nonce)
+            .ToDictionary(h => h.Name, h => h.Value);
 
     private static PendingSignature Read(Dictionary<string, string> headers) =>
         RequestSignature.Read(Bob.Id, "POST", Path, "", headers.GetValueOrDefault, body, Now);

@@ -68,7 +68,8 @@ public sealed class ShareLinkTests
         Assert.Contains("not a Virga link", Refused(FailureKind.BadInput, () => ShareLink.Parse(text)).Message);
 
     [Fact]
-    public void A_link_of_a_later_version_is_told_so() => Refused(FailureKind.Unsupported, () => ShareLink.Parse("virga:2:abc"));
+    public void A_link_of_a_later_version_is_told_so() =>
+        Refused(FailureKind.Unsupported, () => ShareLink.Parse("virga:2:abc"));
 
     [Fact]
     public void A_link_that_is_too_long_is_refused() =>
@@ -79,13 +80,17 @@ public sealed class ShareLinkTests
     {
         var nowhere = least with { Endpoints = [] };
         Assert.Contains("no endpoint", Refused(FailureKind.BadInput, () => ShareLink.Parse(nowhere.ToText())).Message);
-        Assert.Contains("no endpoint", Refused(FailureKind.BadInput, () => ShareLink.Parse((nowhere with { Agents = [Alice.Id] }).ToText())).Message);
+        Assert.Contains(
+            "no endpoint",
+            Refused(FailureKind.BadInput, () =>
+                ShareLink.Parse((nowhere with { Agents = [Alice.Id] }).ToText())).Message);
     }
 
     [Fact]
     public void A_link_names_at_most_eight_of_a_kind()
     {
-        var eight = least with { Endpoints = [.. Enumerable.Range(1, 8).Select(i => Endpoint($"https://h{i}.example"))] };
+        var eight =
+            least with { Endpoints = [.. Enumerable.Range(1, 8).Select(i => Endpoint($"https://h{i}.example"))] };
         Assert.Equal(8, ShareLink.Parse(eight.ToText()).Endpoints.Count);
         var nine = eight with { Endpoints = [.. eight.Endpoints, Endpoint("https://h9.example")] };
         Refused(FailureKind.BadInput, () => ShareLink.Parse(nine.ToText()));
@@ -113,5 +118,6 @@ public sealed class ShareLinkTests
 
     [Fact]
     public void Bad_text_ends_in_a_VirgaException_and_nothing_else() =>
-        Torture.Parse(Encoding.Latin1.GetBytes(full.ToText()), bytes => ShareLink.Parse(Encoding.Latin1.GetString(bytes)), seed: 11);
+        Torture.Parse(Encoding.Latin1.GetBytes(full.ToText()), bytes =>
+            ShareLink.Parse(Encoding.Latin1.GetString(bytes)), seed: 11);
 }

@@ -4,9 +4,9 @@ using Virga.Core;
 namespace Virga.Protocol.Tests;
 
 /// <summary>
-/// The httpwg's structured-field-tests, as far as signatures use the types. Not copied, each with its reason: list, listlist,
-/// param-list, param-listlist (top-level lists), date, display-string (types that no signature has), large-generated (its
-/// 1,024 members are over our bounds on purpose).
+/// The httpwg's structured-field-tests, as far as signatures use the types. Not copied, each with its reason: list,
+/// listlist, param-list, param-listlist (top-level lists), date, display-string (types that no signature has),
+/// large-generated (its 1,024 members are over our bounds on purpose).
 /// </summary>
 public sealed class StructuredFieldVectorTests
 {
@@ -36,7 +36,8 @@ public sealed class StructuredFieldVectorTests
             }
             if (parsed is null && Flag(test, "can_fail")) continue;
             Assert.True(parsed is not null, $"{name}: was refused");
-            var canonical = test.TryGetProperty("canonical", out var lines) ? string.Join(", ", lines.EnumerateArray()) : raw;
+            var canonical =
+                test.TryGetProperty("canonical", out var lines) ? string.Join(", ", lines.EnumerateArray()) : raw;
             Assert.True(canonical == parsed, $"{name}: became {parsed}");
             Assert.Equal(canonical, Serialise(type!, test.GetProperty("expected")));
         }
@@ -51,8 +52,10 @@ public sealed class StructuredFieldVectorTests
         {
             var type = test.GetProperty("header_type").GetString()!;
             if (type == "list" || UsesOtherTypes(test.GetProperty("expected"))) continue;
-            if (Flag(test, "must_fail")) Assert.ThrowsAny<ArgumentException>(() => Serialise(type, test.GetProperty("expected")));
-            else Assert.Equal(test.GetProperty("canonical")[0].GetString(), Serialise(type, test.GetProperty("expected")));
+            if (Flag(test, "must_fail"))
+                Assert.ThrowsAny<ArgumentException>(() => Serialise(type, test.GetProperty("expected")));
+            else Assert.Equal(test.GetProperty("canonical")[0]
+                .GetString(), Serialise(type, test.GetProperty("expected")));
         }
     }
 
@@ -65,7 +68,8 @@ public sealed class StructuredFieldVectorTests
         Assert.Throws<VirgaException>(() => StructuredFieldParser.ParseDictionary(new string('a', 9_000)));
     }
 
-    private static IEnumerable<string> Files(string path) => Directory.GetFiles(path, "*.json").Select(p => Path.GetFileName(p)).Order();
+    private static IEnumerable<string> Files(string path) =>
+        Directory.GetFiles(path, "*.json").Select(p => Path.GetFileName(p)).Order();
 
     private static JsonElement[] Cases(string path)
     {
@@ -73,7 +77,8 @@ public sealed class StructuredFieldVectorTests
         return [.. document.RootElement.Clone().EnumerateArray()];
     }
 
-    private static bool Flag(JsonElement test, string name) => test.TryGetProperty(name, out var flag) && flag.GetBoolean();
+    private static bool Flag(JsonElement test, string name) =>
+        test.TryGetProperty(name, out var flag) && flag.GetBoolean();
 
     private static bool UsesOtherTypes(JsonElement value) => value.ValueKind switch
     {
@@ -124,7 +129,8 @@ public sealed class StructuredFieldVectorTests
         JsonValueKind.String => SfBare.Of(element.GetString()!),
         JsonValueKind.True => SfBare.Of(true),
         JsonValueKind.False => SfBare.Of(false),
-        _ when element.GetProperty("__type").GetString() == "token" => SfBare.Token(element.GetProperty("value").GetString()!),
+        _ when element.GetProperty("__type").GetString() == "token" =>
+            SfBare.Token(element.GetProperty("value").GetString()!),
         _ => SfBare.Of(FromBase32(element.GetProperty("value").GetString()!)),
     };
 

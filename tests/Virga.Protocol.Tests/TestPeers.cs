@@ -12,7 +12,8 @@ internal static class TestPeers
     public static readonly PeerIdentity Bob = Identity(2);
 
     public static PeerIdentity Identity(int seed) => new(
-        new AgentId(Sample.Hash(seed)), SigningKey.FromSeed(Sample.Array(seed + 1_000, 32)), new AgeIdentity(Sample.Array(seed + 2_000, 32)));
+        new AgentId(Sample.Hash(seed)), SigningKey.FromSeed(Sample.Array(seed + 1_000, 32)),
+        new AgeIdentity(Sample.Array(seed + 2_000, 32)));
 
     public static Endpoint Endpoint(string url, int? certificateSeed = null) =>
         new(new Uri(url), certificateSeed is { } seed ? Sample.Hash(seed) : null);

@@ -28,7 +28,8 @@ public sealed class SigchainTests
         var second = NewKey(2);
         var made = new TestChain(1)
             .Add("profile", StatementWriter.ProfileBody("Ada"))
-            .Add("endpoint", StatementWriter.EndpointBody([new ChainEndpoint(new Uri("https://127.0.0.1:8443"), Sample.Hash(9))]))
+            .Add("endpoint",
+                StatementWriter.EndpointBody([new ChainEndpoint(new Uri("https://127.0.0.1:8443"), Sample.Hash(9))]))
             .Add("addkey", StatementWriter.AddSigningKeyBody(second.PublicKey))
             .Add("addkey", StatementWriter.AddSealKeyBody(Sample.Hash(5)), by: second);
         made.Add("removekey", StatementWriter.RemoveKeyBody(made.Key.PublicKey.Bytes))
@@ -72,8 +73,10 @@ public sealed class SigchainTests
     {
         var made = new TestChain(1);
         var thief = NewKey(66);
-        Refused(FailureKind.Unauthenticated, made, "addkey", StatementWriter.AddSigningKeyBody(thief.PublicKey), by: thief);
-        Refused(FailureKind.Unauthenticated, made, "addkey", StatementWriter.RotateKeyBody(thief.PublicKey, HashOf(NewKey(8))), by: thief);
+        Refused(FailureKind.Unauthenticated, made, "addkey", StatementWriter.AddSigningKeyBody(thief.PublicKey),
+            by: thief);
+        Refused(FailureKind.Unauthenticated, made, "addkey",
+            StatementWriter.RotateKeyBody(thief.PublicKey, HashOf(NewKey(8))), by: thief);
         Refused(FailureKind.Unauthenticated, made, "profile", StatementWriter.ProfileBody("x"), by: made.NextKey);
     }
 
@@ -82,7 +85,8 @@ public sealed class SigchainTests
     {
         var made = new TestChain(1);
         Refused(FailureKind.BadInput, made, "addkey", StatementWriter.AddSigningKeyBody(made.NextKey.PublicKey));
-        Refused(FailureKind.BadInput, made, "addkey", StatementWriter.RotateKeyBody(NewKey(9).PublicKey, Sample.Hash(1)));
+        Refused(FailureKind.BadInput, made, "addkey",
+            StatementWriter.RotateKeyBody(NewKey(9).PublicKey, Sample.Hash(1)));
     }
 
     [Fact]
@@ -94,7 +98,8 @@ public sealed class SigchainTests
         Refused(FailureKind.BadInput, made, "removekey", StatementWriter.RemoveKeyBody(made.Key.PublicKey.Bytes));
         Refused(FailureKind.BadInput, made, "removekey", StatementWriter.RemoveKeyBody(Sample.Hash(201)));
         Refused(FailureKind.BadInput, made, "removekey", StatementWriter.RemoveKeyBody(Sample.Hash(77)));
-        made.Add("addkey", StatementWriter.AddSealKeyBody(Sample.Hash(5))).Add("removekey", StatementWriter.RemoveKeyBody(Sample.Hash(5)));
+        made.Add("addkey", StatementWriter.AddSealKeyBody(Sample.Hash(5)))
+            .Add("removekey", StatementWriter.RemoveKeyBody(Sample.Hash(5)));
         Refused(FailureKind.BadInput, made, "addkey", StatementWriter.AddSealKeyBody(Sample.Hash(5)));
         Refused(FailureKind.BadInput, made, "addkey", "de"u8.ToArray());
     }
@@ -120,7 +125,8 @@ public sealed class SigchainTests
     }
 
     [Fact]
-    public void A_type_that_is_not_known_is_refused() => Refused(FailureKind.BadInput, new TestChain(1), "dance", "de"u8.ToArray());
+    public void A_type_that_is_not_known_is_refused() =>
+        Refused(FailureKind.BadInput, new TestChain(1), "dance", "de"u8.ToArray());
 
     [Fact]
     public void Bodies_with_unknown_fields_or_bad_values_are_refused()
@@ -140,8 +146,10 @@ public sealed class SigchainTests
     {
         var made = new TestChain(1).Add("profile", StatementWriter.ProfileBody("Ada"), time: Now.AddSeconds(10));
         var other = new TestChain(50).Add("profile", StatementWriter.ProfileBody("Eve"));
-        byte[] Raw(AgentId agent, Hash256 prev, long seq, long seconds) => BencodeWriter.Encode(writer => writer.StartDictionary()
-            .Key("agent").Hash(agent.Hash).Key("body").Raw(StatementWriter.ProfileBody("x")).Key("prev").Hash(prev).Key("seq").Integer(seq)
+        byte[] Raw(AgentId agent, Hash256 prev, long seq, long seconds) =>
+            BencodeWriter.Encode(writer => writer.StartDictionary()
+            .Key("agent").Hash(agent.Hash).Key("body").Raw(StatementWriter.ProfileBody("x")).Key("prev").Hash(prev)
+                .Key("seq").Integer(seq)
             .Key("time").Integer(Now.ToUnixTimeSeconds() + seconds).Key("type").Text("profile").End());
         void Refuse(byte[] body, string says)
         {
@@ -180,7 +188,9 @@ public sealed class SigchainTests
     [Fact]
     public void What_came_before_a_broken_statement_stands()
     {
-        var made = new TestChain(1).Add("profile", StatementWriter.ProfileBody("a")).Add("profile", StatementWriter.ProfileBody("b"));
+        var made =
+            new TestChain(1).Add("profile", StatementWriter.ProfileBody("a"))
+                .Add("profile", StatementWriter.ProfileBody("b"));
         made.Envelopes[2] = (made.Envelopes[2].Body, Sign(NewKey(99), made.Envelopes[2].Body));
         var chain = Sigchain.CheckPrefix(made.Envelopes, Now, out var refusal);
         Assert.Equal(2, chain!.Statements.Count);
@@ -194,7 +204,8 @@ public sealed class SigchainTests
         Assert.Equal(FailureKind.BadInput, Assert.Throws<VirgaException>(() => Sigchain.Check([], Now)).Kind);
         var made = new TestChain(1);
         var forged = (made.Envelopes[0].Body, Sign(NewKey(4), made.Envelopes[0].Body));
-        Assert.Equal(FailureKind.Unauthenticated, Assert.Throws<VirgaException>(() => Sigchain.Check([forged], Now)).Kind);
+        Assert.Equal(
+            FailureKind.Unauthenticated, Assert.Throws<VirgaException>(() => Sigchain.Check([forged], Now)).Kind);
         Assert.Null(Sigchain.CheckPrefix([forged], Now, out _));
     }
 
@@ -213,7 +224,8 @@ public sealed class SigchainTests
         {
             // Signed anew each time, so that the signature does not hide what lies behind it.
             var tail = made.Envelopes.TakeWhile(e => e.Body != body).ToList();
-            Torture.Parse(body, bytes => Sigchain.Check([.. tail, (bytes, Sign(made.Key, bytes))], Now), seed: 5, mutations: 500);
+            Torture.Parse(body, bytes =>
+                Sigchain.Check([.. tail, (bytes, Sign(made.Key, bytes))], Now), seed: 5, mutations: 500);
         }
     }
 

@@ -33,7 +33,8 @@ internal sealed class TestChain
 
     public static byte[] Sign(SigningKey key, byte[] body) => DomainSignature.Sign(key, Statement.SignatureType, body);
 
-    public (byte[] Body, byte[] Signature) Make(string type, byte[] body, SigningKey? by = null, DateTimeOffset? time = null)
+    public (byte[] Body, byte[] Signature) Make(
+        string type, byte[] body, SigningKey? by = null, DateTimeOffset? time = null)
     {
         var bytes = StatementWriter.Next(Chain, type, body, time ?? Now);
         return (bytes, Sign(by ?? Key, bytes));

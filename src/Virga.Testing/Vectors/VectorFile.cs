@@ -3,9 +3,9 @@ using System.Text;
 namespace Virga.Testing.Vectors;
 
 /// <summary>
-/// One vector of spec/v1/vectors: one file, one case. Header lines <c>name: value</c>, an empty line, the bytes (see the
-/// README there). The headers <c>expect</c>, <c>type</c>, <c>comment</c> and <c>data</c> (<c>hex</c> or <c>text</c>) are in
-/// every file, in this order; what a type needs more follows.
+/// One vector of spec/v1/vectors: one file, one case. Header lines <c>name: value</c>, an empty line, the bytes (see
+/// the README there). The headers <c>expect</c>, <c>type</c>, <c>comment</c> and <c>data</c> (<c>hex</c> or
+/// <c>text</c>) are in every file, in this order; what a type needs more follows.
 /// </summary>
 public sealed class VectorFile
 {
@@ -15,7 +15,8 @@ public sealed class VectorFile
     private readonly List<(string Name, string Value)> more;
 
     private VectorFile(
-        string name, string expect, string type, string comment, byte[] data, bool isText, IEnumerable<(string, string)> more)
+        string name, string expect, string type, string comment, byte[] data, bool isText,
+        IEnumerable<(string, string)> more)
     {
         Name = name;
         Expect = expect;
@@ -61,7 +62,8 @@ public sealed class VectorFile
     {
         for (var at = new DirectoryInfo(AppContext.BaseDirectory); at is not null; at = at.Parent)
         {
-            if (File.Exists(Path.Combine(at.FullName, "Virga.slnx"))) return Path.Combine(at.FullName, "spec", "v1", "vectors");
+            if (File.Exists(Path.Combine(at.FullName, "Virga.slnx")))
+                return Path.Combine(at.FullName, "spec", "v1", "vectors");
         }
         throw new DirectoryNotFoundException($"Virga.slnx is in no folder above {AppContext.BaseDirectory}");
     }
@@ -77,15 +79,21 @@ public sealed class VectorFile
     public static VectorFile Parse(string name, string file)
     {
         var end = file.IndexOf("\n\n", StringComparison.Ordinal);
-        if (end < 0 || !file.EndsWith('\n')) throw new InvalidDataException($"vector {name} has no empty line behind its header");
+        if (end < 0 || !file.EndsWith('\n'))
+            throw new InvalidDataException($"vector {name} has no empty line behind its header");
         var header = file[..end].Split('\n').Select(line => line.Split(": ", 2)).ToList();
-        if (header.Any(pair => pair.Length != 2) || !header.Take(common.Length).Select(pair => pair[0]).SequenceEqual(common))
-            throw new InvalidDataException($"vector {name}: the header does not start with {string.Join(", ", common)}");
+        if (header.Any(pair => pair.Length != 2)
+            || !header.Take(common.Length).Select(pair => pair[0]).SequenceEqual(common))
+            throw new InvalidDataException(
+                $"vector {name}: the header does not start with {string.Join(", ", common)}");
         var body = file[(end + 2)..^1];
         var isText = header[3][1] == "text";
-        var data = isText ? Encoding.UTF8.GetBytes(body) : Convert.FromHexString(body.Replace("\n", "", StringComparison.Ordinal));
+        var data =
+            isText ? Encoding.UTF8.GetBytes(body)
+                : Convert.FromHexString(body.Replace("\n", "", StringComparison.Ordinal));
         return new VectorFile(
-            name, header[0][1], header[1][1], header[2][1], data, isText, header.Skip(common.Length).Select(pair => (pair[0], pair[1])));
+            name, header[0][1], header[1][1], header[2][1], data, isText,
+            header.Skip(common.Length).Select(pair => (pair[0], pair[1])));
     }
 
     /// <summary>The file's content, in the one form that <see cref="Parse"/> reads.</summary>
@@ -93,7 +101,8 @@ public sealed class VectorFile
     {
         var file = new StringBuilder();
         string[] values = [Expect, Type, Comment, IsText ? "text" : "hex"];
-        foreach (var (name, value) in common.Zip(values).Concat(more)) file.Append(name).Append(": ").Append(value).Append('\n');
+        foreach (var (name, value) in common.Zip(values).Concat(more))
+            file.Append(name).Append(": ").Append(value).Append('\n');
         file.Append('\n');
         if (IsText) return file.Append(Text).Append('\n').ToString();
         foreach (var line in Data.Chunk(BytesPerLine)) file.Append(Convert.ToHexStringLower(line)).Append('\n');

@@ -7,10 +7,11 @@ public static class VectorFolder
     public const string WriteVariable = "VIRGA_WRITE_VECTORS";
 
     /// <summary>
-    /// What is wrong between the committed files of these types and the generated ones; empty when they are the same, byte
-    /// for byte. A vector that no generator makes any more counts as wrong.
+    /// What is wrong between the committed files of these types and the generated ones; empty when they are the same,
+    /// byte for byte. A vector that no generator makes any more counts as wrong.
     /// </summary>
-    public static IReadOnlyList<string> Differences(IReadOnlyList<VectorFile> generated, IReadOnlyCollection<string> types)
+    public static IReadOnlyList<string> Differences(
+        IReadOnlyList<VectorFile> generated, IReadOnlyCollection<string> types)
     {
         var folder = VectorFile.Folder();
         if (Environment.GetEnvironmentVariable(WriteVariable) == "1") Write(generated, types, folder);
@@ -19,10 +20,12 @@ public static class VectorFolder
         {
             var path = Path.Combine(folder, vector.Name + ".txt");
             if (!File.Exists(path)) differences.Add($"{vector.Name} is missing");
-            else if (File.ReadAllText(path) != vector.Encode()) differences.Add($"{vector.Name} is not what the generator makes");
+            else if (File.ReadAllText(path) != vector.Encode())
+                differences.Add($"{vector.Name} is not what the generator makes");
         }
         var known = generated.Select(vector => vector.Name).ToHashSet(StringComparer.Ordinal);
-        differences.AddRange(VectorFile.Load(types).Where(vector => !known.Contains(vector.Name)).Select(vector => $"{vector.Name} is left over"));
+        differences.AddRange(VectorFile.Load(types).Where(vector => !known.Contains(vector.Name))
+            .Select(vector => $"{vector.Name} is left over"));
         return differences;
     }
 
@@ -30,6 +33,7 @@ public static class VectorFolder
     {
         Directory.CreateDirectory(folder);
         foreach (var old in VectorFile.Load(types)) File.Delete(Path.Combine(folder, old.Name + ".txt"));
-        foreach (var vector in generated) File.WriteAllText(Path.Combine(folder, vector.Name + ".txt"), vector.Encode());
+        foreach (var vector in generated)
+            File.WriteAllText(Path.Combine(folder, vector.Name + ".txt"), vector.Encode());
     }
 }

@@ -12,7 +12,8 @@ public sealed class ClientTests : IDisposable
 {
     private static readonly Hash256 share = Sample.Hash(1), root = Sample.Hash(2);
     private static readonly byte[] content = Sample.Array(3, 9 << 20);
-    private static readonly SignedEnvelope[] ownChain = [SignedEnvelope.Sign(Alice.SigningKey, "statement", "de"u8.ToArray())];
+    private static readonly SignedEnvelope[] ownChain =
+        [SignedEnvelope.Sign(Alice.SigningKey, "statement", "de"u8.ToArray())];
 
     private readonly FakeTimeProvider time = new(Now);
     private readonly PeerHttp http;
@@ -30,7 +31,8 @@ public sealed class ClientTests : IDisposable
         {
             var buffer = new byte[length + 2];
             var progress = new List<int>();
-            await client.ReadRangeAsync(share, root, offset, buffer.AsMemory(1, length), "the-grant", progress.Add, default);
+            await client.ReadRangeAsync(
+                share, root, offset, buffer.AsMemory(1, length), "the-grant", progress.Add, default);
             Assert.True(content.AsSpan(offset, length).SequenceEqual(buffer.AsSpan(1, length)));
             Assert.Equal((0, 0), (buffer[0], buffer[^1]));
             Assert.Equal(length, progress[^1]);
@@ -52,7 +54,8 @@ public sealed class ClientTests : IDisposable
         await using var server = new ScriptedServer(Answers(Ranges));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() =>
             Agent(server).ReadRangeAsync(share, root, 0, new byte[(8 << 20) + 1], "b", null, default));
-        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => Agent(server).ReadRangeAsync(share, root, 0, default, "b", null, default));
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() =>
+            Agent(server).ReadRangeAsync(share, root, 0, default, "b", null, default));
         Assert.Empty(server.Requests);
     }
 
@@ -60,9 +63,13 @@ public sealed class ClientTests : IDisposable
     public async Task Several_ranges_come_in_one_answer()
     {
         await using var server = new ScriptedServer(Answers(request =>
-            Response("200 OK", "", [.. ReadRequest.Parse(request.Body).SelectMany(r => content[(int)r.Range.Offset..(int)r.Range.End])])));
+            Response(
+                "200 OK", "",
+                [.. ReadRequest.Parse(request.Body).SelectMany(r => content[(int)r.Range.Offset..(int)r.Range.End])])));
         var buffer = new byte[30];
-        await Agent(server).ReadManyAsync(share, [new(root, new ByteRange(7, 10)), new(root, new ByteRange(100, 20))], buffer, "b", default);
+        await Agent(server)
+            .ReadManyAsync(
+                share, [new(root, new ByteRange(7, 10)), new(root, new ByteRange(100, 20))], buffer, "b", default);
         Assert.Equal((byte[])[.. content[7..17], .. content[100..120]], buffer);
     }
 
@@ -70,7 +77,8 @@ public sealed class ClientTests : IDisposable
     public async Task Several_ranges_of_another_length_together_are_refused()
     {
         await using var server = new ScriptedServer(Answers(_ => Response("200 OK", "", new byte[29])));
-        await FailsAsync(FailureKind.BadInput, () => Agent(server).ReadManyAsync(share, [new(root, new ByteRange(0, 30))], new byte[30], "b", default));
+        await FailsAsync(FailureKind.BadInput, () =>
+            Agent(server).ReadManyAsync(share, [new(root, new ByteRange(0, 30))], new byte[30], "b", default));
     }
 
     [Theory]
@@ -81,8 +89,12 @@ public sealed class ClientTests : IDisposable
     public async Task A_refused_read_is_the_peers_failure_with_its_advice(string status, string code, FailureKind kind)
     {
         var refusal = new VirgaException(kind, "this is why\u001b[31m", "do that");
-        await using var server = new ScriptedServer(Answers(_ => Response(status, "Retry-After: 7\r\n", ErrorMessage.Encode(refusal, code, Now))));
-        var failure = await FailsAsync(kind, () => Agent(server).ReadRangeAsync(share, root, 0, new byte[10], "b", null, default));
+        await using var server =
+            new ScriptedServer(
+                Answers(_ => Response(status, "Retry-After: 7\r\n", ErrorMessage.Encode(refusal, code, Now))));
+        var failure =
+            await FailsAsync(kind, () =>
+                Agent(server).ReadRangeAsync(share, root, 0, new byte[10], "b", null, default));
         Assert.Equal($"{server.Endpoint.Origin} answered: this is why [31m", failure.Message);
         Assert.Equal("do that", failure.Advice);
         Assert.Equal(TimeSpan.FromSeconds(7), failure.RetryAfter);
@@ -92,16 +104,23 @@ public sealed class ClientTests : IDisposable
     public async Task A_grant_is_asked_for_with_the_links_proof_and_opened_with_our_key()
     {
         var secret = new LinkSecret(Sample.Array(5, 32));
-        var grant = new Grant(Alice.Id, AudienceKind.Link, [Alice.Id.Hash], Now.AddHours(1), Bob.Id, Sample.Array(8, 16), share);
+        var grant =
+            new Grant(
+                Alice.Id, AudienceKind.Link, [Alice.Id.Hash], Now.AddHours(1), Bob.Id, Sample.Array(8, 16), share);
         var signed = SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, grant.Encode());
         await using var server = new ScriptedServer(Answers(request =>
         {
-            if (request.Target == "/v1/peer") return Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode());
+            if (request.Target == "/v1/peer")
+                return Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode());
             var pending = ReadSignature(request);
             var asked = GrantRequest.Parse(request.Body);
-            Assert.True(LinkProof.Verify(secret.ProofKey.PublicKey, share, Alice.Id, Bob.Id, pending.Created, asked.Proof));
+            Assert.True(
+                LinkProof.Verify(secret.ProofKey.PublicKey, share, Alice.Id, Bob.Id, pending.Created, asked.Proof));
             Assert.Equal(Alice.SealIdentity.Recipient.PublicKey, asked.Seal);
-            return Response("200 OK", "", SealedMessage.Seal(new GrantAnswer(signed, Alice.Id).Encode(), Alice.SealIdentity.Recipient, Sample.Random(5)));
+            return Response(
+                "200 OK", "",
+                SealedMessage.Seal(new GrantAnswer(signed, Alice.Id)
+                    .Encode(), Alice.SealIdentity.Recipient, Sample.Random(5)));
         }));
         var (bearer, received, owner) = await Agent(server).GetGrantAndOwnerAsync(share, secret, default);
         Assert.Equal(signed.Encode(), Base64Url.DecodeFromChars(bearer));
@@ -113,7 +132,8 @@ public sealed class ClientTests : IDisposable
     public async Task A_grant_for_another_share_agent_or_issuer_or_sealed_to_another_key_is_refused()
     {
         var right = new Grant(Alice.Id, AudienceKind.Public, [], Now.AddHours(1), Bob.Id, Sample.Array(8, 16), share);
-        foreach (var wrong in new[] { right with { Share = root }, right with { Agent = Bob.Id }, right with { Issuer = Alice.Id } })
+        foreach (var wrong in new[] { right with { Share = root }, right with { Agent = Bob.Id },
+            right with { Issuer = Alice.Id } })
             await FailsAsync(FailureKind.BadInput, () => AskAsync(wrong, Alice));
         await FailsAsync(FailureKind.Denied, () => AskAsync(right, Bob));
 
@@ -139,7 +159,8 @@ public sealed class ClientTests : IDisposable
                 knows = true;
                 return Response("200 OK", "", NumberAnswer.Encode("next", 1));
             }
-            return knows ? Response("200 OK", "", NumberAnswer.Encode("removed", 1)) : Error("401 Unauthorized", "unknown-agent");
+            return knows ? Response("200 OK", "", NumberAnswer.Encode("removed", 1))
+                : Error("401 Unauthorized", "unknown-agent");
         }));
         Assert.Equal(1, await Repository(server).WithdrawAsync([share], default));
         var signed = server.Requests.Where(r => r.Target == "/v1/withdrawals").Select(ReadSignature).ToList();
@@ -150,7 +171,8 @@ public sealed class ClientTests : IDisposable
     [Fact]
     public async Task A_peer_that_never_knows_us_is_asked_twice_and_no_more()
     {
-        await using var server = new ScriptedServer(Answers(request => request.Target.StartsWith("/v1/chains/", StringComparison.Ordinal)
+        await using var server =
+            new ScriptedServer(Answers(request => request.Target.StartsWith("/v1/chains/", StringComparison.Ordinal)
             ? Response("200 OK", "", NumberAnswer.Encode("next", 1)) : Error("401 Unauthorized", "unknown-agent")));
         await FailsAsync(FailureKind.Unauthenticated, () => Repository(server).WithdrawAsync([share], default));
         Assert.Equal(3, server.Requests.Count);
@@ -170,7 +192,8 @@ public sealed class ClientTests : IDisposable
     [Fact]
     public async Task Another_agent_than_was_expected_is_denied_and_the_receiver_is_learnt_otherwise()
     {
-        await using var server = new ScriptedServer(Answers(_ => Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode())));
+        await using var server =
+            new ScriptedServer(Answers(_ => Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode())));
         var failure = await FailsAsync(FailureKind.Denied, () => Agent(server, Alice.Id).GetPeerAsync(default));
         Assert.Contains(Bob.Id.ToString(), failure.Message);
         Assert.Equal(Bob.Id, (await Agent(server).GetPeerAsync(default)).Agent);
@@ -223,16 +246,21 @@ public sealed class ClientTests : IDisposable
             return Response("200 OK", "", NumberAnswer.Encode("expires", announce.Expires.ToUnixTimeSeconds()));
         }));
         Hash256[] unsorted = [.. Enumerable.Range(0, 20).Select(Sample.Hash), Sample.Hash(3)];
-        var expires = await Repository(server).AnnounceAsync(unsorted, [Endpoint("https://a.example")], TimeSpan.FromHours(2), default);
+        var expires =
+            await Repository(server)
+                .AnnounceAsync(unsorted, [Endpoint("https://a.example")], TimeSpan.FromHours(2), default);
         Assert.Equal(Now.AddHours(2), expires);
     }
 
     [Fact]
     public async Task What_was_looked_up_comes_as_it_was_signed()
     {
-        await using var server = new ScriptedServer(Answers(_ => Response("200 OK", "", SignedEnvelope.EncodeList(ownChain))));
-        Assert.Equal(ownChain[0].Encode(), Assert.Single(await Repository(server).LookUpAsync(share, default)).Encode());
-        Assert.Equal(ownChain[0].Encode(), Assert.Single(await Agent(server).GetChainAsync(Alice.Id, 3, default)).Encode());
+        await using var server =
+            new ScriptedServer(Answers(_ => Response("200 OK", "", SignedEnvelope.EncodeList(ownChain))));
+        Assert.Equal(ownChain[0].Encode(), Assert.Single(await Repository(server).LookUpAsync(share, default))
+            .Encode());
+        Assert.Equal(ownChain[0].Encode(), Assert.Single(await Agent(server).GetChainAsync(Alice.Id, 3, default))
+            .Encode());
         Assert.Contains(server.Requests, request => request.Target == $"/v1/chains/{Alice.Id}?from=3");
     }
 
@@ -253,9 +281,12 @@ public sealed class ClientTests : IDisposable
     public async Task Connections_to_the_least_used_peers_are_given_up_first()
     {
         using var small = new PeerHttp(time, Sample.Random(1), PeerHttpOptions.Default with { MaxPeers = 2 });
-        await using var server = new ScriptedServer(Answers(_ => Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode())));
-        await using var second = new ScriptedServer(Answers(_ => Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode())));
-        await using var third = new ScriptedServer(Answers(_ => Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode())));
+        await using var server =
+            new ScriptedServer(Answers(_ => Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode())));
+        await using var second =
+            new ScriptedServer(Answers(_ => Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode())));
+        await using var third =
+            new ScriptedServer(Answers(_ => Response("200 OK", "", new PeerInfo(Bob.Id, "agent", Now).Encode())));
         foreach (var peer in new[] { server, second, third, third, server })
         {
             time.Advance(TimeSpan.FromSeconds(1));
@@ -266,12 +297,17 @@ public sealed class ClientTests : IDisposable
 
     private static byte[] Ranges(ScriptedRequest request)
     {
-        var (from, to) = request.Headers["Range"]["bytes=".Length..].Split('-') is [var a, var b] ? (int.Parse(a), int.Parse(b)) : (0, 0);
-        return Response("206 Partial Content", $"Content-Range: bytes {from}-{to}/{content.Length}\r\n", content[from..(to + 1)]);
+        var (from, to) =
+            request.Headers["Range"]["bytes=".Length..].Split('-') is [var a, var b] ? (int.Parse(a), int.Parse(b))
+                : (0, 0);
+        return Response(
+            "206 Partial Content", $"Content-Range: bytes {from}-{to}/{content.Length}\r\n", content[from..(to + 1)]);
     }
 
     private static byte[] Error(string status, string code) =>
-        Response(status, "", ErrorMessage.Encode(new VirgaException(FailureKind.Unauthenticated, "no", "advice"), code, Now));
+        Response(
+            status, "",
+            ErrorMessage.Encode(new VirgaException(FailureKind.Unauthenticated, "no", "advice"), code, Now));
 
     private static PendingSignature ReadSignature(ScriptedRequest request)
     {
@@ -281,9 +317,11 @@ public sealed class ClientTests : IDisposable
         return pending;
     }
 
-    private AgentClient Agent(ScriptedServer server, AgentId? expected = null) => new(http, server.Endpoint, Alice, () => ownChain, expected);
+    private AgentClient Agent(ScriptedServer server, AgentId? expected = null) =>
+        new(http, server.Endpoint, Alice, () => ownChain, expected);
 
-    private RepositoryClient Repository(ScriptedServer server) => new(http, server.Endpoint, Alice, () => ownChain, Bob.Id);
+    private RepositoryClient Repository(ScriptedServer server) =>
+        new(http, server.Endpoint, Alice, () => ownChain, Bob.Id);
 
     private static async Task<VirgaException> FailsAsync(FailureKind kind, Func<Task> action)
     {

@@ -40,7 +40,8 @@ public sealed class HostileServerTests : IDisposable
     {
         foreach (var body in new[] { "", "hello", "de", "d5:agent3:abce", "le", new string('l', 100) })
         {
-            await using var server = new ScriptedServer(Answers(_ => Response("200 OK", "", Encoding.ASCII.GetBytes(body))));
+            await using var server =
+                new ScriptedServer(Answers(_ => Response("200 OK", "", Encoding.ASCII.GetBytes(body))));
             await FailsAsync(FailureKind.BadInput, () => Client(server).GetPeerAsync(default));
         }
     }
@@ -77,7 +78,9 @@ public sealed class HostileServerTests : IDisposable
     public async Task Another_certificate_than_the_pinned_one_is_denied_before_anything_is_sent()
     {
         await using var server = new ScriptedServer(Says(""));
-        var failure = await FailsAsync(FailureKind.Denied, () => Client(server.Endpoint with { Certificate = Sample.Hash(9) }).GetPeerAsync(default));
+        var failure =
+            await FailsAsync(FailureKind.Denied, () =>
+                Client(server.Endpoint with { Certificate = Sample.Hash(9) }).GetPeerAsync(default));
         Assert.Contains("another certificate", failure.Message);
         Assert.Empty(server.Requests);
     }
@@ -86,7 +89,9 @@ public sealed class HostileServerTests : IDisposable
     public async Task A_self_signed_certificate_without_a_pin_is_denied_before_anything_is_sent()
     {
         await using var server = new ScriptedServer(Says(""));
-        var failure = await FailsAsync(FailureKind.Denied, () => Client(server.Endpoint with { Certificate = null }).GetPeerAsync(default));
+        var failure =
+            await FailsAsync(FailureKind.Denied, () =>
+                Client(server.Endpoint with { Certificate = null }).GetPeerAsync(default));
         Assert.Contains("public authorities", failure.Message);
         Assert.Empty(server.Requests);
     }
@@ -113,7 +118,8 @@ public sealed class HostileServerTests : IDisposable
         await using var server = new ScriptedServer(async (_, stream) =>
         {
             await stream.WriteAsync("HTTP/1.1 200 OK\r\nX-More: "u8.ToArray());
-            for (var part = new byte[4_096].Select(_ => (byte)'x').ToArray(); sent < 1L << 30; sent += part.Length) await stream.WriteAsync(part);
+            for (var part = new byte[4_096].Select(_ => (byte)'x').ToArray(); sent < 1L << 30; sent += part.Length)
+                await stream.WriteAsync(part);
             return false;
         });
         await FailsAsync(FailureKind.BadInput, () => Client(server).GetPeerAsync(default));
@@ -128,12 +134,14 @@ public sealed class HostileServerTests : IDisposable
         long sent = 0;
         await using var server = new ScriptedServer(async (_, stream) =>
         {
-            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n"));
+            await stream.WriteAsync(
+                Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n"));
             var chunk = Encoding.ASCII.GetBytes("1000\r\n" + new string('x', 0x1000) + "\r\n");
             for (; sent < 1L << 30; sent += chunk.Length) await stream.WriteAsync(chunk);
             return false;
         });
-        await FailsAsync(status[0] == '2' ? FailureKind.BadInput : FailureKind.Denied, () => Client(server).GetPeerAsync(default));
+        await FailsAsync(status[0] == '2' ? FailureKind.BadInput : FailureKind.Denied, () =>
+            Client(server).GetPeerAsync(default));
         Assert.InRange(sent, 0, 64 << 20);
     }
 
@@ -156,7 +164,8 @@ public sealed class HostileServerTests : IDisposable
     public async Task A_redirect_is_refused_and_not_followed(string status)
     {
         await using var other = new ScriptedServer(Says(""));
-        await using var server = new ScriptedServer(Answers(_ => Response(status, $"Location: {other.Url}v1/peer\r\n", [])));
+        await using var server =
+            new ScriptedServer(Answers(_ => Response(status, $"Location: {other.Url}v1/peer\r\n", [])));
         await FailsAsync(FailureKind.BadInput, () => Client(server).GetPeerAsync(default));
         Assert.Equal(0, other.Connections);
     }
@@ -192,7 +201,8 @@ public sealed class HostileServerTests : IDisposable
     public async Task A_range_without_a_length_is_refused()
     {
         await using var server = new ScriptedServer(Says(
-            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-4/9\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n0\r\n\r\n"));
+            "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-4/9\r\nTransfer-Encoding: chunked\r\n\r\n"
+            + "5\r\nabcde\r\n0\r\n\r\n"));
         await FailsAsync(FailureKind.BadInput, () => ReadAsync(Client(server), 0, 5));
     }
 
@@ -203,7 +213,9 @@ public sealed class HostileServerTests : IDisposable
     public async Task A_range_that_is_cut_in_the_middle_is_unavailable(int sent)
     {
         await using var server = new ScriptedServer(Says(
-            [.. Encoding.ASCII.GetBytes("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-49999/100000\r\nContent-Length: 50000\r\n\r\n"), .. content[..sent]]));
+            [.. Encoding.ASCII.GetBytes(
+                "HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 0-49999/100000\r\nContent-Length: 50000\r\n\r\n"),
+                    .. content[..sent]]));
         await FailsAsync(FailureKind.Unavailable, () => ReadAsync(Client(server), 0, 50_000));
     }
 
@@ -212,7 +224,8 @@ public sealed class HostileServerTests : IDisposable
     {
         await using var server = new ScriptedServer(async (_, stream) =>
         {
-            await stream.WriteAsync((byte[])[.. Response("206 Partial Content", "Content-Range: bytes 0-9/100000\r\n", content[..10]),
+            await stream.WriteAsync(
+                (byte[])[.. Response("206 Partial Content", "Content-Range: bytes 0-9/100000\r\n", content[..10]),
                 .. Response("206 Partial Content", "Content-Range: bytes 0-9/100000\r\n", new byte[10])]);
             return true;
         });
@@ -279,7 +292,9 @@ public sealed class HostileServerTests : IDisposable
             return true;
         });
         var most = 0;
-        var failure = await FailsAsync(FailureKind.Timeout, () => Client(server).ReadRangeAsync(share, root, 0, new byte[50_000], "b", filled =>
+        var failure =
+            await FailsAsync(FailureKind.Timeout, () =>
+                Client(server).ReadRangeAsync(share, root, 0, new byte[50_000], "b", filled =>
         {
             most = filled;
             time.Advance(TimeSpan.FromSeconds(10));
@@ -332,7 +347,8 @@ public sealed class HostileServerTests : IDisposable
     }
 
     private static byte[] RangeHead(int offset, int length) => Encoding.ASCII.GetBytes(
-        $"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {offset}-{offset + length - 1}/100000\r\nContent-Length: {length}\r\n\r\n");
+        $"HTTP/1.1 206 Partial Content\r\nContent-Range: bytes {offset}-{offset + length - 1}/100000\r\n"
+        + $"Content-Length: {length}\r\n\r\n");
 
     private AgentClient Client(ScriptedServer server) => Client(server.Endpoint);
 

@@ -15,8 +15,8 @@ namespace Virga.Protocol.Tests.Clients;
 internal sealed record ScriptedRequest(string Method, string Target, Dictionary<string, string> Headers, byte[] Body);
 
 /// <summary>
-/// A server on loopback that says exactly what a test tells it to, right or wrong: TLS or plain, one handler for each request
-/// of a connection. The handler returns whether the connection stays open.
+/// A server on loopback that says exactly what a test tells it to, right or wrong: TLS or plain, one handler for each
+/// request of a connection. The handler returns whether the connection stays open.
 /// </summary>
 internal sealed class ScriptedServer : IAsyncDisposable
 {
@@ -51,7 +51,8 @@ internal sealed class ScriptedServer : IAsyncDisposable
     public CancellationToken Stopping => stop.Token;
 
     public static byte[] Response(string statusLine, string headers, byte[] body) =>
-        [.. Encoding.ASCII.GetBytes($"HTTP/1.1 {statusLine}\r\n{headers}Content-Length: {body.Length}\r\n\r\n"), .. body];
+        [.. Encoding.ASCII.GetBytes($"HTTP/1.1 {statusLine}\r\n{headers}Content-Length: {body.Length}\r\n\r\n"),
+            .. body];
 
     /// <summary>A handler that sends these bytes and ends the connection.</summary>
     public static Func<ScriptedRequest, Stream, Task<bool>> Says(byte[] bytes) => async (_, stream) =>
@@ -63,7 +64,8 @@ internal sealed class ScriptedServer : IAsyncDisposable
     public static Func<ScriptedRequest, Stream, Task<bool>> Says(string text) => Says(Encoding.Latin1.GetBytes(text));
 
     /// <summary>A handler that answers whole requests and keeps the connection.</summary>
-    public static Func<ScriptedRequest, Stream, Task<bool>> Answers(Func<ScriptedRequest, byte[]> answer) => async (request, stream) =>
+    public static Func<ScriptedRequest, Stream, Task<bool>> Answers(Func<ScriptedRequest, byte[]> answer) =>
+        async (request, stream) =>
     {
         await stream.WriteAsync(answer(request));
         return true;
@@ -108,7 +110,8 @@ internal sealed class ScriptedServer : IAsyncDisposable
             }
             await using var secure = new SslStream(network);
             await secure.AuthenticateAsServerAsync(
-                new SslServerAuthenticationOptions { ServerCertificate = certificate.Value, EnabledSslProtocols = protocols }, stop.Token);
+                new SslServerAuthenticationOptions { ServerCertificate = certificate.Value,
+                    EnabledSslProtocols = protocols }, stop.Token);
             while (await ReadAsync(secure) is { } request)
             {
                 Requests.Enqueue(request);
@@ -116,7 +119,8 @@ internal sealed class ScriptedServer : IAsyncDisposable
             }
             await secure.ShutdownAsync();
         }
-        catch (Exception end) when (end is IOException or AuthenticationException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception end) when (
+            end is IOException or AuthenticationException or OperationCanceledException or ObjectDisposedException)
         {
             // The client has gone, or the test has ended.
         }
@@ -133,7 +137,9 @@ internal sealed class ScriptedServer : IAsyncDisposable
         }
         var lines = head.ToString().Split("\r\n", StringSplitOptions.RemoveEmptyEntries);
         var start = lines[0].Split(' ');
-        var headers = lines.Skip(1).Select(line => line.Split(": ", 2)).ToDictionary(p => p[0], p => p[1], StringComparer.OrdinalIgnoreCase);
+        var headers =
+            lines.Skip(1).Select(line => line.Split(": ", 2))
+                .ToDictionary(p => p[0], p => p[1], StringComparer.OrdinalIgnoreCase);
         var body = new byte[int.Parse(headers.GetValueOrDefault("Content-Length", "0"), CultureInfo.InvariantCulture)];
         await stream.ReadExactlyAsync(body, stop.Token);
         return new ScriptedRequest(start[0], start[1], headers, body);

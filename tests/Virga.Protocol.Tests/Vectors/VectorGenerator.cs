@@ -15,16 +15,20 @@ internal static class VectorGenerator
 {
     public static readonly string[] Types =
     [
-        "bencode", "agent-id", "genesis", "sigchain", "fraud-proof", "link", "link-secret", "link-proof", "request", "announce",
-        "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer", "read-request", "peer", "error",
+        "bencode", "agent-id", "genesis", "sigchain", "fraud-proof", "link", "link-secret", "link-proof", "request",
+        "announce",
+        "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer", "read-request", "peer",
+        "error",
     ];
 
     private static readonly Hash256[] hashes = [.. Enumerable.Range(10, 3).Select(Sample.Hash).Order()];
-    private static readonly Endpoint[] endpoints = [Endpoint("https://127.0.0.1:8443", 5), Endpoint("https://virga.example")];
+    private static readonly Endpoint[] endpoints =
+        [Endpoint("https://127.0.0.1:8443", 5), Endpoint("https://virga.example")];
 
     public static IReadOnlyList<VectorFile> All() =>
     [
-        .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. Links(), .. LinkSecrets(), .. RequestVectors.All(), .. Announces(),
+        .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. Links(), .. LinkSecrets(),
+        .. RequestVectors.All(), .. Announces(),
         .. Withdrawals(), .. Feeds(), .. Grants(), .. Messages(), .. Errors(),
     ];
 
@@ -47,7 +51,9 @@ internal static class VectorGenerator
         yield return Id("good", "ok", "bech32m of 32 bytes", good);
         yield return Id("upper-case", "text", "lower case only", good.ToUpperInvariant());
         yield return Id("truncated", "text", "the last character is missing", good[..^1]);
-        yield return Id("mistyped", "text", "one character differs: the checksum does not fit", good[..20] + (good[20] == 'q' ? 'p' : 'q') + good[21..]);
+        yield return Id(
+            "mistyped", "text", "one character differs: the checksum does not fit",
+            good[..20] + (good[20] == 'q' ? 'p' : 'q') + good[21..]);
         yield return Id("other-prefix", "text", "another prefix", "age" + good[5..]);
         yield return Id("white-space", "text", "a space behind it", good + " ");
         yield return Id("empty", "text", "nothing", "");
@@ -60,11 +66,13 @@ internal static class VectorGenerator
     {
         var secret = new LinkSecret(Sample.Array(5, 32));
         var full = new ShareLink(
-            Sample.Hash(1), [Alice.Id, Bob.Id], [Endpoint("https://repo.example"), Endpoint("https://127.0.0.1:7000", 3)],
+            Sample.Hash(1), [Alice.Id, Bob.Id],
+            [Endpoint("https://repo.example"), Endpoint("https://127.0.0.1:7000", 3)],
             [Endpoint("https://[::1]:8443", 4)], secret);
         var least = new ShareLink(Sample.Hash(1), [], [], [Endpoint("https://a.example")], null);
         var text = full.ToText();
-        yield return Link("full", "ok", "two agents, two repositories, an endpoint with an IPv6 address, a secret", text);
+        yield return Link(
+            "full", "ok", "two agents, two repositories, an endpoint with an IPv6 address, a secret", text);
         yield return Link("least", "ok", "one endpoint, no secret", least.ToText());
         yield return Link("eight-endpoints", "ok", "as many as are allowed", Many(8).ToText());
         yield return Link("cut-in-check", "truncated", "the last character is missing", text[..^1]);
@@ -72,25 +80,41 @@ internal static class VectorGenerator
         yield return Link("cut-in-query", "truncated", "cut inside of the query", text[..150]);
         yield return Link("cut-in-hash", "truncated", "cut inside of the info-hash", text[..40]);
         yield return Link("cut-in-scheme", "truncated", "cut behind 'virga:'", "virga:");
-        yield return Link("mistyped-secret", "mistyped", "one character of the secret differs", Swap(text, text.LastIndexOf('.') - 3));
-        yield return Link("mistyped-check", "mistyped", "one character of the check differs", Swap(text, text.Length - 2));
+        yield return Link(
+            "mistyped-secret", "mistyped", "one character of the secret differs",
+            Swap(text, text.LastIndexOf('.') - 3));
+        yield return Link(
+            "mistyped-check", "mistyped", "one character of the check differs", Swap(text, text.Length - 2));
         yield return Link("longer", "mistyped", "a character too many behind the check", text + "a");
-        yield return Link("no-endpoint", "malformed", "neither repository nor endpoint", (full with { Repositories = [], Endpoints = [] }).ToText());
+        yield return Link(
+            "no-endpoint", "malformed", "neither repository nor endpoint",
+            (full with { Repositories = [], Endpoints = [] }).ToText());
         yield return Link("nine-endpoints", "malformed", "more than are allowed", Many(9).ToText());
-        yield return Link("short-secret", "malformed", "a secret of 31 bytes, rightly checked", Checked(text[..text.IndexOf('#')] + "#" + new string('A', 42)));
+        yield return Link(
+            "short-secret", "malformed", "a secret of 31 bytes, rightly checked",
+            Checked(text[..text.IndexOf('#')] + "#" + new string('A', 42)));
         yield return Link("secret-with-loose-bits", "malformed", "bits set behind the secret's last byte",
             Checked(text[..text.IndexOf('#')] + "#" + new string('A', 42) + "B"));
-        yield return Link("other-order", "malformed", "an endpoint before an agent", Checked($"virga:1:{Sample.Hash(1)}?e=https://a.example&a={Alice.Id}#"));
-        yield return Link("unknown-part", "malformed", "a part that is not known", Checked($"virga:1:{Sample.Hash(1)}?e=https://a.example&x=1#"));
-        yield return Link("http", "malformed", "an endpoint that is not https", Checked($"virga:1:{Sample.Hash(1)}?e=http://a.example#"));
-        yield return Link("trailing-slash", "malformed", "an endpoint not in its one form", Checked($"virga:1:{Sample.Hash(1)}?e=https://a.example/#"));
+        yield return Link(
+            "other-order", "malformed", "an endpoint before an agent",
+            Checked($"virga:1:{Sample.Hash(1)}?e=https://a.example&a={Alice.Id}#"));
+        yield return Link(
+            "unknown-part", "malformed", "a part that is not known",
+            Checked($"virga:1:{Sample.Hash(1)}?e=https://a.example&x=1#"));
+        yield return Link(
+            "http", "malformed", "an endpoint that is not https",
+            Checked($"virga:1:{Sample.Hash(1)}?e=http://a.example#"));
+        yield return Link(
+            "trailing-slash", "malformed", "an endpoint not in its one form",
+            Checked($"virga:1:{Sample.Hash(1)}?e=https://a.example/#"));
         yield return Link("upper-case-hash", "malformed", "hexadecimal digits in upper case",
             Checked($"virga:1:{Sample.Hash(1).ToString().ToUpperInvariant()}?e=https://a.example#"));
         yield return Link("version-2", "version", "a version to come", "virga:2:" + text[8..]);
         yield return Link("magnet", "no-link", "a magnet link", "magnet:?xt=urn:btmh:1220" + Sample.Hash(1));
 
         static ShareLink Many(int count) =>
-            new(Sample.Hash(1), [], [], [.. Enumerable.Range(1, count).Select(i => Endpoint($"https://h{i}.example"))], null);
+            new(Sample.Hash(1), [], [], [.. Enumerable.Range(1, count).Select(i => Endpoint($"https://h{i}.example"))],
+                null);
 
         static string Swap(string text, int at) => text[..at] + (text[at] == 'a' ? 'b' : 'a') + text[(at + 1)..];
 
@@ -104,7 +128,8 @@ internal static class VectorGenerator
     {
         var secret = new LinkSecret(Sample.Array(5, 32));
         (string, string) key = ("proof-key", secret.ProofKey.PublicKey.Bytes.ToString());
-        yield return VectorFile.OfBytes("link-secret-derived", "ok", "link-secret", "the identity and the proof key that follow from a secret",
+        yield return VectorFile.OfBytes(
+            "link-secret-derived", "ok", "link-secret", "the identity and the proof key that follow from a secret",
             secret.Bytes.ToArray(), ("recipient", secret.Identity.Recipient.ToString()), key);
         var proof = LinkProof.Make(secret, hashes[0], Alice.Id, Bob.Id, Now);
         yield return Proof("good", "ok", "a proof for this asker, receiver and moment", Now);
@@ -117,34 +142,56 @@ internal static class VectorGenerator
 
     private static IEnumerable<VectorFile> Announces()
     {
-        var announce = new Announce(Alice.Id, hashes.Length, Announce.DigestOf(hashes), endpoints, Now.AddSeconds(7_200), Now);
+        var announce =
+            new Announce(Alice.Id, hashes.Length, Announce.DigestOf(hashes), endpoints, Now.AddSeconds(7_200), Now);
         var good = announce.Encode();
         yield return Signed("good", "ok", "three shares at two endpoints for two hours", good);
-        yield return Signed("too-long", "fields", "lives a second more than allowed", (announce with { Expires = Now.AddSeconds(7_201) }).Encode());
-        yield return Signed("expires-before-it-starts", "fields", "expires when it was made", (announce with { Expires = Now }).Encode());
+        yield return Signed(
+            "too-long", "fields", "lives a second more than allowed",
+            (announce with { Expires = Now.AddSeconds(7_201) }).Encode());
+        yield return Signed(
+            "expires-before-it-starts", "fields", "expires when it was made",
+            (announce with { Expires = Now }).Encode());
         yield return Signed("no-endpoint", "fields", "no endpoint", (announce with { Endpoints = [] }).Encode());
         yield return Signed("nine-endpoints", "fields", "more endpoints than allowed",
-            (announce with { Endpoints = [.. Enumerable.Range(1, 9).Select(i => Endpoint($"https://h{i}.example"))] }).Encode());
-        yield return Signed("too-many", "fields", "more shares than allowed", (announce with { Count = 1_001 }).Encode());
-        yield return Signed("http", "fields", "an endpoint that is not https", Replace(good, "21:https://virga.example", "21:http://virga.exampleX"));
-        yield return Signed("unknown-field", "fields", "a field that the page does not name", Replace(good, "e4:timei", "e3:new1:x4:timei"));
-        yield return Of("announce-other-type", "signature", "announce", "signed as a withdraw", SignedEnvelope.Sign(Alice.SigningKey, "withdraw", good));
-        yield return Of("announce-other-key", "signature", "announce", "signed by another agent", SignedEnvelope.Sign(Bob.SigningKey, "announce", good));
+            (announce with { Endpoints = [.. Enumerable.Range(1, 9).Select(i => Endpoint($"https://h{i}.example"))] })
+                .Encode());
+        yield return Signed("too-many", "fields", "more shares than allowed", (announce with { Count = 1_001 })
+            .Encode());
+        yield return Signed(
+            "http", "fields", "an endpoint that is not https",
+            Replace(good, "21:https://virga.example", "21:http://virga.exampleX"));
+        yield return Signed(
+            "unknown-field", "fields", "a field that the page does not name",
+            Replace(good, "e4:timei", "e3:new1:x4:timei"));
+        yield return Of(
+            "announce-other-type", "signature", "announce", "signed as a withdraw",
+            SignedEnvelope.Sign(Alice.SigningKey, "withdraw", good));
+        yield return Of(
+            "announce-other-key", "signature", "announce", "signed by another agent",
+            SignedEnvelope.Sign(Bob.SigningKey, "announce", good));
         yield return VectorFile.OfBytes("announce-short-signature", "envelope", "announce", "a signature of 63 bytes",
             new SignedEnvelope(good, new byte[63]).Encode(), ("key", KeyOf(Alice)));
-        yield return VectorFile.OfBytes("announce-not-bencode", "fields", "announce", "the body is rightly signed, but no bencode",
+        yield return VectorFile.OfBytes(
+            "announce-not-bencode", "fields", "announce", "the body is rightly signed, but no bencode",
             SignedEnvelope.Sign(Alice.SigningKey, "announce", "hello"u8.ToArray()).Encode(), ("key", KeyOf(Alice)));
 
         var record = SignedEnvelope.Sign(Alice.SigningKey, Announce.SignatureType, good);
-        yield return Body("announce-request-good", "ok", "announce-request", "the hashes and the record", new AnnounceRequest(hashes, record).Encode());
-        yield return Body("announce-request-fewer", "fields", "announce-request", "a hash is missing", new AnnounceRequest(hashes[..2], record).Encode());
+        yield return Body(
+            "announce-request-good", "ok", "announce-request", "the hashes and the record",
+            new AnnounceRequest(hashes, record).Encode());
+        yield return Body(
+            "announce-request-fewer", "fields", "announce-request", "a hash is missing",
+            new AnnounceRequest(hashes[..2], record).Encode());
         yield return Body("announce-request-unsorted", "fields", "announce-request", "the hashes are not in order",
             new AnnounceRequest([hashes[1], hashes[0], hashes[2]], record).Encode());
-        yield return Body("announce-request-others", "fields", "announce-request", "the hashes are not those of the digest",
+        yield return Body(
+            "announce-request-others", "fields", "announce-request", "the hashes are not those of the digest",
             new AnnounceRequest([.. Enumerable.Range(20, 3).Select(Sample.Hash).Order()], record).Encode());
 
         static VectorFile Signed(string name, string expect, string comment, byte[] body) =>
-            Of("announce-" + name, expect, "announce", comment, SignedEnvelope.Sign(Alice.SigningKey, Announce.SignatureType, body));
+            Of("announce-" + name, expect, "announce", comment,
+                SignedEnvelope.Sign(Alice.SigningKey, Announce.SignatureType, body));
     }
 
     private static IEnumerable<VectorFile> Withdrawals()
@@ -173,71 +220,114 @@ internal static class VectorGenerator
             envelope with { Body = (feed with { Version = 4 }).Encode() });
 
         static VectorFile Signed(string name, string expect, string comment, Feed feed) =>
-            Of("feed-" + name, expect, "feed", comment, SignedEnvelope.Sign(Alice.SigningKey, Feed.SignatureType, feed.Encode()));
+            Of("feed-" + name, expect, "feed", comment,
+                SignedEnvelope.Sign(Alice.SigningKey, Feed.SignatureType, feed.Encode()));
     }
 
     private static IEnumerable<VectorFile> Grants()
     {
-        var grant = new Grant(Alice.Id, AudienceKind.Link, [Alice.Id.Hash], Now.AddHours(1), Bob.Id, Sample.Array(8, 16), hashes[0]);
+        var grant =
+            new Grant(
+                Alice.Id, AudienceKind.Link, [Alice.Id.Hash], Now.AddHours(1), Bob.Id, Sample.Array(8, 16), hashes[0]);
         var good = grant.Encode();
         yield return Signed("link", "ok", "for the holder of a link", good);
-        yield return Signed("public", "ok", "for anybody", (grant with { Audience = AudienceKind.Public, Chain = [] }).Encode());
-        yield return Signed("agents", "ok", "for a named agent", (grant with { Audience = AudienceKind.Agents }).Encode());
-        yield return Signed("other-audience", "fields", "an audience that is not known", Replace(good, "8:audience4:link", "8:audience4:link".Replace("link", "anyb")));
-        yield return Signed("short-nonce", "fields", "a nonce of 15 bytes", (grant with { Nonce = new byte[15] }).Encode());
-        yield return Signed("long-chain", "fields", "a chain of 65 hashes", (grant with { Chain = [.. Enumerable.Range(0, 65).Select(Sample.Hash)] }).Encode());
+        yield return Signed("public", "ok", "for anybody", (grant with { Audience = AudienceKind.Public, Chain = [] })
+            .Encode());
+        yield return Signed("agents", "ok", "for a named agent", (grant with { Audience = AudienceKind.Agents })
+            .Encode());
+        yield return Signed(
+            "other-audience", "fields", "an audience that is not known",
+            Replace(good, "8:audience4:link", "8:audience4:link".Replace("link", "anyb")));
+        yield return Signed("short-nonce", "fields", "a nonce of 15 bytes", (grant with { Nonce = new byte[15] })
+            .Encode());
+        yield return Signed(
+            "long-chain", "fields", "a chain of 65 hashes",
+            (grant with { Chain = [.. Enumerable.Range(0, 65).Select(Sample.Hash)] }).Encode());
         yield return Of("grant-other-issuer", "signature", "grant", "signed by somebody else",
             SignedEnvelope.Sign(Alice.SigningKey, Grant.SignatureType, good), Bob);
 
         var proof = LinkProof.Make(new LinkSecret(Sample.Array(5, 32)), hashes[0], Alice.Id, Bob.Id, Now);
-        yield return Body("grant-request-link", "ok", "grant-request", "with the proof of a link", new GrantRequest(proof, Sample.Hash(6)).Encode());
-        yield return Body("grant-request-plain", "ok", "grant-request", "without one", new GrantRequest(null, Sample.Hash(6)).Encode());
-        yield return Body("grant-request-short-proof", "fields", "grant-request", "a proof of 63 bytes", new GrantRequest(proof[..63], Sample.Hash(6)).Encode());
+        yield return Body(
+            "grant-request-link", "ok", "grant-request", "with the proof of a link",
+            new GrantRequest(proof, Sample.Hash(6)).Encode());
+        yield return Body(
+            "grant-request-plain", "ok", "grant-request", "without one",
+            new GrantRequest(null, Sample.Hash(6)).Encode());
+        yield return Body(
+            "grant-request-short-proof", "fields", "grant-request", "a proof of 63 bytes",
+            new GrantRequest(proof[..63], Sample.Hash(6)).Encode());
         yield return Body("grant-request-no-key", "fields", "grant-request", "no key to seal to", "de"u8.ToArray());
         yield return Body("grant-answer-good", "ok", "grant-answer", "what a sealed answer holds",
             new GrantAnswer(SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, good), Bob.Id).Encode());
-        yield return Body("grant-answer-no-owner", "fields", "grant-answer", "no owner", Encoding.ASCII.GetBytes("d5:grantd4:body1:a3:sig64:")
+        yield return Body(
+            "grant-answer-no-owner", "fields", "grant-answer", "no owner",
+            Encoding.ASCII.GetBytes("d5:grantd4:body1:a3:sig64:")
             .Concat(new byte[64]).Concat("ee"u8.ToArray()).ToArray());
 
         static VectorFile Signed(string name, string expect, string comment, byte[] body) =>
-            Of("grant-" + name, expect, "grant", comment, SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, body), Bob);
+            Of("grant-" + name, expect, "grant", comment,
+                SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, body), Bob);
     }
 
     private static IEnumerable<VectorFile> Messages()
     {
         yield return Body("peer-agent", "ok", "peer", "an agent", new PeerInfo(Alice.Id, "agent", Now).Encode());
-        yield return Body("peer-repository", "ok", "peer", "a repository", new PeerInfo(Bob.Id, "repository", Now).Encode());
-        yield return Body("peer-other-kind", "fields", "peer", "neither agent nor repository", new PeerInfo(Bob.Id, "toaster", Now).Encode());
+        yield return Body("peer-repository", "ok", "peer", "a repository", new PeerInfo(Bob.Id, "repository", Now)
+            .Encode());
+        yield return Body(
+            "peer-other-kind", "fields", "peer", "neither agent nor repository",
+            new PeerInfo(Bob.Id, "toaster", Now).Encode());
         yield return Body("peer-version-2", "fields", "peer", "a peer that speaks version 2 only",
             Replace(new PeerInfo(Bob.Id, "agent", Now).Encode(), "8:versionsli1ee", "8:versionsli2ee"));
         yield return Body("read-request-two", "ok", "read-request", "two ranges", ReadRequest.Encode(
             [new BlobRange(hashes[0], new ByteRange(5, 7)), new BlobRange(hashes[1], new ByteRange(0, 16_384))]));
-        yield return Body("read-request-most", "ok", "read-request", "8 MiB in one range", ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(0, 8 << 20))]));
+        yield return Body(
+            "read-request-most", "ok", "read-request", "8 MiB in one range",
+            ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(0, 8 << 20))]));
         yield return Body("read-request-nothing", "fields", "read-request", "no range", "le"u8.ToArray());
-        yield return Body("read-request-empty-range", "fields", "read-request", "an empty range", ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(0, 0))]));
-        yield return Body("read-request-too-much", "fields", "read-request", "8 MiB and a byte in two ranges", ReadRequest.Encode(
+        yield return Body(
+            "read-request-empty-range", "fields", "read-request", "an empty range",
+            ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(0, 0))]));
+        yield return Body(
+            "read-request-too-much", "fields", "read-request", "8 MiB and a byte in two ranges", ReadRequest.Encode(
             [new BlobRange(hashes[0], new ByteRange(0, 8 << 20)), new BlobRange(hashes[1], new ByteRange(0, 1))]));
-        yield return Body("read-request-negative", "fields", "read-request", "an offset below 0", ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(-1, 1))]));
-        yield return Body("read-request-overflow", "fields", "read-request", "an end beyond 64 bits", ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(long.MaxValue, 2))]));
+        yield return Body(
+            "read-request-negative", "fields", "read-request", "an offset below 0",
+            ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(-1, 1))]));
+        yield return Body(
+            "read-request-overflow", "fields", "read-request", "an end beyond 64 bits",
+            ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(long.MaxValue, 2))]));
     }
 
     private static IEnumerable<VectorFile> Errors()
     {
-        var failure = new VirgaException(FailureKind.Full, "there is no room left", "Make room, or use another account.");
+        var failure =
+            new VirgaException(FailureKind.Full, "there is no room left", "Make room, or use another account.");
         var good = ErrorMessage.Encode(failure, "full", Now);
         yield return Error("full", "ok", "a full account", good, 507, "full");
-        yield return Error("no-advice", "ok", "advice may be absent", ErrorMessage.Encode(new VirgaException(FailureKind.NotFound, "gone"), "not-found", Now), 404, "not-found");
-        yield return Error("unknown-field", "ok", "unknown fields of errors are ignored", [good[0], .. "1:ai1e"u8, .. good[1..]], 507, "full");
-        yield return Error("contradicted", "ok", "a code that does not go with the status is not believed", good, 404, "");
-        yield return Error("unknown-code", "fields", "a code that is not known", Replace(good, "5:error4:full", "5:error4:fool"), 507, "");
+        yield return Error(
+            "no-advice", "ok", "advice may be absent",
+            ErrorMessage.Encode(new VirgaException(FailureKind.NotFound, "gone"), "not-found", Now), 404, "not-found");
+        yield return Error(
+            "unknown-field", "ok", "unknown fields of errors are ignored", [good[0], .. "1:ai1e"u8, .. good[1..]], 507,
+            "full");
+        yield return Error(
+            "contradicted", "ok", "a code that does not go with the status is not believed", good, 404, "");
+        yield return Error(
+            "unknown-code", "fields", "a code that is not known", Replace(good, "5:error4:full", "5:error4:fool"), 507,
+            "");
         yield return Error("no-time", "fields", "no time", "d5:error4:full7:message1:me"u8.ToArray(), 507, "");
         yield return Error("html", "fields", "something else answers", "<html></html>"u8.ToArray(), 502, "");
 
-        static VectorFile Error(string name, string expect, string comment, byte[] body, int status, string code) => VectorFile.OfBytes(
-            "error-" + name, expect, "error", comment, body, ("status", status.ToString()), ("code", code.Length == 0 ? "none" : code));
+        static VectorFile Error(string name, string expect, string comment, byte[] body, int status, string code) =>
+            VectorFile.OfBytes(
+            "error-" + name, expect, "error", comment, body, ("status", status.ToString()),
+            ("code", code.Length == 0 ? "none" : code));
     }
 
-    private static VectorFile Of(string name, string expect, string type, string comment, SignedEnvelope envelope, PeerIdentity? signer = null) =>
+    private static VectorFile Of(
+        string name, string expect, string type, string comment, SignedEnvelope envelope,
+        PeerIdentity? signer = null) =>
         VectorFile.OfBytes(name, expect, type, comment, envelope.Encode(), ("key", KeyOf(signer ?? Alice)));
 
     private static VectorFile Body(string name, string expect, string type, string comment, byte[] body) =>

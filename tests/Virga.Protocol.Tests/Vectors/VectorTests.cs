@@ -38,14 +38,20 @@ public sealed class VectorTests
 
     private static string Judge(VectorFile vector) => vector.Type switch
     {
-        "bencode" => Layer("bencode", () => Same(vector, Rewritten(BencodeValue.Parse(vector.Data, BencodeLimits.Message)))),
-        "agent-id" => Layer("text", () => Assert.Equal((vector.Text, vector["hash"]), (AgentId.Parse(vector.Text).ToString(), AgentId.Parse(vector.Text).Hash.ToString()))),
+        "bencode" =>
+            Layer("bencode", () => Same(vector, Rewritten(BencodeValue.Parse(vector.Data, BencodeLimits.Message)))),
+        "agent-id" =>
+            Layer("text", () =>
+                Assert.Equal(
+                    (vector.Text, vector["hash"]),
+                    (AgentId.Parse(vector.Text).ToString(), AgentId.Parse(vector.Text).Hash.ToString()))),
         "genesis" => JudgeGenesis(vector),
         "sigchain" => JudgeChain(vector),
         "fraud-proof" => JudgeFraud(vector),
         "link" => JudgeLink(vector),
         "link-secret" => JudgeSecret(vector),
-        "link-proof" => LinkProof.Verify(Key(vector, "proof-key"), new Hash256(vector.Hex("share")), AgentId.Parse(vector["asker"]),
+        "link-proof" =>
+            LinkProof.Verify(Key(vector, "proof-key"), new Hash256(vector.Hex("share")), AgentId.Parse(vector["asker"]),
             AgentId.Parse(vector["receiver"]), Time(vector, "created"), vector.Data) ? "ok" : "signature",
         "request" => JudgeRequest(vector),
         "announce" => JudgeRecord(vector, Announce.SignatureType, body => Announce.Parse(body).Encode()),
@@ -73,7 +79,8 @@ public sealed class VectorTests
     private static string JudgeChain(VectorFile vector)
     {
         IReadOnlyList<SignedEnvelope> envelopes = [];
-        if (Layer("envelope", () => envelopes = SignedEnvelope.ParseList(vector.Data, 256)) == "envelope") return "envelope";
+        if (Layer("envelope", () => envelopes = SignedEnvelope.ParseList(vector.Data, 256)) == "envelope")
+            return "envelope";
         Same(vector, SignedEnvelope.EncodeList(envelopes));
         var now = Time(vector, "now");
         var good = Sigchain.CheckPrefix(envelopes.Select(e => (e.Body, e.Signature)), now, out var refusal);
@@ -91,7 +98,9 @@ public sealed class VectorTests
 
     private static string JudgeFraud(VectorFile vector)
     {
-        var chain = Sigchain.Check(SignedEnvelope.ParseList(vector.Hex("chain"), 256).Select(e => (e.Body, e.Signature)), TestPeers.Now);
+        var chain =
+            Sigchain.Check(SignedEnvelope.ParseList(vector.Hex("chain"), 256)
+                .Select(e => (e.Body, e.Signature)), TestPeers.Now);
         try
         {
             var proof = FraudProof.Parse(vector.Data);
@@ -139,12 +148,15 @@ public sealed class VectorTests
         var lines = vector.Text.Split('\n');
         var (method, target) = (lines[0].Split(' ')[0], lines[0].Split(' ')[1]);
         var question = target.IndexOf('?');
-        var headers = lines.Skip(1).Select(line => line.Split(": ", 2)).ToDictionary(p => p[0], p => p[1], StringComparer.OrdinalIgnoreCase);
+        var headers =
+            lines.Skip(1).Select(line => line.Split(": ", 2))
+                .ToDictionary(p => p[0], p => p[1], StringComparer.OrdinalIgnoreCase);
         var body = vector["body"] == "-" ? [] : vector.Hex("body");
         try
         {
             var pending = RequestSignature.Read(
-                AgentId.Parse(vector["receiver"]), method, question < 0 ? target : target[..question], question < 0 ? "" : target[question..],
+                AgentId.Parse(vector["receiver"]), method, question < 0 ? target : target[..question],
+                question < 0 ? "" : target[question..],
                 headers.GetValueOrDefault, body, Time(vector, "now"));
             return pending.Verify(Key(vector, "key")) ? "ok" : "bad-signature";
         }
@@ -217,5 +229,6 @@ public sealed class VectorTests
 
     private static VerifyKey Key(VectorFile vector, string header) => new(new Hash256(vector.Hex(header)));
 
-    private static DateTimeOffset Time(VectorFile vector, string header) => DateTimeOffset.FromUnixTimeSeconds(long.Parse(vector[header]));
+    private static DateTimeOffset Time(VectorFile vector, string header) =>
+        DateTimeOffset.FromUnixTimeSeconds(long.Parse(vector[header]));
 }
