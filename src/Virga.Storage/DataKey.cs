@@ -6,7 +6,7 @@ namespace Virga.Storage;
 /// <summary>
 /// The 32-byte key that seals what a peer keeps on its own disk: AES-256-GCM with a random nonce and associated data
 /// that binds a box to its place. Whoever steals the data folder without the key file reads no secret
-/// (spec/v1/threats.md).
+/// (spec/v1/threats.md). Safe to use from many threads at once.
 /// </summary>
 public sealed class DataKey : IDisposable
 {
@@ -18,9 +18,13 @@ public sealed class DataKey : IDisposable
     private const int NonceBytes = 12;
     private const int TagBytes = 16;
 
-    private readonly AesGcm cipher;
+    private readonly byte[] key;
 
-    public DataKey(ReadOnlySpan<byte> key) => cipher = new AesGcm(key, TagBytes);
+    public DataKey(ReadOnlySpan<byte> key)
+    {
+        if (key.Length != KeyBytes) throw new ArgumentException($"a data key has {KeyBytes} bytes", nameof(key));
+        this.key = key.ToArray();
+    }
 
     /// <summary>
     /// Reads the key file, or makes one (mode 0600) where <paramref name="mayCreate"/> says that nothing is sealed yet.
@@ -66,6 +70,7 @@ public sealed class DataKey : IDisposable
         var box = new byte[OverheadBytes + plaintext.Length];
         var nonce = box.AsSpan(0, NonceBytes);
         random(nonce);
+        using var cipher = NewCipher();
         cipher.Encrypt(nonce, plaintext, box.AsSpan(NonceBytes, plaintext.Length),
             box.AsSpan(NonceBytes + plaintext.Length), associated);
         return box;
@@ -80,6 +85,7 @@ public sealed class DataKey : IDisposable
         var plaintext = new byte[box.Length - OverheadBytes];
         try
         {
+            using var cipher = NewCipher();
             cipher.Decrypt(box[..NonceBytes], box[NonceBytes..^TagBytes], box[^TagBytes..], plaintext, associated);
             return plaintext;
         }
@@ -89,7 +95,13 @@ public sealed class DataKey : IDisposable
         }
     }
 
-    public void Dispose() => cipher.Dispose();
+    public void Dispose() => CryptographicOperations.ZeroMemory(key);
+
+    /// <summary>
+    /// One for each box: a shared one has a single libcrypto context, and two threads that open the same box with it can
+    /// both pass the tag's check while one gets wrong bytes.
+    /// </summary>
+    private AesGcm NewCipher() => new(key, TagBytes);
 
     private static VirgaException Damaged(string what, Exception? inner) =>
         new(FailureKind.Corrupt, $"{what} can't be opened: it is damaged, or sealed with another key",

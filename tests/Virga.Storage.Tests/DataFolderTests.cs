@@ -133,4 +133,35 @@ public sealed class DataKeyTests : IDisposable
             for (var i = 0; i < destination.Length; i++) destination[i] = next++;
         };
     }
+
+    [Fact]
+    public void One_key_opens_boxes_on_many_threads_at_once()
+    {
+        using var key = new DataKey(new byte[32]);
+        var plain = new byte[64 << 10];
+        Random(plain);
+        var box = key.Seal(plain, "here"u8, Random);
+        var wrong = 0;
+        // Threads of its own: the pool's may all be taken by other tests, and one after the other proves nothing.
+        var threads = Enumerable.Range(0, 4).Select(_ => new Thread(OpenMany)).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+        Assert.Equal(0, wrong);
+
+        void OpenMany()
+        {
+            for (var i = 0; i < 500; i++)
+            {
+                try
+                {
+                    if (!key.Open(box, "here"u8, "a box").AsSpan().SequenceEqual(plain))
+                        Interlocked.Increment(ref wrong);
+                }
+                catch (VirgaException)
+                {
+                    Interlocked.Increment(ref wrong);
+                }
+            }
+        }
+    }
 }
