@@ -59,7 +59,34 @@ public static class PlainVerifier
         return Sum(account, entries, found, verdicts, extra);
     }
 
+    /// <summary>
+    /// Whether one file in an account is the plain form of a shared one, by its content alone: it is read once, unless
+    /// its length tells already. False too when it changes or goes away meanwhile.
+    /// </summary>
+    public static async Task<bool> IsSameAsync(
+        IAccount account, Entry entry, SharedFile file, int pieceBytes, CancellationToken cancellationToken)
+    {
+        if (entry.Kind != EntryKind.File || entry.Length != file.Entry.Size) return false;
+        var hasher = new EntryHasher(account, pieceBytes, static _ => { });
+        return await CompareContentAsync(hasher, file, entry, cancellationToken) == Same;
+    }
+
     private const string Same = "";
+
+    private static async Task<string> CompareContentAsync(
+        EntryHasher hasher, SharedFile file, Entry entry, CancellationToken token)
+    {
+        if (file.Blob is not { } blob) return Same;
+        var seal = file.FileKey is { } key ? new FileSeal(key, file.Entry.Nonce!, file.Entry.Header!) : null;
+        try
+        {
+            return (await hasher.HashAsync(entry, seal, token))!.Blob == blob ? Same : "has other content";
+        }
+        catch (VirgaException failure) when (failure.Kind is FailureKind.Changed or FailureKind.NotFound)
+        {
+            return "changed while it was read";
+        }
+    }
 
     private static VerifyResult Sum(IAccount account, IReadOnlyList<ManifestEntry> entries,
         Dictionary<EntryPath, Entry> found,
@@ -137,16 +164,7 @@ public static class PlainVerifier
             if (entry.Length != file.Entry.Size) return $"has {entry.Length:N0} bytes and not {file.Entry.Size:N0}";
             if (account.Traits.KeepsExecutable && entry.IsExecutable != file.Entry.IsExecutable)
                 return entry.IsExecutable ? "is executable" : "is not executable";
-            if (file.Blob is not { } blob) return Same;
-            var seal = file.FileKey is { } key ? new FileSeal(key, file.Entry.Nonce!, file.Entry.Header!) : null;
-            try
-            {
-                return (await hasher.HashAsync(entry, seal, token))!.Blob == blob ? Same : "has other content";
-            }
-            catch (VirgaException failure) when (failure.Kind is FailureKind.Changed or FailureKind.NotFound)
-            {
-                return "changed while it was read";
-            }
+            return await CompareContentAsync(hasher, file, entry, token);
         }
 
         private static string Name(EntryKind kind) =>

@@ -1,4 +1,5 @@
 using Virga.Accounts;
+using Virga.Content;
 using Virga.Core;
 using Virga.Testing;
 using Virga.Testing.Accounts;
@@ -128,6 +129,49 @@ public sealed class TransferEngineTests
             Assert.True(source.Bytes <= whole + (3 << 18) + (1 << 20) + (4 * content.PieceBytes),
                 $"crash at {crashAt}: {source.Bytes} of {whole}");
         }
+    }
+
+    [Theory]
+    [InlineData(PartOrder.Any)]
+    [InlineData(PartOrder.Sequence)]
+    public async Task A_crash_between_completing_and_recording_fetches_nothing_again(PartOrder order)
+    {
+        var (rig, content, target) = await CrashAtCompletedAsync(order);
+        var source = rig.Source("again");
+        var result = await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [source]), CancellationToken.None);
+        Assert.Empty(result.Failed);
+        Assert.Equal(0, source.Bytes);
+        await rig.AssertArrivedAsync(target);
+    }
+
+    [Fact]
+    public async Task A_file_that_another_has_written_there_meanwhile_is_fetched_again()
+    {
+        var (rig, content, target) = await CrashAtCompletedAsync(PartOrder.Any);
+        await target.PutAsync(EntryPath.Parse("in/large"), rig.RandomArray(2_000_000));
+        var result = await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source("again")]), CancellationToken.None);
+        Assert.Empty(result.Failed);
+        await rig.AssertArrivedAsync(target);
+    }
+
+    private static async Task<(Rig Rig, ShareContent Content, InMemoryAccount Target)> CrashAtCompletedAsync(
+        PartOrder order)
+    {
+        var rig = new Rig(17);
+        await rig.AddAsync("large", 2_000_000);
+        var content = await rig.ShareAsync();
+        var target = Target(order, 65536);
+        rig.Journal.Before = record =>
+        {
+            if (record == "completed") throw new VirgaException(FailureKind.Unavailable, "killed");
+        };
+        await Assert.ThrowsAsync<VirgaException>(() => new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source()]), CancellationToken.None));
+        rig.Journal.Before = null;
+        Assert.Equal(0, await target.PendingAsync());
+        return (rig, content, target);
     }
 
     [Fact]

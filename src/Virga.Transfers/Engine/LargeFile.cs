@@ -25,6 +25,13 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
     {
         var options = new WriteOptions(Times.FromNs(file.Entry.ModifiedNs), file.Entry.IsExecutable);
         var (upload, partBytes) = await BeginAsync(recorded, options, cancellationToken);
+        if (upload is null)
+        {
+            job.Status.AddDone(file.Entry.Size);
+            await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
+            job.Status.AddFile();
+            return;
+        }
         await using (upload)
         {
             using var parts = new PartBuffers(
@@ -43,7 +50,8 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         job.Status.AddFile();
     }
 
-    private async Task<(IUpload Upload, long PartBytes)> BeginAsync(
+    /// <summary>No upload when the file turns out to be there already.</summary>
+    private async Task<(IUpload? Upload, long PartBytes)> BeginAsync(
         RecordedUpload? recorded, WriteOptions options, CancellationToken cancellationToken)
     {
         if (recorded is not null && job.Target.Find<IResumableUploads>() is { } resumable)
@@ -59,6 +67,7 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
             }
             catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
             {
+                if (await WasCompletedAsync(recorded, cancellationToken)) return (null, recorded.PartBytes);
                 await job.Journal.UploadEndedAsync(file.Index, cancellationToken);
             }
         }
@@ -66,6 +75,18 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         var fresh = await job.Target.BeginUploadAsync(path, file.Entry.Size, partBytes, options, cancellationToken);
         if (fresh.Token is { } token) await job.Journal.UploadBegunAsync(file.Index, token, partBytes, cancellationToken);
         return (fresh, partBytes);
+    }
+
+    /// <summary>
+    /// A crash, or an answer that got lost, between completing an upload and recording the file: what stands there is
+    /// read back from the account, which costs its sources nothing.
+    /// </summary>
+    private async Task<bool> WasCompletedAsync(RecordedUpload recorded, CancellationToken cancellationToken)
+    {
+        var parts = (file.Entry.Size + recorded.PartBytes - 1) / recorded.PartBytes;
+        if (recorded.Parts.Select(p => p.Index).Distinct().Count() < parts) return false;
+        return await job.Target.StatAsync(path, cancellationToken) is { } entry
+            && await PlainVerifier.IsSameAsync(job.Target, entry, file, PieceBytes, cancellationToken);
     }
 
     private long PartLength(long index, long partBytes) => Math.Min(partBytes, file.Entry.Size - index * partBytes);

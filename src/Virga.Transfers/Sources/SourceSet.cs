@@ -28,9 +28,13 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
         public long Bytes;
         public int Running;
         public int Failures;
-        public DateTimeOffset PausedUntil;
+        /// <summary>Counts the pauses: reads that began before one and fail after it are of the same failure.</summary>
+        public int Pauses;
+        public DateTimeOffset PausedUntil { get; private set; }
         public string? LastProblem;
         public string? Dropped;
+
+        public void PauseUntil(DateTimeOffset end) => PausedUntil = end > PausedUntil ? end : PausedUntil;
     }
 
     /// <summary>One plain sentence while nobody can be asked; null while somebody can.</summary>
@@ -61,7 +65,7 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
         var refusals = new Dictionary<string, VirgaException>(StringComparer.Ordinal);
         while (true)
         {
-            var known = await PickAsync(refusals, cancellationToken);
+            var (known, pauses) = await PickAsync(refusals, cancellationToken);
             try
             {
                 await read(known.Source, cancellationToken);
@@ -84,7 +88,7 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
             }
             catch (VirgaException e)
             {
-                Pause(known, e);
+                Pause(known, pauses, e);
             }
             finally
             {
@@ -93,7 +97,8 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
         }
     }
 
-    private async Task<Known> PickAsync(Dictionary<string, VirgaException> refusals, CancellationToken cancellationToken)
+    private async Task<(Known Known, int Pauses)> PickAsync(
+        Dictionary<string, VirgaException> refusals, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -114,7 +119,7 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
                 if (best is not null)
                 {
                     best.Running++;
-                    return best;
+                    return (best, best.Pauses);
                 }
                 if (others == 0 && refusals.Count > 0 && lastLook != DateTimeOffset.MinValue) throw refusals.Values.Last();
                 wait = soonest == DateTimeOffset.MaxValue ? TimeSpan.Zero : soonest - now;
@@ -159,17 +164,26 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
         }
     }
 
-    private void Pause(Known known, VirgaException e)
+    private void Pause(Known known, int pauses, VirgaException e)
     {
         lock (gate)
         {
+            var now = time.GetUtcNow();
+            if (known.Pauses != pauses)
+            {
+                if (e.RetryAfter is { } asked) known.PauseUntil(now + Shorter(asked, PauseMax));
+                return;
+            }
+            known.Pauses++;
             known.Failures++;
             known.LastProblem = e.Message;
             var pause = e.RetryAfter ?? PauseMin * Math.Pow(2, Math.Min(known.Failures - 1, 10));
-            known.PausedUntil = time.GetUtcNow() + (pause > PauseMax ? PauseMax : pause);
+            known.PauseUntil(now + Shorter(pause, PauseMax));
         }
         log?.Invoke($"source {known.Source.Name} failed: {e.Message}");
     }
+
+    private static TimeSpan Shorter(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
     private void Drop(Known known, string why)
     {
