@@ -42,8 +42,9 @@ public static class AccountAbilities
     /// Everything below a folder, itself excluded, in no certain order. Holds one page per level in memory. A folder
     /// that vanishes during the walk counts as empty, unless it is the first. Symlinks are entries and never followed.
     /// </summary>
-    /// <param name="onSkipped">Called for things that are no entries, where the account knows
-    /// (<see cref="IReportsSkipped"/>).</param>
+    /// <param name="onSkipped">
+    /// Called for things that are no entries, where the account knows (<see cref="IReportsSkipped"/>).
+    /// </param>
     public static IAsyncEnumerable<Entry> WalkAsync(
         this IAccount account,
         EntryPath folder,

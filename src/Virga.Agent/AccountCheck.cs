@@ -68,7 +68,8 @@ internal static class AccountCheck
         await reader.Content.ReadExactlyAsync(got, cancellationToken);
         if (!got.AsSpan().SequenceEqual(content.AsSpan((int)range.Offset, (int)range.Length)))
         {
-            throw new VirgaException(FailureKind.Corrupt, "the account gave other bytes than were written",
+            throw new VirgaException(
+                FailureKind.Corrupt, "the account gave other bytes than were written",
                 "Do not use it before its provider has explained this.");
         }
     }

@@ -20,7 +20,8 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
     {
         if (request.Name.Length is 0 or > 32 || request.Name.AsSpan().ContainsAnyExcept(NameCharacters))
         {
-            throw new VirgaException(FailureKind.BadInput, $"'{request.Name}' is no account name",
+            throw new VirgaException(
+                FailureKind.BadInput, $"'{request.Name}' is no account name",
                 "Use 1 to 32 of the characters a-z 0-9 - _.");
         }
         var colon = request.Address.IndexOf(':');
@@ -34,8 +35,10 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
     }
 
     public async Task<List<AccountInfo>> ListAsync(CancellationToken cancellationToken) =>
-        [.. (await table.ListAsync(cancellationToken)).Select(
-            a => new AccountInfo(a.Name, a.Config.Adapter, AdapterOf(a.Config).Describe(a.Config)))];
+    [
+        .. (await table.ListAsync(cancellationToken)).Select(
+            a => new AccountInfo(a.Name, a.Config.Adapter, AdapterOf(a.Config).Describe(a.Config))),
+    ];
 
     public async Task<bool> RemoveAsync(string name, CancellationToken cancellationToken)
     {
@@ -71,10 +74,10 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
         var known = await table.ListAsync(CancellationToken.None);
         var config = known.Where(a => a.Name == name).Select(a => a.Config).FirstOrDefault()
             ?? throw new VirgaException(
-            FailureKind.NotFound, $"there is no account '{name}'",
-            known.Count == 0
-                ? "Add one first: virga account add NAME disk:/srv/data"
-                : "Known are: " + string.Join(", ", known.Select(a => a.Name)));
+                FailureKind.NotFound, $"there is no account '{name}'",
+                known.Count == 0
+                    ? "Add one first: virga account add NAME disk:/srv/data"
+                    : "Known are: " + string.Join(", ", known.Select(a => a.Name)));
         var inner = await AdapterOf(config).OpenAsync(config, CancellationToken.None);
         return inner.WithCare(options.Time, options.Random);
     }

@@ -146,9 +146,8 @@ public sealed class AgentHost : IAsyncDisposable
             new PeerServerOptions
             {
                 Kind = PeerInfo.AgentKind, DataFolder = folder.Path, Keys = keys, Chains = chainStore,
-                Time = options.Time,
-                Random = options.Random, Listen = options.Listen, PublicUrl = options.PublicUrl,
-                IsPublicUrlPinned = options.IsPublicUrlPinned,
+                Time = options.Time, Random = options.Random,
+                Listen = options.Listen, PublicUrl = options.PublicUrl, IsPublicUrlPinned = options.IsPublicUrlPinned,
                 ControlSocket = folder.PathOf(ControlSocketName), Limits = options.Limits, Logger = options.Logger,
             },
             routes =>

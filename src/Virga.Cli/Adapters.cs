@@ -28,5 +28,10 @@ internal static class Adapters
     }
 
     private static IReadOnlyList<IAccountAdapter> Create(AdapterServices services) =>
-        [new DiskAdapter(services.Random), new S3Adapter(services), new WebDavAdapter(services), new RcloneAdapter(services)];
+    [
+        new DiskAdapter(services.Random),
+        new S3Adapter(services),
+        new WebDavAdapter(services),
+        new RcloneAdapter(services),
+    ];
 }

@@ -5,8 +5,9 @@ using Virga.Core;
 
 namespace Virga.Cli;
 
-/// <summary>How failures look: one line what was wrong, one line what to do. A stack trace only with
-/// VIRGA_DEBUG=1.</summary>
+/// <summary>
+/// How failures look: one line what was wrong, one line what to do. A stack trace only with VIRGA_DEBUG=1.
+/// </summary>
 internal static class Failures
 {
     public static void Print(Terminal terminal, string message, string? advice)

@@ -5,8 +5,10 @@ using Virga.Cli.Terminals;
 
 namespace Virga.Cli;
 
-/// <summary>Writes the help of a command: usage, arguments, options, notes, examples. The same text is in
-/// docs/reference/cli.md.</summary>
+/// <summary>
+/// Writes the help of a command: usage, arguments, options, notes, examples. The same text is in
+/// docs/reference/cli.md.
+/// </summary>
 internal sealed class HelpText(Terminal terminal) : SynchronousCommandLineAction
 {
     private const int ColumnsMax = 100;

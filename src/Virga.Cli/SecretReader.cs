@@ -47,8 +47,8 @@ internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
             {
                 throw new VirgaException(
                     FailureKind.BadInput, $"the secret '{name}' stands on the command line, where others can read it",
-                    $"Write --secret {name} to be asked, or --secret {name}=- and give it on standard input. Change it "
-                        + "if others use this machine.");
+                    $"Write --secret {name} to be asked, or --secret {name}=- and give it on standard input. "
+                        + "Change it if others use this machine.");
             }
             if (++fromInput > 1)
                 throw new VirgaException(
@@ -85,8 +85,8 @@ internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
         if (!terminal.IsInTerminal)
         {
             throw new VirgaException(
-                FailureKind.BadInput, $"the account needs the secret '{setting.Name}', and there is no terminal to ask "
-                    + "for it",
+                FailureKind.BadInput,
+                $"the account needs the secret '{setting.Name}', and there is no terminal to ask for it",
                 $"Set {variable}, or use --secrets-file, or --secret {setting.Name}=- with standard input.");
         }
         var isOptional = !setting.IsRequired;

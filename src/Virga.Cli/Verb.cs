@@ -65,8 +65,9 @@ internal sealed class Invocation(GlobalOptions options, ParseResult parsed)
 
     public ControlClient OpenAgent() => new(DataFolder);
 
-    /// <summary>The result, on standard output. Not made harmless: callers pass names through <see
-    /// cref="Display.Safe"/>.</summary>
+    /// <summary>
+    /// The result, on standard output. Not made harmless: callers pass names through <see cref="Display.Safe"/>.
+    /// </summary>
     public void Print(string line) => Terminal.Out.WriteLine(line);
 
     /// <summary>Words for people, on standard error; left out where JSON is asked for.</summary>

@@ -32,8 +32,9 @@ public sealed class Manifest
     internal const int Version = 1;
 
     /// <param name="shareIdentity">Null in public shares: then no entry has a header.</param>
-    /// <param name="entries">In ascending order of their paths' UTF-8 bytes. Not copied: the caller changes it no
-    /// more.</param>
+    /// <param name="entries">
+    /// In ascending order of their paths' UTF-8 bytes. Not copied: the caller changes it no more.
+    /// </param>
     public Manifest(AgeIdentity? shareIdentity, IReadOnlyList<ManifestEntry> entries)
     {
         ManifestRules.Check(entries, shareIdentity is not null);

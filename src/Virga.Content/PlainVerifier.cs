@@ -11,8 +11,9 @@ public sealed record VerifyDifference(EntryPath Path, string Reason);
 /// <param name="EqualCount">Entries that are there and the same.</param>
 /// <param name="Missing">Entries of the share that are not there.</param>
 /// <param name="Extra">Entries that are there and not in the share.</param>
-/// <param name="LeftOut">Entries that nobody may or this account can't hold: links that lead outside; links, where it
-/// has none.</param>
+/// <param name="LeftOut">
+/// Entries that nobody may or this account can't hold: links that lead outside; links, where it has none.
+/// </param>
 public sealed record VerifyResult(
     int EqualCount, IReadOnlyList<EntryPath> Missing, IReadOnlyList<VerifyDifference> Different,
     IReadOnlyList<EntryPath> Extra,

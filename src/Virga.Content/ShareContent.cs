@@ -74,8 +74,9 @@ public sealed class ShareContent
         return new ShareContent(share, layers, manifest);
     }
 
-    /// <param name="extras">Entries of the signed extras (its signature already checked); null where there are
-    /// none.</param>
+    /// <param name="extras">
+    /// Entries of the signed extras (its signature already checked); null where there are none.
+    /// </param>
     public static ShareContent OpenPublic(TorrentInfo info, PieceLayers layers, Manifest? extras)
     {
         var share = info.AsShare();

@@ -6,8 +6,9 @@ namespace Virga.Protocol;
 /// <summary>The parts of an HTTP message that a signature may cover (RFC 9421 section 2).</summary>
 /// <param name="Path">As on the request line, encoded.</param>
 /// <param name="Query">With its '?', or empty.</param>
-/// <param name="Fields">All values of a header, by its lower-case name, in the order of their lines; empty where there
-/// is none.</param>
+/// <param name="Fields">
+/// All values of a header, by its lower-case name, in the order of their lines; empty where there is none.
+/// </param>
 internal sealed record SignedMessage(
     string? Method, string? Scheme, string? Authority, string? Path, string? Query, int? Status,
     Func<string, IReadOnlyList<string>> Fields);

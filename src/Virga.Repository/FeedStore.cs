@@ -39,9 +39,10 @@ internal sealed class FeedStore(Database database, int feedsPerAgentMax)
                 "Use one of its feeds again, or another repository.");
         }
 
-        sql.Execute("INSERT INTO feed(agent,name,version,body,sig) VALUES(?1,?2,?3,?4,?5) " +
-            "ON CONFLICT(agent,name) DO UPDATE SET version=?3, body=?4, sig=?5", feed.Agent, feed.Name, feed.Version,
-            envelope.Body, envelope.Signature);
+        sql.Execute(
+            "INSERT INTO feed(agent,name,version,body,sig) VALUES(?1,?2,?3,?4,?5) "
+                + "ON CONFLICT(agent,name) DO UPDATE SET version=?3, body=?4, sig=?5",
+            feed.Agent, feed.Name, feed.Version, envelope.Body, envelope.Signature);
         ChainStore.Pin(sql, feed.Agent);
     }, cancellationToken);
 

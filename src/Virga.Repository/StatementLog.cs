@@ -20,8 +20,8 @@ public interface IStatementLog
 public sealed class OrderLog : IStatementLog
 {
     internal const string SchemaSql =
-        "CREATE TABLE statement_order(" +
-        "number INTEGER PRIMARY KEY AUTOINCREMENT, agent BLOB NOT NULL, seq INTEGER NOT NULL);";
+        "CREATE TABLE statement_order("
+        + "number INTEGER PRIMARY KEY AUTOINCREMENT, agent BLOB NOT NULL, seq INTEGER NOT NULL);";
 
     public void Append(SqlSession sql, AcceptedStatement statement) =>
         sql.Execute("INSERT INTO statement_order(agent,seq) VALUES(?1,?2)", statement.Agent, statement.Seq);

@@ -98,8 +98,8 @@ public sealed class DataKey : IDisposable
     public void Dispose() => CryptographicOperations.ZeroMemory(key);
 
     /// <summary>
-    /// One for each box: a shared one has a single libcrypto context, and two threads that open the same box with it can
-    /// both pass the tag's check while one gets wrong bytes.
+    /// One for each box: a shared one has a single libcrypto context, and two threads that open the same box with it
+    /// can both pass the tag's check while one gets wrong bytes.
     /// </summary>
     private AesGcm NewCipher() => new(key, TagBytes);
 

@@ -98,8 +98,8 @@ public sealed class SqlSession : IDisposable
             raw.sqlite3_extended_result_codes(connection, 1);
             raw.sqlite3_busy_timeout(connection, 5000);
             session.ExecuteScript(
-                $"PRAGMA cache_size=-{cacheKiB}; PRAGMA foreign_keys=1; PRAGMA temp_store=2; PRAGMA trusted_schema=0;" +
-                (readOnly
+                $"PRAGMA cache_size=-{cacheKiB}; PRAGMA foreign_keys=1; PRAGMA temp_store=2; PRAGMA trusted_schema=0;"
+                + (readOnly
                     ? "PRAGMA query_only=1;"
                     : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=8388608;"));
             return session;

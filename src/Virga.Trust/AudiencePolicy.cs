@@ -10,8 +10,9 @@ namespace Virga.Trust;
 public interface IAudiencePolicy
 {
     /// <param name="scope">What it is asked for, such as <c>exchange</c>.</param>
-    /// <param name="chain">Hashes of the statements that justified it, the asker's genesis first; empty when
-    /// refused.</param>
+    /// <param name="chain">
+    /// Hashes of the statements that justified it, the asker's genesis first; empty when refused.
+    /// </param>
     bool Admits(AgentId asker, string scope, out IReadOnlyList<Hash256> chain);
 }
 

@@ -7,8 +7,9 @@ namespace Virga.Trust;
 
 /// <summary>One statement of a sigchain, decoded (spec/v1/sigchain.md).</summary>
 /// <param name="Body">The bencoded body.</param>
-/// <param name="Hash">SHA-256 of the statement's bytes: the AgentId for a genesis, else what the next one's prev must
-/// be.</param>
+/// <param name="Hash">
+/// SHA-256 of the statement's bytes: the AgentId for a genesis, else what the next one's prev must be.
+/// </param>
 public sealed record Statement(
     AgentId? Agent, long Seq, Hash256? Previous, DateTimeOffset Time, string Type, byte[] Body, Hash256 Hash)
 {

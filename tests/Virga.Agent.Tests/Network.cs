@@ -9,8 +9,9 @@ using Virga.Repository;
 
 namespace Virga.Agent.Tests;
 
-/// <summary>A repository and any number of agents in this process, with real HTTP over loopback and real
-/// folders.</summary>
+/// <summary>
+/// A repository and any number of agents in this process, with real HTTP over loopback and real folders.
+/// </summary>
 internal sealed class Network : IAsyncDisposable
 {
     private readonly List<IAsyncDisposable> running = [];

@@ -7,15 +7,17 @@ using Virga.Testing.Servers;
 
 namespace Virga.EndToEnd;
 
-/// <summary>What people and machines do wrong, with the executable: the exit code, what was wrong, and what to do about
-/// it.</summary>
+/// <summary>
+/// What people and machines do wrong, with the executable: the exit code, what was wrong, and what to do about it.
+/// </summary>
 [Trait("Needs", "server")]
 public sealed partial class BadInputTests
 {
     private const int Failed = 1, Usage = 2, Denied = 4, NotFound = 5, ContentDiffers = 6, Full = 7, InTheWay = 8;
 
-    /// <summary>A repository, the owner of a share in folder "from", and a reader with the account "disk" in folder
-    /// "to".</summary>
+    /// <summary>
+    /// A repository, the owner of a share in folder "from", and a reader with the account "disk" in folder "to".
+    /// </summary>
     private sealed class Pair : IAsyncDisposable
     {
         public Scene Scene { get; } = new(inMemory: true);

@@ -62,8 +62,9 @@ public sealed class CrashTests(ITestOutputHelper output)
     {
         Task AddToAsync(PeerProcess agent);
 
-        /// <summary>That the folder holds the source's files, no others and nothing half done; then removes
-        /// it.</summary>
+        /// <summary>
+        /// That the folder holds the source's files, no others and nothing half done; then removes it.
+        /// </summary>
         Task CheckAsync(string folder, string source, IReadOnlyDictionary<string, string> hashes);
     }
 
@@ -91,8 +92,9 @@ public sealed class CrashTests(ITestOutputHelper output)
         }
     }
 
-    /// <summary>A repository, a sender behind a proxy that counts, a receiver; one transfer and one death for each
-    /// seed.</summary>
+    /// <summary>
+    /// A repository, a sender behind a proxy that counts, a receiver; one transfer and one death for each seed.
+    /// </summary>
     private sealed class Crashes
     {
         // What may be lost when the receiver dies: parts of files in the making and batches that are being written.
@@ -247,8 +249,9 @@ public sealed class CrashTests(ITestOutputHelper output)
             return left;
         }
 
-        /// <summary>TLS records, HTTP frames and headers, the manifest, and pieces that lie across the ends of
-        /// parts.</summary>
+        /// <summary>
+        /// TLS records, HTTP frames and headers, the manifest, and pieces that lie across the ends of parts.
+        /// </summary>
         private long Overhead() => SealedTotal / 50 + (2 << 20);
 
         private static double MiB(long bytes) => bytes / (double)(1 << 20);

@@ -30,7 +30,8 @@ internal sealed class AgentProcess : IAsyncDisposable
     public static async Task<AgentProcess> StartAsync(string dataFolder, CancellationToken token)
     {
         var program = Path.Combine(AppContext.BaseDirectory, "virga.dll");
-        var info = new ProcessStartInfo(Environment.ProcessPath!, [program, "up", "--data", dataFolder, "--no-repository"])
+        string[] arguments = [program, "up", "--data", dataFolder, "--no-repository"];
+        var info = new ProcessStartInfo(Environment.ProcessPath!, arguments)
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
         };
@@ -57,15 +58,19 @@ internal sealed class AgentProcess : IAsyncDisposable
         }
     }
 
-    public Task AddAccountAsync(string name, string folder, CancellationToken token) => PostAsync(
-        "/control/accounts", new AccountAddRequest(name, "disk:" + folder, new Dictionary<string, string>(), new Dictionary<string, string>()),
-        ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo, token);
+    public Task AddAccountAsync(string name, string folder, CancellationToken token)
+    {
+        var nothing = new Dictionary<string, string>();
+        return PostAsync(
+            "/control/accounts", new AccountAddRequest(name, "disk:" + folder, nothing, nothing),
+            ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo, token);
+    }
 
     public async Task<string> ShareAsync(string account, string path, CancellationToken token)
     {
-        var line = await LastLineAsync(
-            HttpMethod.Post, "/control/shares", JsonContent.Create(new ShareRequest(account, path, "link", []), ControlJson.Default.ShareRequest), token);
-        var done = JsonSerializer.Deserialize(line, ControlJson.Default.ShareEvent)!;
+        var done = await PostAsync(
+            "/control/shares", new ShareRequest(account, path, "link", []),
+            ControlJson.Default.ShareRequest, ControlJson.Default.ShareEvent, token);
         return done.Result?.Link ?? throw new InvalidOperationException(done.Error?.Message);
     }
 
@@ -74,12 +79,14 @@ internal sealed class AgentProcess : IAsyncDisposable
     {
         var clock = Stopwatch.StartNew();
         var begun = await PostAsync(
-            "/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,
-            ControlJson.Default.TransferInfo, token);
+            "/control/transfers", new TransferRequest(link, account, path),
+            ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo, token);
         var line = await LastLineAsync(HttpMethod.Get, $"/control/transfers/{begun.Id}/watch", null, token);
         var seconds = clock.Elapsed.TotalSeconds;
         var done = JsonSerializer.Deserialize(line, ControlJson.Default.TransferInfo)!;
-        return done.State == TransferState.Completed ? seconds : throw new InvalidOperationException($"{done.State}: {done.Error?.Message}");
+        return done.State == TransferState.Completed
+            ? seconds
+            : throw new InvalidOperationException($"{done.State}: {done.Error?.Message}");
     }
 
     /// <summary>User and system seconds of the process so far.</summary>
@@ -87,14 +94,17 @@ internal sealed class AgentProcess : IAsyncDisposable
     {
         var stat = File.ReadAllText($"/proc/{process.Id}/stat");
         var fields = stat[(stat.LastIndexOf(')') + 2)..].Split(' ');
-        return (long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture)) / (double)TicksPerSecond;
+        var ticks = fields[11..13].Sum(f => long.Parse(f, CultureInfo.InvariantCulture));
+        return ticks / (double)TicksPerSecond;
     }
 
     /// <summary>MiB: VmRSS, or VmHWM for the highest ever.</summary>
     public double MiB(string field)
     {
-        var line = File.ReadLines($"/proc/{process.Id}/status").First(l => l.StartsWith(field + ":", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) / 1024.0;
+        var line = File.ReadLines($"/proc/{process.Id}/status")
+            .First(l => l.StartsWith(field + ":", StringComparison.Ordinal));
+        var kib = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
+        return long.Parse(kib, CultureInfo.InvariantCulture) / 1024.0;
     }
 
     public async ValueTask DisposeAsync()
@@ -123,13 +133,16 @@ internal sealed class AgentProcess : IAsyncDisposable
         },
     }) { BaseAddress = new Uri("http://control"), Timeout = Timeout.InfiniteTimeSpan };
 
-    private async Task<TOut> PostAsync<TIn, TOut>(string path, TIn body, JsonTypeInfo<TIn> input, JsonTypeInfo<TOut> output, CancellationToken token)
+    /// <summary>The answer, or the last line of one that streams.</summary>
+    private async Task<TOut> PostAsync<TIn, TOut>(
+        string path, TIn body, JsonTypeInfo<TIn> input, JsonTypeInfo<TOut> output, CancellationToken token)
     {
         var line = await LastLineAsync(HttpMethod.Post, path, JsonContent.Create(body, input), token);
         return JsonSerializer.Deserialize(line, output)!;
     }
 
-    private async Task<string> LastLineAsync(HttpMethod method, string path, HttpContent? body, CancellationToken token)
+    private async Task<string> LastLineAsync(
+        HttpMethod method, string path, HttpContent? body, CancellationToken token)
     {
         using var answer = await http.SendAsync(new HttpRequestMessage(method, path) { Content = body }, token);
         var text = await answer.Content.ReadAsStringAsync(token);

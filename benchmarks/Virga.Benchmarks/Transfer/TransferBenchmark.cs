@@ -7,8 +7,9 @@ using System.Text.Json;
 namespace Virga.Benchmarks.Transfer;
 
 /// <summary>
-/// Whole transfers between two agents as processes, private, disk to disk over loopback TLS, beside other programs that move the same bytes
-/// in the same run (benchmarks/peers.py). Rounds alternate, so that what slows the machine slows all.
+/// Whole transfers between two agents as processes, private, disk to disk over loopback TLS, beside other programs
+/// that move the same bytes in the same run (benchmarks/peers.py). Rounds alternate, so that what slows the machine
+/// slows all.
 /// </summary>
 public sealed class TransferBenchmark : IBenchmark
 {
@@ -20,14 +21,15 @@ public sealed class TransferBenchmark : IBenchmark
     private const double PeakMiBMax = 200;
     private const double StartSecondsMax = 2;
     private const double CpuSecondsPerGiBMax = 2.5;
-    private static readonly string[] LargePeers = ["scp", "libtorrent_v1", "libtorrent_v2", "syncthing"];
 
+    private static readonly string[] LargePeers = ["scp", "libtorrent_v1", "libtorrent_v2", "syncthing"];
     private static readonly string[] Cases = ["private-1gib", "small-files", "peak-mib-10gib"];
 
     public string Name => "transfer";
 
     public string Summary =>
-        "private transfers between two agents beside scp, libtorrent, Syncthing and rclone; memory and start; [--rounds N] [CASE ...]";
+        "private transfers between two agents beside scp, libtorrent, Syncthing and rclone; memory and start; "
+        + "[--rounds N] [CASE ...]";
 
     public async IAsyncEnumerable<BenchLine> RunAsync(
         IReadOnlyList<string> arguments, [EnumeratorCancellation] CancellationToken token)
@@ -50,13 +52,16 @@ public sealed class TransferBenchmark : IBenchmark
 
     private static (int Rounds, string[] Cases) Parse(IReadOnlyList<string> arguments)
     {
+        var culture = CultureInfo.InvariantCulture;
+        var known = string.Join(", ", Cases);
         var rounds = 3;
         var cases = new List<string>();
         for (var i = 0; i < arguments.Count; i++)
         {
-            if (arguments[i] == "--rounds" && i + 1 < arguments.Count && int.TryParse(arguments[i + 1], CultureInfo.InvariantCulture, out rounds)) i++;
-            else if (Cases.Contains(arguments[i])) cases.Add(arguments[i]);
-            else throw new UsageException($"transfer knows no '{arguments[i]}'; it takes --rounds N and of {string.Join(", ", Cases)}");
+            var argument = arguments[i];
+            if (argument == "--rounds" && int.TryParse(arguments.ElementAtOrDefault(i + 1), culture, out rounds)) i++;
+            else if (Cases.Contains(argument)) cases.Add(argument);
+            else throw new UsageException($"transfer knows no '{argument}'; it takes --rounds N and of {known}");
         }
         return (rounds, cases.Count > 0 ? [.. cases] : Cases);
     }
@@ -84,17 +89,20 @@ public sealed class TransferBenchmark : IBenchmark
             rates.Add(1024 / seconds);
             cpus.Add(cpu);
             foreach (var peer in LargePeers) peers[peer].Add(await PeerRateAsync(peer, token));
+            var theirs = string.Join(", ", peers.Select(p => $"{p.Key} {p.Value[^1]:f0}"));
             await Console.Error.WriteLineAsync(
-                $"round {round}: virga {rates[^1]:f0} MiB/s, {cpu:f2} CPU s/GiB; " + string.Join(", ", peers.Select(p => $"{p.Key} {p.Value[^1]:f0}")));
+                $"round {round}: virga {rates[^1]:f0} MiB/s, {cpu:f2} CPU s/GiB; {theirs}");
         }
         var rate = Duel.Median(rates);
         double Against(string peer) => Duel.Median(peers[peer].Zip(rates, (their, our) => our / their));
+        var cpuSeconds = Duel.Median(cpus);
+        var againstLibtorrent = Math.Min(Against("libtorrent_v1"), Against("libtorrent_v2"));
         return
         [
             new BenchLine(Name, "private-1gib", rate, "MiB/s", "scp", Against("scp")),
-            new BenchLine(Name, "private-1gib", rate, "MiB/s", "libtorrent", Math.Min(Against("libtorrent_v1"), Against("libtorrent_v2"))),
+            new BenchLine(Name, "private-1gib", rate, "MiB/s", "libtorrent", againstLibtorrent),
             new BenchLine(Name, "private-1gib", rate, "MiB/s", "syncthing", Against("syncthing")),
-            new BenchLine(Name, "cpu-seconds-per-gib", Duel.Median(cpus), "s/GiB", "bar", Duel.Median(cpus) / CpuSecondsPerGiBMax),
+            new BenchLine(Name, "cpu-seconds-per-gib", cpuSeconds, "s/GiB", "bar", cpuSeconds / CpuSecondsPerGiBMax),
             new BenchLine(Name, "idle-mib", idle, "MiB", "bar", idle / IdleMiBMax),
             new BenchLine(Name, "start-seconds", start, "s", "bar", start / StartSecondsMax),
         ];
@@ -118,7 +126,8 @@ public sealed class TransferBenchmark : IBenchmark
         for (var round = 0; round < rounds; round++)
         {
             var (seconds, _) = await pair.GetAsync(link, $"round-{round}", token);
-            if (Directory.GetFiles($"{Root}/to/round-{round}").Length != SmallCount) throw new InvalidOperationException("files are missing");
+            if (Directory.GetFiles($"{Root}/to/round-{round}").Length != SmallCount)
+                throw new InvalidOperationException("files are missing");
             Directory.Delete($"{Root}/to/round-{round}", recursive: true);
             var theirs = await PeerRateAsync("rclone_sftp_small", token) * MiB / SmallBytes;
             rates.Add(SmallCount / seconds);
@@ -128,7 +137,9 @@ public sealed class TransferBenchmark : IBenchmark
         return new BenchLine(Name, "small-files", Duel.Median(rates), "files/s", "rclone-sftp", Duel.Median(ratios));
     }
 
-    /// <summary>A sparse source, so that only the receiver's account takes room; the highest resident set of either side.</summary>
+    /// <summary>
+    /// A sparse source, so that only the receiver's account takes room; the highest resident set of either side.
+    /// </summary>
     private async Task<BenchLine> PeakAsync(CancellationToken token)
     {
         var file = Directory.CreateDirectory($"{Root}/from/ten").FullName + "/data.bin";
@@ -136,14 +147,17 @@ public sealed class TransferBenchmark : IBenchmark
         await using var pair = await Pair.StartAsync(token);
         var link = await pair.A.ShareAsync("disk", "ten", token);
         await pair.GetAsync(link, "ten", token);
-        var peak = Math.Max(pair.A.MiB("VmHWM"), pair.B.MiB("VmHWM"));
-        await Console.Error.WriteLineAsync($"peak: sender {pair.A.MiB("VmHWM"):f0} MiB, receiver {pair.B.MiB("VmHWM"):f0} MiB");
+        var sender = pair.A.MiB("VmHWM");
+        var receiver = pair.B.MiB("VmHWM");
+        var peak = Math.Max(sender, receiver);
+        await Console.Error.WriteLineAsync($"peak: sender {sender:f0} MiB, receiver {receiver:f0} MiB");
         return new BenchLine(Name, "peak-mib-10gib", peak, "MiB", "bar", peak / PeakMiBMax);
     }
 
     private static async Task<double> PeerRateAsync(string peer, CancellationToken token)
     {
-        var info = new ProcessStartInfo("/usr/bin/python3", [Script(), "--rounds", "1", "--json", "--dir", Root + "/peers", peer])
+        string[] arguments = [Script(), "--rounds", "1", "--json", "--dir", Root + "/peers", peer];
+        var info = new ProcessStartInfo("/usr/bin/python3", arguments)
         {
             UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
         };
@@ -181,8 +195,10 @@ public sealed class TransferBenchmark : IBenchmark
     {
         await using var a = File.OpenRead(left);
         await using var b = File.OpenRead(right);
-        var hashes = await Task.WhenAll(SHA256.HashDataAsync(a, token).AsTask(), SHA256.HashDataAsync(b, token).AsTask());
-        if (!hashes[0].AsSpan().SequenceEqual(hashes[1])) throw new InvalidOperationException("the file that arrived differs");
+        var hashes = await Task.WhenAll(
+            SHA256.HashDataAsync(a, token).AsTask(), SHA256.HashDataAsync(b, token).AsTask());
+        if (!hashes[0].AsSpan().SequenceEqual(hashes[1]))
+            throw new InvalidOperationException("the file that arrived differs");
     }
 
     /// <summary>A sender and a receiver.</summary>
@@ -197,7 +213,8 @@ public sealed class TransferBenchmark : IBenchmark
             Directory.CreateDirectory($"{Root}/to");
             var tag = Guid.NewGuid().ToString("n")[..8];
             var pair = new Pair(
-                await AgentProcess.StartAsync($"{Root}/agent-a-{tag}", token), await AgentProcess.StartAsync($"{Root}/agent-b-{tag}", token));
+                await AgentProcess.StartAsync($"{Root}/agent-a-{tag}", token),
+                await AgentProcess.StartAsync($"{Root}/agent-b-{tag}", token));
             await pair.A.AddAccountAsync("disk", $"{Root}/from", token);
             await pair.B.AddAccountAsync("disk", $"{Root}/to", token);
             return pair;

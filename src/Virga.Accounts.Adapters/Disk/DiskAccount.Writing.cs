@@ -59,11 +59,13 @@ internal sealed partial class DiskAccount
             var doing = $"begin the upload of {Quote(path)}";
             using var folder = OpenOrMakeFolder(path.Parent);
             if (Space(folder.Fd, out var space) == 0 && space.AvailableBytes < length)
+            {
                 throw new VirgaException(
                     FailureKind.Full,
-                    $"can't {doing}: no space left: it has {length:N0} bytes, and {root} has "
-                    + $"{space.AvailableBytes:N0} free",
+                    $"can't {doing}: no space left: it has {length:N0} bytes, "
+                        + $"and {root} has {space.AvailableBytes:N0} free",
                     "Free some room on the disk, or choose another account.");
+            }
             var token = DiskTemporary.NewToken(random);
             var file = CreateLocked(folder, DiskTemporary.NameOf(token), options, doing);
             try

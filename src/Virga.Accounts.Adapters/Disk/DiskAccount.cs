@@ -36,8 +36,9 @@ internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploa
     private readonly string? bootId;
     private readonly bool walksByHand;
 
-    /// <param name="bootId">Of the running kernel; null where unknown. Parts that weren't synced are trusted only under
-    /// the same one.</param>
+    /// <param name="bootId">
+    /// Of the running kernel; null where unknown. Parts that weren't synced are trusted only under the same one.
+    /// </param>
     /// <param name="walksByHand">Resolves paths as on kernels before 5.6.</param>
     public DiskAccount(
         string root, RandomBytes random, DiskDurability durability, string? bootId, bool walksByHand = false)

@@ -13,8 +13,9 @@ internal sealed class Endpoint
     private const int CertHashHexLength = 64;
 
     /// <param name="address">Scheme, host and port count.</param>
-    /// <param name="certSha256">Lower-case hexadecimal SHA-256 of the only certificate to accept; null to trust what
-    /// the system trusts.</param>
+    /// <param name="certSha256">
+    /// Lower-case hexadecimal SHA-256 of the only certificate to accept; null to trust what the system trusts.
+    /// </param>
     public Endpoint(Uri address, string? certSha256 = null)
     {
         Address = address;

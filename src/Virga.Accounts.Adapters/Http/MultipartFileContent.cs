@@ -18,8 +18,8 @@ internal sealed class MultipartFileContent : HttpContent
     {
         this.file = file;
         head = Encoding.ASCII.GetBytes(
-            $"--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: "
-                + "application/octet-stream\r\n\r\n");
+            $"--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n"
+                + "Content-Type: application/octet-stream\r\n\r\n");
         tail = Encoding.ASCII.GetBytes($"\r\n--{boundary}--\r\n");
         Headers.ContentType = new MediaTypeHeaderValue(
             "multipart/form-data") { Parameters = { new NameValueHeaderValue("boundary", boundary) } };

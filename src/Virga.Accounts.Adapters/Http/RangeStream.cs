@@ -11,8 +11,9 @@ namespace Virga.Accounts.Adapters.Http;
 /// <param name="guard">Disposed with the stream.</param>
 /// <param name="owner">The answer; disposed with the stream.</param>
 /// <param name="describe">What is read, for messages.</param>
-/// <param name="atEnd">Called once, after the last byte and before it is handed out; throws Changed when the entry is
-/// another.</param>
+/// <param name="atEnd">
+/// Called once, after the last byte and before it is handed out; throws Changed when the entry is another.
+/// </param>
 internal sealed class RangeStream(
     Stream inner,
     long length,

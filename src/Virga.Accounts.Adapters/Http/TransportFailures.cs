@@ -79,14 +79,14 @@ internal static class TransportFailures
             return new VirgaException(
                 FailureKind.Unauthenticated,
                 $"{what}: the certificate of {endpoint.Name} is {shown}, not the pinned {pinned}",
-                "Either somebody sits in between, or the server has a new certificate: ask its owner, then set "
-                    + "certSha256 anew.",
+                "Either somebody sits in between, or the server has a new certificate: "
+                    + "ask its owner, then set certSha256 anew.",
                 inner);
         }
         return new VirgaException(
             FailureKind.Unauthenticated,
-            $"{what}: the certificate of {endpoint.Name} is not trusted ({Why(endpoint.RefusedBecause)}); its "
-                + $"SHA-256 is {shown}",
+            $"{what}: the certificate of {endpoint.Name} is not trusted ({Why(endpoint.RefusedBecause)}); "
+                + $"its SHA-256 is {shown}",
             "For a self-signed certificate compare that value with the server's own and set certSha256 to it.",
             inner);
     }

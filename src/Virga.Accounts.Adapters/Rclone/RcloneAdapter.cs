@@ -8,8 +8,8 @@ namespace Virga.Accounts.Adapters.Rclone;
 /// </summary>
 public sealed class RcloneAdapter(AdapterServices services) : IAccountAdapter
 {
-    internal const string Form = "An rclone account looks like rclone:remote:folder, with a remote that `rclone "
-        + "listremotes` shows.";
+    internal const string Form = "An rclone account looks like rclone:remote:folder, "
+        + "with a remote that `rclone listremotes` shows.";
     private const string Scheme = "rclone:";
 
     public string Name => "rclone";

@@ -3,8 +3,9 @@ using System.Text.Json.Nodes;
 namespace Virga.Accounts.Adapters.Rclone;
 
 /// <summary>What a remote can do, as rclone tells by operations/fsinfo.</summary>
-/// <param name="CheapHash">A hash that the service computes by itself; null where it would have to read the
-/// file.</param>
+/// <param name="CheapHash">
+/// A hash that the service computes by itself; null where it would have to read the file.
+/// </param>
 internal sealed record RcloneFeatures(bool IsCaseSensitive, bool KeepsEmptyFolders, bool TellsSpace, string? CheapHash)
 {
     public static async Task<RcloneFeatures> AskAsync(RcloneClient client, CancellationToken cancellationToken)

@@ -5,8 +5,8 @@ namespace Virga.Accounts.Adapters.S3;
 /// <summary>Any service that speaks Amazon's S3: Amazon itself, Ceph, MinIO, R2, B2, Wasabi, ...</summary>
 public sealed class S3Adapter(AdapterServices services) : IAccountAdapter
 {
-    internal const string Form = "An S3 account looks like s3:https://s3.example.org/bucket/folder, with the secrets "
-        + "accessKey and secretKey.";
+    internal const string Form = "An S3 account looks like s3:https://s3.example.org/bucket/folder, "
+        + "with the secrets accessKey and secretKey.";
 
     public string Name => "s3";
 

@@ -68,8 +68,8 @@ internal static class S3Failures
             or "IllegalLocationConstraintException" =>
             Make(
             FailureKind.BadInput,
-            $"{what}: the bucket '{settings.Bucket}' lies in another region than '{settings.Region}', or behind "
-                + "another endpoint",
+            $"{what}: the bucket '{settings.Bucket}' lies in another region than '{settings.Region}', "
+                + "or behind another endpoint",
             "Set the account's region and endpoint to the bucket's.",
             e),
         "InvalidBucketName" =>
@@ -117,8 +117,8 @@ internal static class S3Failures
         settings.AccessKey is null
             ? $"{what}: not allowed without keys"
             : $"{what}: these keys are not allowed to do that",
-        $"Ask the owner of bucket '{settings.Bucket}' for the right to list, read, write and delete, or use other "
-            + "keys.",
+        $"Ask the owner of bucket '{settings.Bucket}' for the right to list, read, write and delete, "
+            + "or use other keys.",
         e);
 
     private static VirgaException Full(string what, Exception e) => Make(

@@ -10,8 +10,8 @@ namespace Virga.Accounts.Adapters.WebDav;
 public sealed class WebDavAdapter(AdapterServices services) : IAccountAdapter
 {
     internal const string Form =
-        "A WebDAV account looks like webdavs://host/folder (or webdav:// without TLS), with the setting user and the "
-            + "secret password.";
+        "A WebDAV account looks like webdavs://host/folder (or webdav:// without TLS), "
+            + "with the setting user and the secret password.";
 
     private const string TlsScheme = "webdavs:", PlainScheme = "webdav:";
 

@@ -9,8 +9,9 @@ namespace Virga.Accounts.Adapters.WebDav;
 /// <param name="IsApacheFolder">Apache's mod_dav_fs: keeps .DAV to itself and replaces files by renaming.</param>
 /// <param name="TakesTimes">Nextcloud and ownCloud keep the time in X-OC-Mtime.</param>
 /// <param name="ReplacesWhole">A PUT that is cut leaves the old file.</param>
-/// <param name="TakesPartialPut">PUT with Content-Range changes only that range (RFC 9110, 14.5, leaves it to the
-/// server).</param>
+/// <param name="TakesPartialPut">
+/// PUT with Content-Range changes only that range (RFC 9110, 14.5, leaves it to the server).
+/// </param>
 internal sealed record WebDavServer(bool IsApacheFolder, bool TakesTimes, bool ReplacesWhole, bool TakesPartialPut)
 {
     public static async Task<WebDavServer> AskAsync(WebDavClient client, CancellationToken cancellationToken)

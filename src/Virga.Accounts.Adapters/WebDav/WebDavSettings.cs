@@ -6,8 +6,9 @@ namespace Virga.Accounts.Adapters.WebDav;
 /// <summary>A WebDAV account's configuration, checked.</summary>
 /// <param name="Url">The account's root: http or https, without the last '/'.</param>
 /// <param name="Names">Names in the URL's path, decoded.</param>
-/// <param name="PartialPut">Whether the server takes PUT with Content-Range; null to find out when the account is
-/// opened.</param>
+/// <param name="PartialPut">
+/// Whether the server takes PUT with Content-Range; null to find out when the account is opened.
+/// </param>
 internal sealed record WebDavSettings(
     Uri Url, string[] Names, string? User, string? Password, string? Token, string? CertSha256, bool? PartialPut)
 {

@@ -6,6 +6,7 @@ using Virga.Accounts;
 using Virga.Agent.Shares;
 using Virga.Agent.Transfers;
 using Virga.Content;
+using Virga.Content.Snapshots;
 using Virga.Content.Torrents;
 using Virga.Core;
 using Virga.Hosting;
@@ -15,7 +16,8 @@ namespace Virga.Agent.Control;
 
 /// <summary>The local API (docs/reference/control-api.md), reached over the control socket alone.</summary>
 internal sealed class ControlEndpoints(
-    ShareService shares, TransferService transfers, AccountPool accounts, TimeProvider time, Func<CancellationToken, Task<AgentStatus>> status, Action stop)
+    ShareService shares, TransferService transfers, AccountPool accounts, TimeProvider time,
+    Func<CancellationToken, Task<AgentStatus>> status, Action stop)
 {
     private const int WatchMs = 500;
 
@@ -40,11 +42,15 @@ internal sealed class ControlEndpoints(
         routes.Control("GET", "/control/accounts", async http =>
             await JsonAsync(http, await accounts.ListAsync(http.RequestAborted), ControlJson.Default.ListAccountInfo));
         routes.Control("POST", "/control/accounts", async http =>
-            await JsonAsync(http, await accounts.AddAsync(await BodyAsync(http, ControlJson.Default.AccountAddRequest), http.RequestAborted),
-                ControlJson.Default.AccountInfo));
+        {
+            var request = await BodyAsync(http, ControlJson.Default.AccountAddRequest);
+            var added = await accounts.AddAsync(request, http.RequestAborted);
+            await JsonAsync(http, added, ControlJson.Default.AccountInfo);
+        });
         routes.Control("POST", "/control/accounts/{name}/check", async http =>
         {
-            var result = await AccountCheck.RunAsync(() => accounts.GetAsync(Route(http, "name"), http.RequestAborted), time, http.RequestAborted);
+            var token = http.RequestAborted;
+            var result = await AccountCheck.RunAsync(() => accounts.GetAsync(Route(http, "name"), token), time, token);
             await JsonAsync(http, result, ControlJson.Default.CheckResult);
         });
         routes.Control("DELETE", "/control/accounts/{name}", async http =>
@@ -52,19 +58,27 @@ internal sealed class ControlEndpoints(
             var name = Route(http, "name");
             if (shares.Uses(name) || transfers.Uses(name))
             {
-                throw new VirgaException(FailureKind.Conflict, $"the account '{name}' is in use by a share or a running transfer",
+                throw new VirgaException(
+                    FailureKind.Conflict, $"the account '{name}' is in use by a share or a running transfer",
                     "See them with 'virga shares' and 'virga transfers'; withdraw or cancel them first.");
             }
             if (!await accounts.RemoveAsync(name, http.RequestAborted))
-                throw new VirgaException(FailureKind.NotFound, $"there is no account '{name}'", "See them with: virga account list");
+            {
+                throw new VirgaException(
+                    FailureKind.NotFound, $"there is no account '{name}'", "See them with: virga account list");
+            }
             http.Response.StatusCode = StatusCodes.Status204NoContent;
         });
         routes.Control("GET", "/control/accounts/{name}/entries", async http =>
         {
             var account = await accounts.GetAsync(Route(http, "name"), http.RequestAborted);
+            var folder = EntryPath.Parse(http.Request.Query["path"].ToString());
             var entries = new List<EntryInfo>();
-            await foreach (var e in account.ListAsync(EntryPath.Parse(http.Request.Query["path"].ToString()), http.RequestAborted))
-                entries.Add(new EntryInfo(e.Path.Value, e.Kind.ToString().ToLowerInvariant(), e.Length, e.Modified, e.LinkTarget));
+            await foreach (var e in account.ListAsync(folder, http.RequestAborted))
+            {
+                var kind = e.Kind.ToString().ToLowerInvariant();
+                entries.Add(new EntryInfo(e.Path.Value, kind, e.Length, e.Modified, e.LinkTarget));
+            }
             entries.Sort((x, y) => string.CompareOrdinal(x.Path, y.Path));
             await JsonAsync(http, entries, ControlJson.Default.ListEntryInfo);
         });
@@ -72,44 +86,63 @@ internal sealed class ControlEndpoints(
 
     private void MapShares(PeerRoutes routes)
     {
-        routes.Control("GET", "/control/shares", http => JsonAsync(http, shares.List(), ControlJson.Default.ListShareInfo));
-        routes.Control("POST", "/control/shares", async http =>
-        {
-            var request = await BodyAsync(http, ControlJson.Default.ShareRequest);
-            await StreamAsync(http, ControlJson.Default.ShareEvent,
-                async report => new ShareEvent(null, await shares.CreateAsync(
-                    request, new Relay<Content.Snapshots.SnapshotProgress>(p => report(new ShareEvent(
-                        new ShareProgress(p.FilesSeen, p.FilesHashed, p.FilesUnchanged, p.BytesRead), null, null))),
-                    http.RequestAborted), null),
-                error => new ShareEvent(null, null, error));
-        });
+        routes.Control("GET", "/control/shares", http =>
+            JsonAsync(http, shares.List(), ControlJson.Default.ListShareInfo));
+        routes.Control("POST", "/control/shares", ShareAsync);
         routes.Control("DELETE", "/control/shares/{hash}", async http =>
         {
             if (!await shares.WithdrawAsync(InfoHash(http), http.RequestAborted))
-                throw new VirgaException(FailureKind.NotFound, "there is no such share", "See them with: virga shares");
+            {
+                throw new VirgaException(
+                    FailureKind.NotFound, "there is no such share", "See them with: virga shares");
+            }
             http.Response.StatusCode = StatusCodes.Status204NoContent;
         });
         routes.Control("GET", "/control/shares/{hash}/torrent", async http =>
         {
             var reader = await shares.OpenAsync(InfoHash(http), http.RequestAborted);
+            var torrent = Torrent.Write(reader.Index.Info, reader.Index.Layers, []);
             http.Response.ContentType = "application/x-bittorrent";
-            await http.Response.Body.WriteAsync(Torrent.Write(reader.Index.Info, reader.Index.Layers, []), http.RequestAborted);
+            await http.Response.Body.WriteAsync(torrent, http.RequestAborted);
         });
+    }
+
+    private async Task ShareAsync(HttpContext http)
+    {
+        var request = await BodyAsync(http, ControlJson.Default.ShareRequest);
+        await StreamAsync(http, ControlJson.Default.ShareEvent, CreateAsync, e => new ShareEvent(null, null, e));
+
+        async Task<ShareEvent> CreateAsync(Action<ShareEvent> report)
+        {
+            var progress = new Relay<SnapshotProgress>(p => report(new ShareEvent(
+                new ShareProgress(p.FilesSeen, p.FilesHashed, p.FilesUnchanged, p.BytesRead), null, null)));
+            return new ShareEvent(null, await shares.CreateAsync(request, progress, http.RequestAborted), null);
+        }
     }
 
     private void MapTransfers(PeerRoutes routes)
     {
-        routes.Control("GET", "/control/transfers", http => JsonAsync(http, transfers.List(), ControlJson.Default.ListTransferInfo));
+        routes.Control("GET", "/control/transfers", http =>
+            JsonAsync(http, transfers.List(), ControlJson.Default.ListTransferInfo));
         routes.Control("POST", "/control/transfers", async http =>
-            await JsonAsync(http, await transfers.CreateAsync(await BodyAsync(http, ControlJson.Default.TransferRequest), http.RequestAborted),
-                ControlJson.Default.TransferInfo));
+        {
+            var request = await BodyAsync(http, ControlJson.Default.TransferRequest);
+            var begun = await transfers.CreateAsync(request, http.RequestAborted);
+            await JsonAsync(http, begun, ControlJson.Default.TransferInfo);
+        });
         routes.Control("GET", "/control/transfers/{id}", http =>
             JsonAsync(http, transfers.Get(Route(http, "id")).Describe(), ControlJson.Default.TransferInfo));
         routes.Control("GET", "/control/transfers/{id}/watch", WatchAsync);
         routes.Control("POST", "/control/transfers/{id}/cancel", async http =>
-            await JsonAsync(http, await transfers.CancelAsync(Route(http, "id"), http.RequestAborted), ControlJson.Default.TransferInfo));
+        {
+            var cancelled = await transfers.CancelAsync(Route(http, "id"), http.RequestAborted);
+            await JsonAsync(http, cancelled, ControlJson.Default.TransferInfo);
+        });
         routes.Control("POST", "/control/transfers/{id}/resume", async http =>
-            await JsonAsync(http, await transfers.ResumeAsync(Route(http, "id"), http.RequestAborted), ControlJson.Default.TransferInfo));
+        {
+            var resumed = await transfers.ResumeAsync(Route(http, "id"), http.RequestAborted);
+            await JsonAsync(http, resumed, ControlJson.Default.TransferInfo);
+        });
     }
 
     private async Task WatchAsync(HttpContext http)
@@ -129,24 +162,35 @@ internal sealed class ControlEndpoints(
     private async Task VerifyAsync(HttpContext http)
     {
         var request = await BodyAsync(http, ControlJson.Default.VerifyRequest);
-        var link = Hash256.TryParse(request.Link, out var hash)
-            ? transfers.LinkOf(hash) ?? (shares.Find(hash) is { } own ? shares.LinkOf(own) : null) ?? throw new VirgaException(
-                FailureKind.NotFound, $"no share or transfer {hash} is known here", "Give the whole link.")
-            : ShareLink.Parse(request.Link);
+        var link = Hash256.TryParse(request.Link, out var hash) ? KnownLink(hash) : ShareLink.Parse(request.Link);
         var account = await accounts.GetAsync(request.Account, http.RequestAborted);
-        await StreamAsync(http, ControlJson.Default.VerifyEvent,
-            async report =>
-            {
-                var content = await transfers.OpenContentAsync(link, http.RequestAborted);
-                var total = content.Files.Sum(f => f.Entry.Size);
-                var progress = new Relay<Content.VerifyProgress>(p => report(new VerifyEvent(
-                    new VerifyProgress(p.FilesChecked, p.FilesTotal, p.BytesRead, total), null, null)));
-                var result = await PlainVerifier.VerifyAsync(account, EntryPath.Parse(request.Path), content, progress, http.RequestAborted);
-                return new VerifyEvent(null, new VerifyInfo(
-                    result.IsWhole, content.Files.Count, total, [.. result.Missing.Select(p => p.Value)],
-                    [.. result.Different.Select(d => $"{d.Path} {d.Reason}")], [.. result.Extra.Select(p => p.Value)]), null);
-            },
-            error => new VerifyEvent(null, null, error));
+        await StreamAsync(http, ControlJson.Default.VerifyEvent, CompareAsync, e => new VerifyEvent(null, null, e));
+
+        async Task<VerifyEvent> CompareAsync(Action<VerifyEvent> report)
+        {
+            var content = await transfers.OpenContentAsync(link, http.RequestAborted);
+            var total = content.Files.Sum(f => f.Entry.Size);
+            var progress = new Relay<Content.VerifyProgress>(p => report(new VerifyEvent(
+                new VerifyProgress(p.FilesChecked, p.FilesTotal, p.BytesRead, total), null, null)));
+            var folder = EntryPath.Parse(request.Path);
+            var result = await PlainVerifier.VerifyAsync(account, folder, content, progress, http.RequestAborted);
+            var info = new VerifyInfo(
+                result.IsWhole, content.Files.Count, total,
+                [.. result.Missing.Select(p => p.Value)],
+                [.. result.Different.Select(d => $"{d.Path} {d.Reason}")],
+                [.. result.Extra.Select(p => p.Value)]);
+            return new VerifyEvent(null, info, null);
+        }
+    }
+
+    /// <summary>The link of what was shared or fetched here.</summary>
+    private ShareLink KnownLink(Hash256 infoHash)
+    {
+        if (transfers.LinkOf(infoHash) is { } fetched) return fetched;
+        return shares.Find(infoHash) is { } own
+            ? shares.LinkOf(own)
+            : throw new VirgaException(
+                FailureKind.NotFound, $"no share or transfer {infoHash} is known here", "Give the whole link.");
     }
 
     private static string Route(HttpContext http, string name) => http.RouteText(name);
@@ -162,7 +206,8 @@ internal sealed class ControlEndpoints(
         }
         catch (JsonException e)
         {
-            throw new VirgaException(FailureKind.BadInput, $"the request's body is not what was expected: {e.Message}", null, e);
+            throw new VirgaException(
+                FailureKind.BadInput, $"the request's body is not what was expected: {e.Message}", null, e);
         }
     }
 
@@ -185,8 +230,13 @@ internal sealed class ControlEndpoints(
     {
         http.Response.ContentType = "application/x-ndjson";
         // A slow reader misses steps, never the end.
-        var lines = Channel.CreateBounded<T>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest });
-        var working = Task.Run(async () =>
+        var newestOnly = new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest };
+        var lines = Channel.CreateBounded<T>(newestOnly);
+        var working = Task.Run(WorkAsync, http.RequestAborted);
+        await foreach (var line in lines.Reader.ReadAllAsync(http.RequestAborted)) await LineAsync(http, line, type);
+        await LineAsync(http, await working, type);
+
+        async Task<T> WorkAsync()
         {
             try
             {
@@ -200,9 +250,7 @@ internal sealed class ControlEndpoints(
             {
                 lines.Writer.TryComplete();
             }
-        }, http.RequestAborted);
-        await foreach (var line in lines.Reader.ReadAllAsync(http.RequestAborted)) await LineAsync(http, line, type);
-        await LineAsync(http, await working, type);
+        }
     }
 
     private sealed class Relay<T>(Action<T> report) : IProgress<T>

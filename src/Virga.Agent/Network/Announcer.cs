@@ -5,12 +5,13 @@ using Virga.Protocol;
 
 namespace Virga.Agent.Network;
 
-/// <summary>Keeps this agent's shares announced and its chain known at its repositories. A repository that is down is
-/// tried again.</summary>
+/// <summary>
+/// Keeps this agent's shares announced and its chain known at its repositories. A repository that is down is tried
+/// again.
+/// </summary>
 internal sealed class Announcer(
-    PeerClients clients, IReadOnlyList<Endpoint> repositories, Func<Endpoint> ownEndpoint, Func<CancellationToken,
-    Task<List<Hash256>>> shares,
-    TimeProvider time, Action<string> log)
+    PeerClients clients, IReadOnlyList<Endpoint> repositories, Func<Endpoint> ownEndpoint,
+    Func<CancellationToken, Task<List<Hash256>>> shares, TimeProvider time, Action<string> log)
 {
     private const int HashesMax = 1000;
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(2);

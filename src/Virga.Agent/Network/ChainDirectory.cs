@@ -35,7 +35,8 @@ internal sealed class ChainDirectory(PeerClients clients, TimeProvider time)
         if (best is null && known.Chain is { } old) return old;
         if (best is null)
         {
-            throw new VirgaException(FailureKind.NotFound, $"nobody knows agent {agent}: {string.Join("; ", problems)}",
+            throw new VirgaException(
+                FailureKind.NotFound, $"nobody knows agent {agent}: {string.Join("; ", problems)}",
                 "Check the id, and that this agent uses a repository that the other one uses, too.");
         }
         if (cache.Count >= CacheMax) cache.Clear();

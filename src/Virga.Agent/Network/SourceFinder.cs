@@ -4,12 +4,13 @@ using Virga.Transfers.Sources;
 
 namespace Virga.Agent.Network;
 
-/// <summary>Finds agents that have a share: the link's endpoints, and whoever announced it at the link's and our own
-/// repositories.</summary>
+/// <summary>
+/// Finds agents that have a share: the link's endpoints, and whoever announced it at the link's and our own
+/// repositories.
+/// </summary>
 internal sealed class SourceFinder(
     ShareLink link, IReadOnlyList<Endpoint> ownRepositories, PeerClients clients, ChainDirectory chains,
-    TimeProvider time, Action<string> log)
-    : ISourceFinder
+    TimeProvider time, Action<string> log) : ISourceFinder
 {
     private const int SourcesMax = 64;
 
@@ -30,8 +31,8 @@ internal sealed class SourceFinder(
         {
             try
             {
-                foreach (var envelope in await clients.Repository(repository).LookUpAsync(
-                    link.InfoHash, cancellationToken))
+                var announces = await clients.Repository(repository).LookUpAsync(link.InfoHash, cancellationToken);
+                foreach (var envelope in announces)
                     found.AddRange(await EndpointsOfAsync(envelope, repository, cancellationToken));
             }
             catch (VirgaException e)

@@ -19,8 +19,9 @@ internal sealed class GrantIssuer(PeerIdentity self, TimeProvider time, RandomBy
     private readonly ConcurrentDictionary<string, Grant> accepted = new(StringComparer.Ordinal);
 
     /// <summary>The sealed answer to a grant request.</summary>
-    /// <param name="share">Null when there is no such share; the answer is then the same as for one that the asker may
-    /// not know of.</param>
+    /// <param name="share">
+    /// Null when there is no such share; the answer is then the same as for one that the asker may not know of.
+    /// </param>
     public byte[] Issue(
         Hash256 infoHash, State.ShareRow? share, Sigchain asker, DateTimeOffset created, ReadOnlySpan<byte> body)
     {
@@ -67,8 +68,8 @@ internal sealed class GrantIssuer(PeerIdentity self, TimeProvider time, RandomBy
         "It may have been withdrawn, or is meant for others: ask its owner.");
 
     private bool HasLink(State.ShareRow share, AgentId asker, DateTimeOffset created, byte[]? proof) =>
-        share.ProofKey is { } key && proof is not null &&
-        LinkProof.Verify(new VerifyKey(key), share.InfoHash, asker, self.Id, created, proof);
+        share.ProofKey is { } key && proof is not null
+        && LinkProof.Verify(new VerifyKey(key), share.InfoHash, asker, self.Id, created, proof);
 
     private Grant Verify(string bearer)
     {

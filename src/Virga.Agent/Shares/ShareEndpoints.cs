@@ -19,8 +19,8 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
         routes.Signed("POST", share + "grant", request =>
         {
             var infoHash = InfoHash(request.Context);
-            var answer = grants.Issue(
-                infoHash, shares.Find(infoHash), request.Chain, request.Created, request.Body.Span);
+            var share = shares.Find(infoHash);
+            var answer = grants.Issue(infoHash, share, request.Chain, request.Created, request.Body.Span);
             return WriteAsync(request.Context, answer);
         });
         routes.Public("GET", share + "info",
@@ -44,9 +44,7 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
         var root = http.RouteHash("root");
         var length = reader.LengthOf(root);
         var range = ParseRange(http.Request.Headers.Range.ToString());
-        if (range.End > length)
-            throw new VirgaException(
-                FailureKind.BadInput, $"the range {range} is outside of the blob's {length} bytes");
+        if (range.End > length) throw Outside(range, length);
         http.Response.StatusCode = StatusCodes.Status206PartialContent;
         http.Response.ContentType = Bytes;
         http.Response.ContentLength = range.Length;
@@ -57,14 +55,12 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
     private async Task ReadManyAsync(HttpContext http)
     {
         var reader = await OpenAsync(http);
-        var ranges = ReadRequest.Parse(
-            (await http.ReadBodyAsync(ProtocolLimits.MessageBytes, http.RequestAborted)).Span);
+        var body = await http.ReadBodyAsync(ProtocolLimits.MessageBytes, http.RequestAborted);
+        var ranges = ReadRequest.Parse(body.Span);
         foreach (var (root, range) in ranges)
         {
             var length = reader.LengthOf(root);
-            if (range.End > length)
-                throw new VirgaException(
-                    FailureKind.BadInput, $"the range {range} is outside of the blob's {length} bytes");
+            if (range.End > length) throw Outside(range, length);
         }
         http.Response.ContentType = Bytes;
         http.Response.ContentLength = ranges.Sum(r => r.Range.Length);
@@ -94,14 +90,10 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
             http.Response.Headers.ContentRange = default;
             http.Response.ContentLength = null;
             // Which of the owner's entries it was is not for others to know.
-            throw new VirgaException(
-                e.Kind,
-                e.Kind == FailureKind.Changed
-                    ? "the entry was changed after it was shared" : "the entry can't be read now",
-                e.Kind == FailureKind.Changed ? "Ask the owner to share it again." : null)
-            {
-                RetryAfter = e.RetryAfter,
-            };
+            var (message, advice) = e.Kind == FailureKind.Changed
+                ? ("the entry was changed after it was shared", "Ask the owner to share it again.")
+                : ("the entry can't be read now", null);
+            throw new VirgaException(e.Kind, message, advice) { RetryAfter = e.RetryAfter };
         }
     }
 
@@ -129,6 +121,9 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
         http.Response.ContentLength = body.Length;
         await http.Response.Body.WriteAsync(body, http.RequestAborted);
     }
+
+    private static VirgaException Outside(ByteRange range, long? length) =>
+        new(FailureKind.BadInput, $"the range {range} is outside of the blob's {length} bytes");
 
     private static Hash256 InfoHash(HttpContext http) => http.RouteHash("hash");
 

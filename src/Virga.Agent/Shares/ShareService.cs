@@ -14,8 +14,8 @@ namespace Virga.Agent.Shares;
 /// <summary>The shares of this agent's user: makes, lists, withdraws them, and opens them for reading.</summary>
 internal sealed class ShareService(
     AgentState state, ShareTable table, AccountPool accounts, Announcer announcer, ChainDirectory chains,
-    PeerClients clients,
-    AgentOptions options, Func<Endpoint> ownEndpoint, Func<IReadOnlyList<Endpoint>> repositories)
+    PeerClients clients, AgentOptions options, Func<Endpoint> ownEndpoint,
+    Func<IReadOnlyList<Endpoint>> repositories)
 {
     private const int SecretBytes = 32;
     private const int ReadersMax = 16;
@@ -64,9 +64,9 @@ internal sealed class ShareService(
             if (secret is not null) recipients = [new LinkSecret(secret).Identity.Recipient];
             var previous = before is null ? null : await ReadIndexAsync(before.InfoHash, cancellationToken);
             var readerLeft = before is not null && before.Readers.Except(readerIds).Any();
+            var snapshot = new SnapshotOptions(audience != AudienceKind.Public, recipients, previous, readerLeft);
             var made = await new Snapshotter(options.Random, options.Time).CreateAsync(
-                account, path, new SnapshotOptions(
-                    audience != AudienceKind.Public, recipients, previous, readerLeft), progress, cancellationToken);
+                account, path, snapshot, progress, cancellationToken);
             if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds))
                 return Describe(await FeedAsync(before, request.Feed, cancellationToken), null);
             var row = new ShareRow(
@@ -80,9 +80,10 @@ internal sealed class ShareService(
             rows[row.InfoHash] = row;
             var problems = await announcer.AnnounceAsync([row.InfoHash], cancellationToken);
             row = await FeedAsync(row, request.Feed, cancellationToken);
-            return Describe(
-                row, problems.Count == 0
-                    ? null : "not announced everywhere yet, it goes on trying: " + string.Join("; ", problems));
+            var problem = problems.Count == 0
+                ? null
+                : "not announced everywhere yet, it goes on trying: " + string.Join("; ", problems);
+            return Describe(row, problem);
         }
         finally
         {
@@ -105,7 +106,8 @@ internal sealed class ShareService(
     {
         if (Find(infoHash) is not { } row)
         {
-            throw new VirgaException(FailureKind.NotFound, $"there is no share {infoHash} here",
+            throw new VirgaException(
+                FailureKind.NotFound, $"there is no share {infoHash} here",
                 "It may have been withdrawn: ask its owner for a new link.");
         }
         if (readers.Count >= ReadersMax && !readers.ContainsKey(infoHash)) readers.Clear();
@@ -151,9 +153,9 @@ internal sealed class ShareService(
         var recipients = new List<AgeRecipient>();
         foreach (var reader in readers)
         {
-            var chain = reader == clients.Self.Id ? null
-                : await chains.GetAsync(reader, repositories(), cancellationToken);
-            recipients.Add(chain is null ? clients.Self.SealIdentity.Recipient : new AgeRecipient(chain.SealKey));
+            recipients.Add(reader == clients.Self.Id
+                ? clients.Self.SealIdentity.Recipient
+                : new AgeRecipient((await chains.GetAsync(reader, repositories(), cancellationToken)).SealKey));
         }
         return recipients;
     }
@@ -182,7 +184,7 @@ internal sealed class ShareService(
     }
 
     private ShareInfo Describe(ShareRow row, string? problem) => new(
-        row.InfoHash.ToString(), LinkOf(row).ToText(), row.Account,
-         row.Path.Value, row.Audience.ToString().ToLowerInvariant(),
-        [.. row.Readers.Select(r => r.ToString())], row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem);
+        row.InfoHash.ToString(), LinkOf(row).ToText(), row.Account, row.Path.Value,
+        row.Audience.ToString().ToLowerInvariant(), [.. row.Readers.Select(r => r.ToString())],
+        row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem);
 }

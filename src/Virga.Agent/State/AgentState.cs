@@ -104,13 +104,14 @@ internal sealed class AccountTable(AgentState state, TimeProvider time)
         var box = state.Seal(secrets, Place(name));
         var added = await state.Database.WriteAsync(
             db => db.Execute(
-                "INSERT INTO accounts (name, adapter, settings, secrets, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT "
-                    + "DO NOTHING",
+                "INSERT INTO accounts (name, adapter, settings, secrets, created) VALUES (?, ?, ?, ?, ?) "
+                    + "ON CONFLICT DO NOTHING",
                 name, config.Adapter, settings, box, time.GetUtcNow()),
             cancellationToken);
         if (added == 0)
         {
-            throw new VirgaException(FailureKind.Conflict, $"there is an account '{name}' already",
+            throw new VirgaException(
+                FailureKind.Conflict, $"there is an account '{name}' already",
                 $"Choose another name, or remove it first: virga account remove {name}");
         }
     }
@@ -121,13 +122,15 @@ internal sealed class AccountTable(AgentState state, TimeProvider time)
             db => db.Query("SELECT name, adapter, settings, secrets FROM accounts ORDER BY name",
                 row => (Name: row.Text(0), Adapter: row.Text(1), Settings: row.Text(2), Box: row.Bytes(3))),
             cancellationToken);
-        return [.. rows.Select(r => (r.Name, new AccountConfig(r.Adapter,
-            Read(System.Text.Encoding.UTF8.GetBytes(r.Settings)), Read(state.Unseal(r.Box, Place(r.Name))))))];
+        return [.. rows.Select(r => (r.Name, Config(r.Name, r.Adapter, r.Settings, r.Box)))];
     }
 
     public async ValueTask<bool> RemoveAsync(string name, CancellationToken cancellationToken) =>
         await state.Database.WriteAsync(
             db => db.Execute("DELETE FROM accounts WHERE name = ?", name), cancellationToken) > 0;
+
+    private AccountConfig Config(string name, string adapter, string settings, byte[] box) => new(
+        adapter, Read(System.Text.Encoding.UTF8.GetBytes(settings)), Read(state.Unseal(box, Place(name))));
 
     private static Dictionary<string, string> Read(byte[] json) =>
         JsonSerializer.Deserialize(json, StateJson.Default.DictionaryStringString)!;
@@ -139,9 +142,8 @@ internal sealed class AccountTable(AgentState state, TimeProvider time)
 /// <param name="Secret">Of a link share.</param>
 internal sealed record ShareRow(
     Hash256 InfoHash, string Account, EntryPath Path, AudienceKind Audience, IReadOnlyList<AgentId> Readers,
-    byte[]? Secret,
-    Hash256? ProofKey, DateTimeOffset Created, int Files, long Bytes, IReadOnlyList<Control.SkippedEntry> Skipped,
-    string? Feed)
+    byte[]? Secret, Hash256? ProofKey, DateTimeOffset Created, int Files, long Bytes,
+    IReadOnlyList<Control.SkippedEntry> Skipped, string? Feed)
 {
     public override string ToString() => InfoHash.ToString();
 }
@@ -157,12 +159,11 @@ internal sealed class ShareTable(AgentState state)
             db =>
             {
                 db.Execute(
-                    "INSERT OR REPLACE INTO shares (info_hash, account, path, audience, readers, secret, proof_key, "
-                        + "created, files, bytes, skipped, feed) " +
-                    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    row.InfoHash, row.Account, row.Path.Value, (int)row.Audience,
-                    readers, secret, row.ProofKey, row.Created, row.Files,
-                    row.Bytes, skipped, row.Feed);
+                    "INSERT OR REPLACE INTO shares (info_hash, account, path, audience, readers, secret, "
+                        + "proof_key, created, files, bytes, skipped, feed) "
+                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    row.InfoHash, row.Account, row.Path.Value, (int)row.Audience, readers, secret,
+                    row.ProofKey, row.Created, row.Files, row.Bytes, skipped, row.Feed);
             },
             cancellationToken);
     }
@@ -171,13 +172,14 @@ internal sealed class ShareTable(AgentState state)
     {
         var rows = await state.Database.ReadAsync(
             db => db.Query(
-                "SELECT info_hash, account, path, audience, readers, secret, proof_key, created, files, bytes, "
-                    + "skipped, feed FROM shares ORDER BY created",
-                row => (Hash: row.Hash(0), Account: row.Text(1), Path: row.Text(2), Audience: (AudienceKind)row.Long(3),
-                    Readers: row.Text(4),
-                    Secret: row.IsNull(5) ? null : row.Bytes(5), ProofKey: row.IsNull(6) ? (Hash256?)null : row.Hash(6),
-                    Created: row.Time(7),
-                    Files: (int)row.Long(8), Bytes: row.Long(9), Skipped: row.Text(10),
+                "SELECT info_hash, account, path, audience, readers, secret, "
+                    + "proof_key, created, files, bytes, skipped, feed FROM shares ORDER BY created",
+                row => (
+                    Hash: row.Hash(0), Account: row.Text(1), Path: row.Text(2),
+                    Audience: (AudienceKind)row.Long(3), Readers: row.Text(4),
+                    Secret: row.IsNull(5) ? null : row.Bytes(5),
+                    ProofKey: row.IsNull(6) ? (Hash256?)null : row.Hash(6),
+                    Created: row.Time(7), Files: (int)row.Long(8), Bytes: row.Long(9), Skipped: row.Text(10),
                     Feed: row.IsNull(11) ? null : row.Text(11))),
             cancellationToken);
         return

@@ -12,8 +12,7 @@ namespace Virga.Agent.State;
 /// <param name="Fetched">Bytes fetched in all runs that ended in order; a run that was killed isn't counted.</param>
 internal sealed record TransferRow(
     string Id, Hash256 InfoHash, string Link, string Account, EntryPath Path, CollisionPolicy Collision,
-    TransferState State,
-    DateTimeOffset Created, DateTimeOffset? Ended, long Fetched, int FilesTotal, long BytesTotal,
+    TransferState State, DateTimeOffset Created, DateTimeOffset? Ended, long Fetched, int FilesTotal, long BytesTotal,
     TransferOutcome? Outcome)
 {
     public override string ToString() => Id;
@@ -28,8 +27,8 @@ internal sealed class TransferTable(AgentState state)
             db =>
             {
                 db.Execute(
-                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created) VALUES (?, "
-                        + "?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created) "
+                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
                     (int)row.State, row.Created);
             },
@@ -38,14 +37,15 @@ internal sealed class TransferTable(AgentState state)
 
     public ValueTask UpdateAsync(TransferRow row, CancellationToken cancellationToken)
     {
-        var outcome = row.Outcome is null ? null
+        var outcome = row.Outcome is null
+            ? null
             : JsonSerializer.Serialize(row.Outcome, StateJson.Default.TransferOutcome);
         return state.Database.WriteAsync(
             db =>
             {
                 db.Execute(
-                    "UPDATE transfers SET state = ?, ended = ?, fetched = ?, files_total = ?, bytes_total = ?, outcome "
-                        + "= ? WHERE id = ?",
+                    "UPDATE transfers SET state = ?, ended = ?, fetched = ?, "
+                        + "files_total = ?, bytes_total = ?, outcome = ? WHERE id = ?",
                     (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal,
                     outcome, row.Id);
             },
@@ -56,20 +56,21 @@ internal sealed class TransferTable(AgentState state)
     {
         var rows = await state.Database.ReadAsync(
             db => db.Query(
-                "SELECT id, info_hash, link, account, path, collision, state, created, ended, fetched, files_total, "
-                    + "bytes_total, outcome FROM transfers ORDER BY created, id",
-                row => (Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
-                    Collision: (CollisionPolicy)row.Long(5), State: (TransferState)row.Long(6), Created: row.Time(7),
-                    Ended: row.IsNull(8) ? (DateTimeOffset?)null : row.Time(8), Fetched: row.Long(9),
-                    Files: (int)row.Long(10),
-                    Bytes: row.Long(11), Outcome: row.IsNull(12) ? null : row.Text(12))),
+                "SELECT id, info_hash, link, account, path, collision, state, created, ended, "
+                    + "fetched, files_total, bytes_total, outcome FROM transfers ORDER BY created, id",
+                row => (
+                    Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
+                    Collision: (CollisionPolicy)row.Long(5), State: (TransferState)row.Long(6),
+                    Created: row.Time(7), Ended: row.IsNull(8) ? (DateTimeOffset?)null : row.Time(8),
+                    Fetched: row.Long(9), Files: (int)row.Long(10), Bytes: row.Long(11),
+                    Outcome: row.IsNull(12) ? null : row.Text(12))),
             cancellationToken);
         return
         [
             .. rows.Select(r => new TransferRow(
                 r.Id, r.Hash, System.Text.Encoding.UTF8.GetString(state.Unseal(r.Link, Place(r.Id))),
-                r.Account, EntryPath.Parse(r.Path),
-                r.Collision, r.State, r.Created, r.Ended, r.Fetched, r.Files, r.Bytes,
+                r.Account, EntryPath.Parse(r.Path), r.Collision,
+                r.State, r.Created, r.Ended, r.Fetched, r.Files, r.Bytes,
                 r.Outcome is null ? null : JsonSerializer.Deserialize(r.Outcome, StateJson.Default.TransferOutcome))),
         ];
     }
@@ -87,14 +88,15 @@ internal sealed class SqliteJournal(AgentState state, string transfer) : ITransf
                 var started = db.Scalar("SELECT started FROM transfers WHERE id = ?", transfer) != 0;
                 var files = db.Query(
                     "SELECT file FROM transfer_files WHERE transfer = ?", row => (int)row.Long(0), transfer);
-                var parts = db.Query("SELECT file, part, tag FROM transfer_parts WHERE transfer = ?",
+                var parts = db.Query(
+                    "SELECT file, part, tag FROM transfer_parts WHERE transfer = ?",
                     row => (File: (int)row.Long(0), Receipt: new PartReceipt(row.Long(1), row.Text(2))), transfer)
-                        .ToLookup(p => p.File, p => p.Receipt);
-                var uploads = db.Query("SELECT file, token, part_bytes FROM transfer_uploads WHERE transfer = ?",
-                    row => (File: (int)row.Long(0), Token: row.Text(1), PartBytes: row.Long(2)), transfer);
-                return new JournalState(
-                    started, files.ToHashSet(), uploads.ToDictionary(
-                        u => u.File, u => new RecordedUpload(u.Token, u.PartBytes, [.. parts[u.File]])));
+                    .ToLookup(p => p.File, p => p.Receipt);
+                var uploads = db.Query(
+                    "SELECT file, token, part_bytes FROM transfer_uploads WHERE transfer = ?",
+                    row => (File: (int)row.Long(0), Token: row.Text(1), PartBytes: row.Long(2)), transfer)
+                    .ToDictionary(u => u.File, u => new RecordedUpload(u.Token, u.PartBytes, [.. parts[u.File]]));
+                return new JournalState(started, files.ToHashSet(), uploads);
             },
             cancellationToken);
 
@@ -114,7 +116,8 @@ internal sealed class SqliteJournal(AgentState state, string transfer) : ITransf
 
     public ValueTask PartStoredAsync(int file, PartReceipt receipt, CancellationToken cancellationToken) =>
         WriteAsync(
-            db => db.Execute("INSERT OR REPLACE INTO transfer_parts (transfer, file, part, tag) VALUES (?, ?, ?, ?)",
+            db => db.Execute(
+                "INSERT OR REPLACE INTO transfer_parts (transfer, file, part, tag) VALUES (?, ?, ?, ?)",
                 transfer, file, receipt.Index, receipt.Tag),
             cancellationToken);
 

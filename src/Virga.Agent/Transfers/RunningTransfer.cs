@@ -78,11 +78,11 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
                 _ => row.Outcome?.Error?.Message ?? "failed",
             };
             return new TransferInfo(
-                row.Id, row.InfoHash.ToString(), row.Account, row.Path.Value, row.State, status, row.FilesTotal,
-                completed ? row.FilesTotal : Status.FilesDone, row.BytesTotal,
-                completed ? row.BytesTotal : Status.BytesDone,
-                running ? fetchedBefore + Status.BytesFetched : row.Fetched, running ? Rate() : 0, row.Created,
-                row.Ended,
+                row.Id, row.InfoHash.ToString(), row.Account, row.Path.Value, row.State, status,
+                row.FilesTotal, completed ? row.FilesTotal : Status.FilesDone,
+                row.BytesTotal, completed ? row.BytesTotal : Status.BytesDone,
+                running ? fetchedBefore + Status.BytesFetched : row.Fetched, running ? Rate() : 0,
+                row.Created, row.Ended,
                 [.. (Sources?.Report() ?? []).Select(s => new SourceInfo(s.Name, s.Bytes, s.Dropped))],
                 row.Outcome?.NotKept ?? [], row.Outcome?.Error);
         }

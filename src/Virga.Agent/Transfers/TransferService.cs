@@ -14,10 +14,12 @@ using Virga.Transfers.Sources;
 
 namespace Virga.Agent.Transfers;
 
-/// <summary>Runs this agent's transfers: begins them, goes on with them after a restart, stops and describes them.</summary>
+/// <summary>
+/// Runs this agent's transfers: begins them, goes on with them after a restart, stops and describes them.
+/// </summary>
 internal sealed class TransferService(
-    AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, ChainDirectory chains, AgentOptions options,
-    Func<IReadOnlyList<Endpoint>> repositories, Action<string> log) : IAsyncDisposable
+    AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, ChainDirectory chains,
+    AgentOptions options, Func<IReadOnlyList<Endpoint>> repositories, Action<string> log) : IAsyncDisposable
 {
     private const int RunningMax = 3;
     private const int IdBytes = 6;
@@ -42,23 +44,27 @@ internal sealed class TransferService(
         }
     }
 
-    public List<TransferInfo> List() => [.. transfers.Values.OrderByDescending(t => t.Row.Created).ThenBy(t => t.Row.Id).Select(t => t.Describe())];
+    public List<TransferInfo> List() =>
+    [
+        .. transfers.Values.OrderByDescending(t => t.Row.Created).ThenBy(t => t.Row.Id).Select(t => t.Describe()),
+    ];
 
-    public RunningTransfer Get(string id) => transfers.GetValueOrDefault(id) ?? throw new VirgaException(
-        FailureKind.NotFound, $"there is no transfer '{id}'", "See them with: virga transfers");
+    public RunningTransfer Get(string id) =>
+        transfers.GetValueOrDefault(id) ?? throw new VirgaException(
+            FailureKind.NotFound, $"there is no transfer '{id}'", "See them with: virga transfers");
 
     public async Task<TransferInfo> CreateAsync(TransferRequest request, CancellationToken cancellationToken)
     {
         var link = ShareLink.Parse(request.Link);
         var path = EntryPath.Parse(request.Path);
-        if (!Enum.TryParse<CollisionPolicy>(request.Collision, ignoreCase: true, out var collision) || !Enum.IsDefined(collision))
-            throw new VirgaException(FailureKind.BadInput, $"'{request.Collision}' is no way to treat a collision", "It is fail, skip or overwrite.");
+        var collision = Collision(request);
         await accounts.GetAsync(request.Account, cancellationToken);
         var id = new byte[IdBytes];
         options.Random(id);
         var row = new TransferRow(
-            Convert.ToHexStringLower(id), link.InfoHash, link.ToText(), request.Account, path, collision, TransferState.Waiting,
-            options.Time.GetUtcNow(), null, 0, 0, 0, null);
+            Convert.ToHexStringLower(id), link.InfoHash, link.ToText(), request.Account, path, collision,
+            TransferState.Waiting, options.Time.GetUtcNow(), Ended: null, Fetched: 0, FilesTotal: 0, BytesTotal: 0,
+            Outcome: null);
         await table.AddAsync(row, cancellationToken);
         var transfer = transfers[row.Id] = new RunningTransfer(row, options.Time);
         Start(transfer);
@@ -74,7 +80,11 @@ internal sealed class TransferService(
         if (transfer.Row.State != TransferState.Completed)
         {
             await RemoveHalfDoneAsync(transfer, cancellationToken);
-            await SetAsync(transfer, transfer.Row with { State = TransferState.Cancelled, Ended = options.Time.GetUtcNow() });
+            await SetAsync(transfer, transfer.Row with
+            {
+                State = TransferState.Cancelled,
+                Ended = options.Time.GetUtcNow(),
+            });
         }
         return transfer.Describe();
     }
@@ -93,15 +103,19 @@ internal sealed class TransferService(
     /// <summary>A share's content by its link, or from a transfer that fetched it before.</summary>
     public async Task<ShareContent> OpenContentAsync(ShareLink link, CancellationToken cancellationToken)
     {
-        var known = transfers.Values.FirstOrDefault(t => t.Row.InfoHash == link.InfoHash && File.Exists(state.ContentPath(t.Row.Id)));
-        return known is not null
-            ? ContentFetcher.Open(ReadContent(known.Row.Id), Identities(ShareLink.Parse(known.Row.Link)))
-            : ContentFetcher.Open(await FetchContentAsync(link, Finder(link), cancellationToken), Identities(link));
+        var known = transfers.Values.FirstOrDefault(
+            t => t.Row.InfoHash == link.InfoHash && File.Exists(state.ContentPath(t.Row.Id)));
+        if (known is not null)
+            return ContentFetcher.Open(ReadContent(known.Row.Id), Identities(ShareLink.Parse(known.Row.Link)));
+        var fetched = await FetchContentAsync(link, Finder(link), cancellationToken);
+        return ContentFetcher.Open(fetched, Identities(link));
     }
 
     /// <summary>The link of a transfer or share that is known here by its info-hash.</summary>
     public ShareLink? LinkOf(Hash256 infoHash) =>
-        transfers.Values.FirstOrDefault(t => t.Row.InfoHash == infoHash) is { } transfer ? ShareLink.Parse(transfer.Row.Link) : null;
+        transfers.Values.FirstOrDefault(t => t.Row.InfoHash == infoHash) is { } transfer
+            ? ShareLink.Parse(transfer.Row.Link)
+            : null;
 
     public async ValueTask DisposeAsync()
     {
@@ -110,6 +124,14 @@ internal sealed class TransferService(
         stopping.Dispose();
         slots.Dispose();
     }
+
+    private static CollisionPolicy Collision(TransferRequest request) =>
+        Enum.TryParse<CollisionPolicy>(request.Collision, ignoreCase: true, out var collision)
+            && Enum.IsDefined(collision)
+            ? collision
+            : throw new VirgaException(
+                FailureKind.BadInput, $"'{request.Collision}' is no way to treat a collision",
+                "It is fail, skip or overwrite.");
 
     private void Start(RunningTransfer transfer)
     {
@@ -142,7 +164,9 @@ internal sealed class TransferService(
             log($"transfer {transfer.Row.Id} failed: {error.Message}");
             await SetAsync(transfer, transfer.Row with
             {
-                State = TransferState.Failed, Ended = options.Time.GetUtcNow(), Outcome = new TransferOutcome([], error),
+                State = TransferState.Failed,
+                Ended = options.Time.GetUtcNow(),
+                Outcome = new TransferOutcome([], error),
             });
         }
         finally
@@ -166,8 +190,13 @@ internal sealed class TransferService(
             _ = ContentFetcher.Open(fetched, Identities(link));
             SealedFile.Write(state.ContentPath(row.Id), state.Key, Encode(fetched), options.Random);
         }
-        var content = await Task.Run(() => ContentFetcher.Open(ReadContent(row.Id), Identities(link)), cancellationToken);
-        await SetAsync(transfer, transfer.Row with { FilesTotal = content.Files.Count, BytesTotal = content.Files.Sum(f => f.Entry.Size) });
+        var content = await Task.Run(
+            () => ContentFetcher.Open(ReadContent(row.Id), Identities(link)), cancellationToken);
+        await SetAsync(transfer, transfer.Row with
+        {
+            FilesTotal = content.Files.Count,
+            BytesTotal = content.Files.Sum(f => f.Entry.Size),
+        });
         transfer.Sources = new SourceSet(finder, options.Time, log);
         transfer.Step = "running";
         var journal = new SqliteJournal(state, row.Id);
@@ -178,22 +207,27 @@ internal sealed class TransferService(
     private async Task FinishAsync(RunningTransfer transfer, TransferResult result)
     {
         var notKept = result.NotKept.Select(n => new Control.SkippedEntry(n.Path, n.Reason)).ToList();
-        ControlError? error = null;
-        if (result.Failed.Count > 0)
-        {
-            var (note, kind) = result.Failed[0];
-            error = new ControlError(
-                kind.ToString(),
-                $"{result.Failed.Count} of {transfer.Row.FilesTotal} files could not be brought over. First: '{note.Path}': {note.Reason}",
-                kind == FailureKind.Changed
-                    ? "They were changed after they were shared: ask the owner to share again, then get the new link; what is there already is not fetched twice."
-                    : $"Try again: virga resume {transfer.Row.Id}");
-        }
+        var error = result.Failed.Count > 0 ? Failure(transfer.Row, result) : null;
         await SetAsync(transfer, transfer.Row with
         {
-            State = error is null ? TransferState.Completed : TransferState.Failed, Ended = options.Time.GetUtcNow(),
+            State = error is null ? TransferState.Completed : TransferState.Failed,
+            Ended = options.Time.GetUtcNow(),
             Outcome = new TransferOutcome(notKept, error),
         });
+    }
+
+    private static ControlError Failure(TransferRow row, TransferResult result)
+    {
+        var (first, kind) = result.Failed[0];
+        var advice = kind == FailureKind.Changed
+            ? "They were changed after they were shared: ask the owner to share again, then get the new link; "
+                + "what is there already is not fetched twice."
+            : $"Try again: virga resume {row.Id}";
+        return new ControlError(
+            kind.ToString(),
+            $"{result.Failed.Count} of {row.FilesTotal} files could not be brought over. "
+                + $"First: '{first.Path}': {first.Reason}",
+            advice);
     }
 
     /// <summary>Asks one agent after the other, and waits for one to come up, as long as it takes.</summary>
@@ -211,7 +245,8 @@ internal sealed class TransferService(
                 {
                     try
                     {
-                        return await ContentFetcher.FetchAsync(source, link.InfoHash, CheckExtrasAsync, cancellationToken);
+                        return await ContentFetcher.FetchAsync(
+                            source, link.InfoHash, CheckExtrasAsync, cancellationToken);
                     }
                     catch (VirgaException e)
                     {
@@ -221,7 +256,8 @@ internal sealed class TransferService(
                 }
             }
             if (refusal is not null) throw refusal;
-            if (step is null && problems.Count > 0) throw new VirgaException(FailureKind.Unavailable, string.Join("; ", problems));
+            if (step is null && problems.Count > 0)
+                throw new VirgaException(FailureKind.Unavailable, string.Join("; ", problems));
             problems.AddRange(finder.Problems);
             step?.Invoke(problems.Count == 0
                 ? "nobody announces this share; looking again"
@@ -232,7 +268,8 @@ internal sealed class TransferService(
 
         async Task<bool> CheckExtrasAsync(SignedEnvelope extras, CancellationToken token)
         {
-            var chain = await chains.GetAsync(ShareExtras.Parse(extras.Body, link.InfoHash).Agent, [.. link.Repositories, .. link.Endpoints], token);
+            var agent = ShareExtras.Parse(extras.Body, link.InfoHash).Agent;
+            var chain = await chains.GetAsync(agent, [.. link.Repositories, .. link.Endpoints], token);
             return chain.ValidSigningKeys.Any(key => extras.Verify(key, ShareExtras.SignatureType));
         }
     }
@@ -249,7 +286,9 @@ internal sealed class TransferService(
         var target = await accounts.GetAsync(row.Account, cancellationToken);
         var content = ContentFetcher.Open(ReadContent(row.Id), Identities(ShareLink.Parse(row.Link)));
         var sources = new SourceSet(Finder(ShareLink.Parse(row.Link)), options.Time);
-        var job = new TransferJob(content, sources, target, row.Path, row.Collision, new SqliteJournal(state, row.Id), new TransferStatus());
+        var journal = new SqliteJournal(state, row.Id);
+        var job = new TransferJob(
+            content, sources, target, row.Path, row.Collision, journal, new TransferStatus());
         await TransferEngine.CleanUpAsync(job, cancellationToken);
     }
 
@@ -263,7 +302,9 @@ internal sealed class TransferService(
     {
         var limits = new BencodeLimits(int.MaxValue, 2, 16);
         var d = BencodeValue.ParseDictionary(state.ReadSealed(state.ContentPath(id)), limits, "recorded content");
-        return new FetchedContent(d.Bytes("info"), d.Bytes("layers"), d.OptionalBytes("manifest"), d.OptionalBytes(ShareExtras.SignatureType));
+        return new FetchedContent(
+            d.Bytes("info"), d.Bytes("layers"), d.OptionalBytes("manifest"),
+            d.OptionalBytes(ShareExtras.SignatureType));
     }
 
     private static byte[] Encode(FetchedContent content)

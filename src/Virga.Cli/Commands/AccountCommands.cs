@@ -49,19 +49,18 @@ internal static class AccountCommands
             Examples =
             {
                 "virga account add nas disk:/srv/data",
-                "virga account add photos s3:https://s3.eu-central-1.amazonaws.com/my-bucket/photos --set "
-                    + "region=eu-central-1",
+                "virga account add photos s3:https://s3.eu-central-1.amazonaws.com/my-bucket/photos "
+                    + "--set region=eu-central-1",
                 "pass show nextcloud | virga account add cloud webdavs://cloud.example.org/remote.php/dav/files/ann "
                     + "--set user=ann --secret password=-",
                 "virga account add drive rclone:gdrive:backups",
             },
             Notes =
             {
-                "Secrets never stand on the command line, where every process of the machine can read them. They are "
-                    + "asked for on a "
-                + "terminal, or taken from the environment (VIRGA_SECRET_ and the name in capitals: "
-                + "VIRGA_SECRET_SECRETKEY), from --secrets-file or from standard input. The agent keeps them "
-                + "encrypted.",
+                "Secrets never stand on the command line, where every process of the machine can read them. "
+                    + "They are asked for on a terminal, or taken from the environment "
+                    + "(VIRGA_SECRET_ and the name in capitals: VIRGA_SECRET_SECRETKEY), "
+                    + "from --secrets-file or from standard input. The agent keeps them encrypted.",
                 "What an adapter can be set to is shown when --set names something that it does not know.",
             },
         };

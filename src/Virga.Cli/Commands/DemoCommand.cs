@@ -18,8 +18,9 @@ internal static class DemoCommand
             Examples = { "virga demo", "virga demo --exit --json" },
             Notes =
             {
-                "It starts a repository and agents as processes of their own, with folders below the system's "
-                + "temporary one, which are removed at the end. Nothing of yours is touched.",
+                "It starts a repository and agents as processes of their own, "
+                    + "with folders below the system's temporary one, which are removed at the end. "
+                    + "Nothing of yours is touched.",
             },
         };
         verb.Add(exit);

@@ -44,9 +44,10 @@ internal static class DoctorCommand
     private static async IAsyncEnumerable<Finding> ExamineAsync(
         Invocation run, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        var processors = Display.Count(Environment.ProcessorCount, "processor", "processors");
         yield return new Finding(
-            "runtime", true, $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.RuntimeIdentifier}, "
-            + $"{Display.Count(Environment.ProcessorCount, "processor", "processors")}", null);
+            "runtime", true,
+            $"{RuntimeInformation.FrameworkDescription} on {RuntimeInformation.RuntimeIdentifier}, {processors}", null);
         yield return Try("libcrypto", "Install OpenSSL 3: apt-get install libssl3, dnf install openssl-libs.", () =>
         {
             using var key = SigningKey.FromSeed(RandomNumberGenerator.GetBytes(SigningKey.SeedBytes));
@@ -153,8 +154,8 @@ internal static class DoctorCommand
         var words = $"{Display.Duration(ahead.Duration())} {(ahead > TimeSpan.Zero ? "ahead of" : "behind")}";
         throw new VirgaException(
             FailureKind.ClockSkew, $"the clock of {repository.Origin} is {words} ours",
-            "Set this machine's clock (timedatectl set-ntp true), or tell the repository's owner: signed requests are "
-                + "refused.");
+            "Set this machine's clock (timedatectl set-ntp true), or tell the repository's owner: "
+                + "signed requests are refused.");
     }
 
     private static bool IsLoopback(Uri url) =>
@@ -190,8 +191,8 @@ internal static class DoctorCommand
     private static void Show(Invocation run, Finding finding)
     {
         var paint = run.Terminal.OutPaint;
-        run.Print($"{(finding.Ok ? paint.Green("ok     ") : paint.Red("problem"))}  {finding.What}: "
-            + $"{Display.Safe(finding.Message)}");
+        var mark = finding.Ok ? paint.Green("ok     ") : paint.Red("problem");
+        run.Print($"{mark}  {finding.What}: {Display.Safe(finding.Message)}");
         if (finding.Advice is { } advice) run.Print($"         {Display.Safe(advice)}");
     }
 }

@@ -34,9 +34,10 @@ internal static class GetCommand
             },
             Notes =
             {
-                "The transfer runs in the agent and survives its end: Ctrl-C leaves it running, and after a crash it "
-                + "goes on from what is verified. See it again with `virga watch`, end it with `virga cancel`. The "
-                + "same link into the same folder again fetches only what is missing.",
+                "The transfer runs in the agent and survives its end: "
+                    + "Ctrl-C leaves it running, and after a crash it goes on from what is verified. "
+                    + "See it again with `virga watch`, end it with `virga cancel`. "
+                    + "The same link into the same folder again fetches only what is missing.",
             },
         };
         verb.Add(link);

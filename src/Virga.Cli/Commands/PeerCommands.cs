@@ -28,8 +28,8 @@ internal sealed class PeerOptions
 
     public Option<bool> IsPinned { get; } = new("--forwarded")
     {
-        Description = "connections to the public URL are forwarded as they are, as by a router: others check our own "
-            + "certificate, not a public authority's",
+        Description = "connections to the public URL are forwarded as they are, as by a router: "
+            + "others check our own certificate, not a public authority's",
     };
 
     public Option<bool> Verbose { get; } = new("--verbose", "-v")
@@ -69,8 +69,9 @@ internal sealed class PeerOptions
         Logger = LoggerOf(run), Version = Version,
     };
 
-    /// <summary>Waits for a signal, for the control socket, or for the end of standard input where that was asked
-    /// for.</summary>
+    /// <summary>
+    /// Waits for a signal, for the control socket, or for the end of standard input where that was asked for.
+    /// </summary>
     public async Task WaitAsync(Invocation run, Task stopRequested, CancellationToken cancellationToken)
     {
         var ends = new List<Task> { stopRequested, Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken) };
@@ -108,14 +109,14 @@ internal static class RepositoryCommand
             Examples =
             {
                 "virga repository",
-                "virga repository --listen 0.0.0.0:8471 --public-url https://repo.example.org:8471 --forwarded --data "
-                    + "/var/lib/virga-repository",
+                "virga repository --listen 0.0.0.0:8471 --public-url https://repo.example.org:8471 --forwarded "
+                    + "--data /var/lib/virga-repository",
             },
             Notes =
             {
-                "Agents use it with `virga up --repository URL`, with the URL as it is printed here: behind ! stands "
-                + "the hash of its certificate. It keeps signed statements, never content or keys; a folder of its own "
-                    + "beside that of an agent.",
+                "Agents use it with `virga up --repository URL`, with the URL as it is printed here: behind ! "
+                    + "stands the hash of its certificate. It keeps signed statements, never content or keys; "
+                    + "a folder of its own beside that of an agent.",
             },
         };
         peer.AddTo(verb);

@@ -3,8 +3,9 @@ using System.Text;
 
 namespace Virga.Cli.Commands;
 
-/// <summary>The hidden command that writes docs/reference/cli.md, which a test compares with the help of every
-/// command.</summary>
+/// <summary>
+/// The hidden command that writes docs/reference/cli.md, which a test compares with the help of every command.
+/// </summary>
 internal static class ReferenceCommand
 {
     public static Command Create(GlobalOptions options)
@@ -23,8 +24,8 @@ internal static class ReferenceCommand
 
     public static string Write(RootCommand root)
     {
-        var page = new StringBuilder("# Commands\nWritten by `./virga reference > docs/reference/cli.md`; a test "
-            + "compares it with every command's `--help`. ")
+        var page = new StringBuilder("# Commands\nWritten by `./virga reference > docs/reference/cli.md`; "
+            + "a test compares it with every command's `--help`. ")
             .Append("Exit codes: [exit-codes](exit-codes.md).\n");
         Append(page, root);
         return page.ToString();

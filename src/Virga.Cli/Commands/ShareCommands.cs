@@ -41,10 +41,10 @@ internal static class ShareCommands
             },
             Notes =
             {
-                "A share is a snapshot: what changes later is not in it. Share again to pass on the changes; only what "
-                + "changed is read. Entries that can't be kept are named, and the rest is shared.",
-                "The link alone goes to standard output. Treat a --link share's link like a key: whoever has it can "
-                + "read the share.",
+                "A share is a snapshot: what changes later is not in it. Share again to pass on the changes; "
+                    + "only what changed is read. Entries that can't be kept are named, and the rest is shared.",
+                "The link alone goes to standard output. Treat a --link share's link like a key: "
+                    + "whoever has it can read the share.",
             },
         };
         verb.Add(place);
@@ -157,8 +157,8 @@ internal static class ShareCommands
                 var unchanged = p.FilesUnchanged > 0 ? $", {p.FilesUnchanged:#,0} of them unchanged" : "";
                 view.Show(new ProgressRow(
                     from.ToString(), p.BytesRead, 0, rate.Note(p.BytesRead),
-                    $"read {p.FilesHashed + p.FilesUnchanged:#,0} of {Display.Files(p.FilesSeen)} found so "
-                    + $"far{unchanged}"));
+                    $"read {p.FilesHashed + p.FilesUnchanged:#,0} of {Display.Files(p.FilesSeen)} "
+                        + $"found so far{unchanged}"));
             }
         }
         finally
@@ -173,10 +173,9 @@ internal static class ShareCommands
     private static void Show(Invocation run, ShareInfo share)
     {
         var paint = run.Terminal.Paint;
-        run.Say(
-            $"shared {paint.Bold(Display.Safe(new Place(share.Account, share.Path).ToString()))}: "
-            + $"{Display.Files(share.Files)}, "
-            + $"{Display.Bytes(share.Bytes)}, for {ForWhom(share)}");
+        var place = Display.Safe(new Place(share.Account, share.Path).ToString());
+        run.Say($"shared {paint.Bold(place)}: "
+            + $"{Display.Files(share.Files)}, {Display.Bytes(share.Bytes)}, for {ForWhom(share)}");
         foreach (var skipped in share.Skipped.Take(10))
             run.Say($"  {paint.Yellow("left out")} {Display.Safe(skipped.Path)}: {Display.Safe(skipped.Reason)}");
         if (share.Skipped.Count > 10)

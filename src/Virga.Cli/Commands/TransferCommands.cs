@@ -77,8 +77,8 @@ internal static class TransferCommands
             var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
             var transfer = await agent.CancelAsync(found.Id, cancellationToken);
             if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
-            run.Say($"cancelled after {Display.Files(transfer.FilesDone)}; `virga resume {Display.Short(transfer.Id)}` "
-                + "goes on from there");
+            run.Say($"cancelled after {Display.Files(transfer.FilesDone)}; "
+                + $"`virga resume {Display.Short(transfer.Id)}` goes on from there");
             return ExitCode.Ok;
         });
         return verb;

@@ -52,8 +52,10 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
         var paint = run.Terminal.Paint;
         var place = Display.Safe(new Place(t.Account, t.Path).ToString());
         foreach (var source in t.Sources.Where(s => s.Dropped is not null))
-            run.Say($"  {paint.Yellow("dropped")} the source {Display.Safe(source.Name)}: "
-                + $"{Display.Safe(source.Dropped!)}");
+        {
+            var why = Display.Safe(source.Dropped!);
+            run.Say($"  {paint.Yellow("dropped")} the source {Display.Safe(source.Name)}: {why}");
+        }
         switch (t.State)
         {
             case TransferState.Completed:

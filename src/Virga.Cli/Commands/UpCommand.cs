@@ -41,10 +41,11 @@ internal static class UpCommand
             },
             Notes =
             {
-                "The repository beside the agent runs in the same process. It is left out with --no-repository, and "
-                + "when --repository names another, unless --repository-listen asks for it too.",
-                "State, keys and the journal of transfers lie in the data folder; a transfer that was running goes on "
-                + "at the next start.",
+                "The repository beside the agent runs in the same process. "
+                    + "It is left out with --no-repository, and when --repository names another, "
+                    + "unless --repository-listen asks for it too.",
+                "State, keys and the journal of transfers lie in the data folder; "
+                    + "a transfer that was running goes on at the next start.",
             },
         };
         choices.Peer.AddTo(verb);
@@ -144,8 +145,8 @@ internal static class UpCommand
         foreach (var other in named) run.Print($"  Repository  {other.Origin}");
         run.Print($"  Data        {Display.Safe(run.DataFolder)}\n");
         if (isForThisMachineAlone)
-            run.Print("Only programs on this machine reach it; for others see `virga up --help`: --listen and "
-                + "--public-url.\n");
+            run.Print("Only programs on this machine reach it; for others see `virga up --help`: "
+                + "--listen and --public-url.\n");
         var data = run.DataFolder == DataFolders.Default(run.Terminal.Variable) ? "" : $" --data {run.DataFolder}";
         run.Print("Next, in another terminal:");
         run.Print($"  virga account add nas disk:/srv/data{data}   {paint.Dim("# bring in storage")}");

@@ -12,8 +12,8 @@ internal static class VerifyCommand
     {
         var link = new Argument<string>("SHARE")
         {
-            Description = "a virga: link, or the info-hash of a share or transfer that this agent knows; - reads it "
-                + "from standard input",
+            Description = "a virga: link, or the info-hash of a share or transfer that this agent knows; "
+                + "- reads it from standard input",
         };
         link.CompletionSources.Add(context => Completions.Shares(options, context));
         var place = Arguments.Place(options, "the folder to compare");
@@ -22,8 +22,8 @@ internal static class VerifyCommand
             Examples = { "virga verify 'virga:1:3f9c...#...' nas:photos/2025" },
             Notes =
             {
-                "Exit code 6 when something is missing or different. Files that are not in the share are named, and "
-                + "no difference.",
+                "Exit code 6 when something is missing or different. "
+                    + "Files that are not in the share are named, and no difference.",
             },
         };
         verb.Add(link);
@@ -85,15 +85,16 @@ internal static class VerifyCommand
         var place = Display.Safe(folder.ToString());
         if (result.Equal)
         {
-            run.Print($"{paint.Green("equal")}: {place} holds all {Display.Files(result.Files)}, "
-                + $"{Display.Bytes(result.Bytes)}");
+            var whole = $"{Display.Files(result.Files)}, {Display.Bytes(result.Bytes)}";
+            run.Print($"{paint.Green("equal")}: {place} holds all {whole}");
             return ExitCode.Ok;
         }
         Failures.Print(
-            run.Terminal, $"{place} differs from the share: {result.Missing.Count:#,0} missing, "
-                + $"{result.Different.Count:#,0} different",
-            "`virga get` with the same link and place fetches what is missing; --on-collision overwrite also what "
-                + "differs.");
+            run.Terminal,
+            $"{place} differs from the share: "
+                + $"{result.Missing.Count:#,0} missing, {result.Different.Count:#,0} different",
+            "`virga get` with the same link and place fetches what is missing; "
+                + "--on-collision overwrite also what differs.");
         return ExitCode.ContentDiffers;
     }
 

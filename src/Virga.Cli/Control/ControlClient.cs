@@ -166,18 +166,17 @@ internal sealed class ControlClient : IDisposable
     {
         try
         {
-            if (await answer.Content.ReadFromJsonAsync(
-                ControlJson.Default.ControlError, cancellationToken) is { } error)
-                return ToException(error);
+            var error = await answer.Content.ReadFromJsonAsync(ControlJson.Default.ControlError, cancellationToken);
+            if (error is not null) return ToException(error);
         }
         catch (Exception e) when (
             e is JsonException or HttpRequestException or IOException or InvalidOperationException)
         {
             // What answered has no words of ours; its status has to do.
         }
+        var asked = answer.RequestMessage?.RequestUri?.AbsolutePath;
         return new VirgaException(
-            FailureKind.Unsupported, $"the agent answered {(int)answer.StatusCode} to "
-                + $"{answer.RequestMessage?.RequestUri?.AbsolutePath}",
+            FailureKind.Unsupported, $"the agent answered {(int)answer.StatusCode} to {asked}",
             "Agent and command line may be of different versions: stop the agent and start it again with `virga up`.");
     }
 
@@ -229,7 +228,8 @@ internal sealed class ControlClient : IDisposable
     public static VirgaException NoAgent(string dataFolder, Exception? inner = null) => new(
         FailureKind.Unavailable, $"no agent runs on {dataFolder}",
         dataFolder == DataFolders.Default(Environment.GetEnvironmentVariable)
-            ? "Start one with `virga up`." : $"Start one with `virga up --data {dataFolder}`.",
+            ? "Start one with `virga up`."
+            : $"Start one with `virga up --data {dataFolder}`.",
         inner);
 
     private static VirgaException Garbled(Exception? inner = null) => new(

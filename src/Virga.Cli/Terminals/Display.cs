@@ -65,7 +65,8 @@ internal static class Display
 
     /// <summary>Seconds with a tenth below ten: how long something took.</summary>
     public static string Took(TimeSpan time) => time.TotalSeconds < 10
-        ? time.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture) + " s" : Duration(time);
+        ? time.TotalSeconds.ToString("0.0", CultureInfo.InvariantCulture) + " s"
+        : Duration(time);
 
     public static string Count(long count, string one, string many) =>
         count.ToString("#,0", CultureInfo.InvariantCulture) + " " + (count == 1 ? one : many);
@@ -109,8 +110,9 @@ internal static class Display
         _ => IsWide(rune.Value) ? 2 : 1,
     };
 
-    /// <summary>East Asian wide and emoji blocks (Unicode Standard Annex 11), roughly: good enough for
-    /// columns.</summary>
+    /// <summary>
+    /// East Asian wide and emoji blocks (Unicode Standard Annex 11), roughly: good enough for columns.
+    /// </summary>
     private static bool IsWide(int value) => value is
         (>= 0x1100 and <= 0x115F) or (>= 0x2E80 and <= 0x303E) or (>= 0x3041 and <= 0x33FF) or (>= 0x3400 and <= 0x4DBF)
         or (>= 0x4E00 and <= 0x9FFF) or (>= 0xA000 and <= 0xA4CF) or (>= 0xAC00 and <= 0xD7A3)

@@ -2,8 +2,9 @@ using System.Text;
 
 namespace Virga.Cli.Terminals;
 
-/// <summary>Columns for people: aligned, without frames, so that they read well in a pipe too. Cells are made
-/// harmless.</summary>
+/// <summary>
+/// Columns for people: aligned, without frames, so that they read well in a pipe too. Cells are made harmless.
+/// </summary>
 internal sealed class TextTable(params string[] heads)
 {
     private readonly List<string[]> rows = [];

@@ -17,8 +17,9 @@ internal sealed class ReadAhead : IAsyncDisposable
     private long unrequested;
     private Task<int>? pending;
 
-    /// <param name="length">Bytes that the stream must give; it is read to its end, where accounts tell of late
-    /// changes.</param>
+    /// <param name="length">
+    /// Bytes that the stream must give; it is read to its end, where accounts tell of late changes.
+    /// </param>
     public ReadAhead(Stream stream, long length, int bufferBytes, CancellationToken token)
     {
         this.stream = stream;

@@ -3,10 +3,12 @@ using Virga.Core.Age;
 namespace Virga.Content.Snapshots;
 
 /// <param name="Readers">The audience's recipients; empty for a public share.</param>
-/// <param name="Previous">The snapshot before, of the same account and path: unchanged entries are not read
-/// again.</param>
-/// <param name="NewKeys">True when a reader left the audience: nothing of the previous snapshot's keys is used
-/// again.</param>
+/// <param name="Previous">
+/// The snapshot before, of the same account and path: unchanged entries are not read again.
+/// </param>
+/// <param name="NewKeys">
+/// True when a reader left the audience: nothing of the previous snapshot's keys is used again.
+/// </param>
 public sealed record SnapshotOptions(bool IsPrivate, IReadOnlyList<AgeRecipient> Readers, OwnerIndex? Previous = null,
     bool NewKeys = false)
 {

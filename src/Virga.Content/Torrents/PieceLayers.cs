@@ -17,8 +17,9 @@ public sealed class PieceLayers
     /// <summary>
     /// Checks each layer against its root and the info dict; a layer that is missing, foreign or wrong is Corrupt.
     /// </summary>
-    /// <param name="bencoded">A dictionary from root to layer. The layers are slices of it: it must not be changed any
-    /// more.</param>
+    /// <param name="bencoded">
+    /// A dictionary from root to layer. The layers are slices of it: it must not be changed any more.
+    /// </param>
     public static PieceLayers Parse(ReadOnlyMemory<byte> bencoded, TorrentInfo info)
     {
         var layers = Read(bencoded, ContentLimits.Layers);

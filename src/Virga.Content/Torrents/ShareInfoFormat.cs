@@ -235,7 +235,8 @@ internal static class ShareInfoFormat
             Expect(ref reader, BencodeToken.Bytes, "'attr' is no string");
             if (reader.Bytes.SequenceEqual("x"u8)) return "x";
             return reader.Bytes.SequenceEqual("xl"u8)
-                ? "xl" : throw TorrentInfo.Bad("it is no share: a file has unknown attributes");
+                ? "xl"
+                : throw TorrentInfo.Bad("it is no share: a file has unknown attributes");
         }
 
         private static Hash256 Root(ref BencodeReader reader)

@@ -75,8 +75,9 @@ public sealed class AgePayload : IDisposable
     /// False when the tag or the length is wrong; then nothing of <paramref name="plain"/> may be used.
     /// </summary>
     /// <param name="sealed">A sealed chunk, tag and all.</param>
-    /// <param name="plain">sealed.Length - 16 bytes. May start where <paramref name="sealed"/> starts, to open in
-    /// place.</param>
+    /// <param name="plain">
+    /// sealed.Length - 16 bytes. May start where <paramref name="sealed"/> starts, to open in place.
+    /// </param>
     public bool TryOpenChunk(long index, bool isLast, ReadOnlySpan<byte> @sealed, Span<byte> plain)
     {
         if (@sealed.Length < TagBytes || !IsChunkLength(index, isLast, @sealed.Length - TagBytes)) return false;

@@ -29,8 +29,9 @@ internal sealed unsafe class ChaChaKey : IDisposable
         key.CopyTo(this.key);
     }
 
-    /// <param name="sealed">plain.Length + 16 bytes. May start where <paramref name="plain"/> starts, but not overlap
-    /// it otherwise.</param>
+    /// <param name="sealed">
+    /// plain.Length + 16 bytes. May start where <paramref name="plain"/> starts, but not overlap it otherwise.
+    /// </param>
     public void Seal(ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> plain, Span<byte> @sealed)
     {
         Check(nonce, plain.Length, @sealed.Length);
@@ -48,8 +49,9 @@ internal sealed unsafe class ChaChaKey : IDisposable
     }
 
     /// <summary>False when the tag is wrong; <paramref name="plain"/> is zeroed then.</summary>
-    /// <param name="plain">sealed.Length - 16 bytes. May start where <paramref name="sealed"/> starts, but not
-    /// overlap it otherwise.</param>
+    /// <param name="plain">
+    /// sealed.Length - 16 bytes. May start where <paramref name="sealed"/> starts, but not overlap it otherwise.
+    /// </param>
     public bool TryOpen(ReadOnlySpan<byte> nonce, ReadOnlySpan<byte> @sealed, Span<byte> plain)
     {
         Check(nonce, plain.Length, @sealed.Length);

@@ -6,8 +6,10 @@ namespace Virga.Core.Bencoding;
 /// <param name="MaxBytes">Longest input.</param>
 /// <param name="MaxDepth">Deepest nesting, at most <see cref="DepthCeiling"/>.</param>
 /// <param name="MaxItems">Most values (dictionary keys count) in the whole input.</param>
-/// <param name="AllowUnsortedKeys"> For torrents of others only: keys may be out of order, never twice, and an integer
-/// that nobody asks for may be outside of Int64. </param>
+/// <param name="AllowUnsortedKeys">
+/// For torrents of others only: keys may be out of order, never twice, and an integer that nobody asks for may be
+/// outside of Int64.
+/// </param>
 public sealed record BencodeLimits(int MaxBytes, int MaxDepth, int MaxItems, bool AllowUnsortedKeys = false)
 {
     /// <summary>No <see cref="MaxDepth"/> may be larger: the reader keeps its nesting on the stack.</summary>

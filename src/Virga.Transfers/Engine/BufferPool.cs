@@ -4,8 +4,8 @@ using System.Numerics;
 namespace Virga.Transfers.Engine;
 
 /// <summary>
-/// Buffers that all transfers of an engine use again and again. Lengths are rounded up to powers of two; as many are held as were ever out at
-/// once, which the engine's limits bound, until <see cref="Trim"/>.
+/// Buffers that all transfers of an engine use again and again. Lengths are rounded up to powers of two; as many are
+/// held as were ever out at once, which the engine's limits bound, until <see cref="Trim"/>.
 /// </summary>
 internal sealed class BufferPool
 {
@@ -17,7 +17,9 @@ internal sealed class BufferPool
     public byte[] Rent(int bytes)
     {
         var length = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(bytes, LeastBytes));
-        return free.TryGetValue(length, out var bag) && bag.TryTake(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(length);
+        return free.TryGetValue(length, out var bag) && bag.TryTake(out var buffer)
+            ? buffer
+            : GC.AllocateUninitializedArray<byte>(length);
     }
 
     public void Return(byte[] buffer) => free.GetOrAdd(buffer.Length, static _ => []).Add(buffer);

@@ -7,8 +7,9 @@ using Virga.Transfers.Sources;
 
 namespace Virga.Transfers.Engine;
 
-/// <summary>What is recorded of a share before its files are fetched; everything in it was checked against the
-/// info-hash.</summary>
+/// <summary>
+/// What is recorded of a share before its files are fetched; everything in it was checked against the info-hash.
+/// </summary>
 /// <param name="SealedManifest">Null in public shares.</param>
 /// <param name="Extras">Encoded signed extras; null where there are none.</param>
 public sealed record FetchedContent(byte[] Info, byte[] Layers, byte[]? SealedManifest, byte[]? Extras);

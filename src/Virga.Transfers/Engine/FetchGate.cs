@@ -1,8 +1,9 @@
 namespace Virga.Transfers.Engine;
 
 /// <summary>
-/// Bounds the range reads that are under way. Two at once keep a near source busy, and more would only fight for the same cores; over a long way
-/// most of a read is waiting for its first byte, and as many more are let through as hide that wait.
+/// Bounds the range reads that are under way. Two at once keep a near source busy, and more would only fight for the
+/// same cores; over a long way most of a read is waiting for its first byte, and as many more are let through as hide
+/// that wait.
 /// </summary>
 /// <param name="most">Never more than this.</param>
 /// <param name="waitShare">Which part of a read is waiting, as measured so far: 0 to 1.</param>
@@ -42,5 +43,9 @@ internal sealed class FetchGate(int most, Func<double> waitShare)
         }
     }
 
-    private int Limit() => Math.Clamp((int)(Least / (1 - Math.Clamp(waitShare(), 0, 0.99))), Math.Min(Least, most), most);
+    private int Limit()
+    {
+        var flowShare = 1 - Math.Clamp(waitShare(), 0, 0.99);
+        return Math.Clamp((int)(Least / flowShare), Math.Min(Least, most), most);
+    }
 }

@@ -8,13 +8,17 @@ using Virga.Transfers.Journal;
 namespace Virga.Transfers.Engine;
 
 /// <summary>
-/// Brings one file over in parts: ranges of the blob are fetched several at once, each verified whole, opened into the part buffers
-/// they belong to; a part is stored when its last byte is there, then recorded. Nothing touches a local disk.
+/// Brings one file over in parts: ranges of the blob are fetched several at once, each verified whole, opened into
+/// the part buffers they belong to; a part is stored when its last byte is there, then recorded. Nothing touches a
+/// local disk.
 /// </summary>
 /// <param name="fetches">Bounds range reads over all files of the transfer.</param>
-internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits limits, FetchGate fetches, BufferPool buffers)
+internal sealed class LargeFile(
+    TransferJob job, SharedFile file, EngineLimits limits, FetchGate fetches, BufferPool buffers)
 {
-    private readonly BlobName blob = file.Blob ?? throw new ArgumentException("an empty file has no parts", nameof(file));
+    private readonly BlobName blob =
+        file.Blob ?? throw new ArgumentException("an empty file has no parts", nameof(file));
+
     private readonly EntryPath path = job.Folder.Append(file.Entry.Path);
     private readonly List<PartReceipt> receipts = [];
     private readonly Lock gate = new();
@@ -35,15 +39,19 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         await using (upload)
         {
             using var parts = new PartBuffers(
-                upload, file.Entry.Size, partBytes, limits, buffers, job.Target.Traits.PartOrder, StoredAsync, cancellationToken);
-            foreach (var (first, count) in parts.Missing(receipts)) await FetchRegionAsync(parts, first, count, cancellationToken);
+                upload, file.Entry.Size, partBytes, limits, buffers, job.Target.Traits.PartOrder, StoredAsync,
+                cancellationToken);
+            foreach (var (first, count) in parts.Missing(receipts))
+                await FetchRegionAsync(parts, first, count, cancellationToken);
             receipts.Sort((x, y) => x.Index.CompareTo(y.Index));
             var entry = await upload.CompleteAsync(receipts, cancellationToken);
             if (entry.Length != file.Entry.Size)
             {
-                throw new VirgaException(FailureKind.Corrupt,
+                throw new VirgaException(
+                    FailureKind.Corrupt,
                     $"'{path}' has {entry.Length} bytes at the target after {file.Entry.Size} were written",
-                    "Check the account with 'virga account check'; the file is written again when the transfer is resumed.");
+                    "Check the account with 'virga account check'; "
+                        + "the file is written again when the transfer is resumed.");
             }
         }
         await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
@@ -60,7 +68,8 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
             {
                 var upload = await resumable.ResumeUploadAsync(
                     path, file.Entry.Size, recorded.PartBytes, options, recorded.Token, cancellationToken);
-                // In sequence, what the account holds is what counts: a part may have been stored just before it could be recorded.
+                // In sequence, what the account holds is what counts: a part may have been stored just before it could
+                // be recorded.
                 receipts.AddRange(job.Target.Traits.PartOrder == PartOrder.Sequence ? upload.Stored : recorded.Parts);
                 foreach (var part in receipts) job.Status.AddDone(PartLength(part.Index, recorded.PartBytes));
                 return (upload, recorded.PartBytes);
@@ -73,7 +82,8 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
         }
         var partBytes = job.Target.Traits.PartBytesFor(file.Entry.Size);
         var fresh = await job.Target.BeginUploadAsync(path, file.Entry.Size, partBytes, options, cancellationToken);
-        if (fresh.Token is { } token) await job.Journal.UploadBegunAsync(file.Index, token, partBytes, cancellationToken);
+        if (fresh.Token is { } token)
+            await job.Journal.UploadBegunAsync(file.Index, token, partBytes, cancellationToken);
         return (fresh, partBytes);
     }
 
@@ -91,15 +101,19 @@ internal sealed class LargeFile(TransferJob job, SharedFile file, EngineLimits l
 
     private long PartLength(long index, long partBytes) => Math.Min(partBytes, file.Entry.Size - index * partBytes);
 
-    private async ValueTask StoredAsync(IUpload upload, PartReceipt receipt, int bytes, CancellationToken cancellationToken)
+    private async ValueTask StoredAsync(
+        IUpload upload, PartReceipt receipt, int bytes, CancellationToken cancellationToken)
     {
         if (upload.Token is not null) await job.Journal.PartStoredAsync(file.Index, receipt, cancellationToken);
         lock (gate) receipts.Add(receipt);
         job.Status.AddDone(bytes);
     }
 
-    /// <summary>Fetches the ranges that cover a run of missing parts, in order of their start, several at once.</summary>
-    private async Task FetchRegionAsync(PartBuffers parts, long firstPart, long partCount, CancellationToken cancellationToken)
+    /// <summary>
+    /// Fetches the ranges that cover a run of missing parts, in order of their start, several at once.
+    /// </summary>
+    private async Task FetchRegionAsync(
+        PartBuffers parts, long firstPart, long partCount, CancellationToken cancellationToken)
     {
         var running = new List<Task>();
         using var payload = file.FileKey is { } key ? new AgePayload(key, file.Nonce!.Value.Span) : null;

@@ -4,8 +4,9 @@ using Virga.Core;
 namespace Virga.Transfers.Engine;
 
 /// <summary>
-/// The parts of one upload that are being filled: a bounded number of buffers. A part whose last byte is there is stored at once
-/// (order Any) or as soon as all before it are (order Sequence), then recorded, then its buffer is free again.
+/// The parts of one upload that are being filled: a bounded number of buffers. A part whose last byte is there is
+/// stored at once (order Any) or as soon as all before it are (order Sequence), then recorded, then its buffer is
+/// free again.
 /// </summary>
 internal sealed class PartBuffers : IDisposable
 {
@@ -76,14 +77,18 @@ internal sealed class PartBuffers : IDisposable
         for (long index = 0; index < count; index++)
         {
             if (done.Contains(index)) continue;
-            if (runs.Count > 0 && runs[^1].First + runs[^1].Count == index) runs[^1] = (runs[^1].First, runs[^1].Count + 1);
-            else runs.Add((index, 1));
+            if (runs.Count > 0 && runs[^1].First + runs[^1].Count == index)
+                runs[^1] = (runs[^1].First, runs[^1].Count + 1);
+            else
+                runs.Add((index, 1));
         }
         nextInSequence = runs.Count > 0 ? runs[0].First : count;
         return runs;
     }
 
-    /// <summary>Makes room for all parts that a span of plain bytes touches; called in order of the spans, by one task.</summary>
+    /// <summary>
+    /// Makes room for all parts that a span of plain bytes touches; called in order of the spans, by one task.
+    /// </summary>
     public async ValueTask OpenAsync(ByteRange plain)
     {
         if (plain.Length == 0) return;
@@ -99,13 +104,16 @@ internal sealed class PartBuffers : IDisposable
         }
     }
 
-    /// <summary>The buffer from a plain position to the end of its part. Written by whoever owns that stretch, before Filled.</summary>
+    /// <summary>
+    /// The buffer from a plain position to the end of its part. Written by whoever owns that stretch, before Filled.
+    /// </summary>
     public Memory<byte> Locate(long position)
     {
         var index = position / PartBytes;
         Part part;
         lock (gate) part = open[index];
-        return part.Buffer.AsMemory((int)(position - index * PartBytes), part.Bytes - (int)(position - index * PartBytes));
+        var start = (int)(position - index * PartBytes);
+        return part.Buffer.AsMemory(start, part.Bytes - start);
     }
 
     /// <summary>Says that a stretch is written; starts storing its part when it was the last one.</summary>

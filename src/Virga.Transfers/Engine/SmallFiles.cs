@@ -7,11 +7,13 @@ using Virga.Protocol;
 namespace Virga.Transfers.Engine;
 
 /// <summary>
-/// Brings many small files over: as many as fit are fetched in one request, each is verified and opened whole and written in one
-/// call. A batch that fails for one file's sake is fetched file by file, so that the others are not held up.
+/// Brings many small files over: as many as fit are fetched in one request, each is verified and opened whole and
+/// written in one call. A batch that fails for one file's sake is fetched file by file, so that the others are not
+/// held up.
 /// </summary>
 internal sealed class SmallFiles(
-    TransferJob job, EngineLimits limits, FetchGate fetches, BufferPool buffers, Action<SharedFile, VirgaException> failed)
+    TransferJob job, EngineLimits limits, FetchGate fetches, BufferPool buffers,
+    Action<SharedFile, VirgaException> failed)
 {
     public static bool Takes(SharedFile file, IAccount target, EngineLimits limits) =>
         (file.Blob?.Length ?? 0) <= limits.SmallFileBytes && file.Entry.Size <= target.Traits.SingleWriteBytesMax;
@@ -72,9 +74,11 @@ internal sealed class SmallFiles(
         }
     }
 
-    private static bool IsOneFiles(VirgaException e) => e.Kind is FailureKind.Changed or FailureKind.NotFound or FailureKind.Corrupt;
+    private static bool IsOneFiles(VirgaException e) =>
+        e.Kind is FailureKind.Changed or FailureKind.NotFound or FailureKind.Corrupt;
 
-    private async Task FetchAndWriteAsync(List<SharedFile> batch, byte[] buffer, int writesAtOnce, CancellationToken cancellationToken)
+    private async Task FetchAndWriteAsync(
+        List<SharedFile> batch, byte[] buffer, int writesAtOnce, CancellationToken cancellationToken)
     {
         var ranges = new List<BlobRange>(batch.Count);
         var offsets = new int[batch.Count];
@@ -89,7 +93,8 @@ internal sealed class SmallFiles(
         if (ranges.Count > 0) await FetchAsync(batch, ranges, offsets, buffer.AsMemory(0, total), cancellationToken);
         if (writesAtOnce == 1)
         {
-            for (var i = 0; i < batch.Count; i++) await WriteAsync(batch[i], Slice(batch[i], offsets[i]), cancellationToken);
+            for (var i = 0; i < batch.Count; i++)
+                await WriteAsync(batch[i], Slice(batch[i], offsets[i]), cancellationToken);
             return;
         }
         await Parallel.ForAsync(0, batch.Count, Parallelism(writesAtOnce, cancellationToken), async (i, token) =>
@@ -139,7 +144,9 @@ internal sealed class SmallFiles(
 
     private async ValueTask WriteAsync(SharedFile file, Memory<byte> data, CancellationToken cancellationToken)
     {
-        var plain = file.Blob is null ? Memory<byte>.Empty : file.FileKey is { } key ? OpenInPlace(file, key, data) : data;
+        var plain = file.Blob is null ? Memory<byte>.Empty
+            : file.FileKey is { } key ? OpenInPlace(file, key, data)
+            : data;
         var options = new WriteOptions(Times.FromNs(file.Entry.ModifiedNs), file.Entry.IsExecutable);
         await job.Target.WriteAsync(job.Folder.Append(file.Entry.Path), plain, options, cancellationToken);
         await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
@@ -147,7 +154,10 @@ internal sealed class SmallFiles(
         job.Status.AddFile();
     }
 
-    /// <summary>Opens the chunks one after the other to the front of the buffer they lie in; a chunk's plaintext is shorter than itself.</summary>
+    /// <summary>
+    /// Opens the chunks one after the other to the front of the buffer they lie in; a chunk's plaintext is shorter
+    /// than itself.
+    /// </summary>
     private static Memory<byte> OpenInPlace(SharedFile file, AgeFileKey key, Memory<byte> data)
     {
         using var payload = new AgePayload(key, data.Span[..AgePayload.NonceBytes]);
@@ -159,10 +169,12 @@ internal sealed class SmallFiles(
         {
             var take = Math.Min(AgePayload.SealedChunkBytes, rest.Length);
             var length = take - AgePayload.TagBytes;
-            if (length < 0 || !payload.TryOpenChunk(chunk, take == rest.Length, rest[..take], scratch.AsSpan(0, length)))
+            if (length < 0
+                || !payload.TryOpenChunk(chunk, take == rest.Length, rest[..take], scratch.AsSpan(0, length)))
             {
                 throw new VirgaException(
-                    FailureKind.Corrupt, $"'{file.Entry.Path}' matches the share but does not open with its key: the share was made wrongly",
+                    FailureKind.Corrupt,
+                    $"'{file.Entry.Path}' matches the share but does not open with its key: the share was made wrongly",
                     "Ask its owner to share it again.");
             }
             scratch.AsSpan(0, length).CopyTo(plain[done..]);

@@ -7,8 +7,8 @@ using Virga.Transfers.Journal;
 namespace Virga.Transfers.Engine;
 
 /// <summary>
-/// Brings a share into an account: verified, without staging, in bounded memory, journalled. Run it again after any crash and it goes
-/// on from what was recorded (spec/v1/journal.md).
+/// Brings a share into an account: verified, without staging, in bounded memory, journalled. Run it again after any
+/// crash and it goes on from what was recorded (spec/v1/journal.md).
 /// </summary>
 public sealed class TransferEngine(EngineLimits limits)
 {
@@ -18,8 +18,9 @@ public sealed class TransferEngine(EngineLimits limits)
     public void TrimBuffers() => buffers.Trim();
 
     /// <summary>
-    /// Runs until everything that can be brought over is there. Throws what ends the whole transfer (the target is full or refuses us,
-    /// nobody may give us the share, names that the target can't hold); what concerns single files is in the result.
+    /// Runs until everything that can be brought over is there. Throws what ends the whole transfer (the target is
+    /// full or refuses us, nobody may give us the share, names that the target can't hold); what concerns single
+    /// files is in the result.
     /// </summary>
     public async Task<TransferResult> RunAsync(TransferJob job, CancellationToken cancellationToken)
     {
@@ -62,13 +63,20 @@ public sealed class TransferEngine(EngineLimits limits)
         var problems = new List<string>();
         var folded = rules.IsCaseSensitive ? null : new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         if (job.Target.Traits.IsReadOnly)
-            throw new VirgaException(FailureKind.ReadOnly, "the account is read-only", "Choose another account, or link it with write access.");
+        {
+            throw new VirgaException(
+                FailureKind.ReadOnly, "the account is read-only",
+                "Choose another account, or link it with write access.");
+        }
         foreach (var entry in job.Content.Manifest.Entries)
         {
             var path = job.Folder.Append(entry.Path);
             if (rules.WhyNot(path) is { } why) problems.Add(why);
             else if (folded is not null && !folded.TryAdd(path.Value, path.Value))
-                problems.Add($"'{path}' and '{folded[path.Value]}' are one name there: it does not tell upper from lower case");
+            {
+                problems.Add(
+                    $"'{path}' and '{folded[path.Value]}' are one name there: it does not tell upper from lower case");
+            }
             if (entry.Kind == EntryKind.File) job.Target.Traits.PartBytesFor(Math.Max(1, entry.Size));
         }
         if (problems.Count == 0) return;
@@ -81,7 +89,8 @@ public sealed class TransferEngine(EngineLimits limits)
         string.Join("; ", items.Take(10)) + (items.Count > 10 ? $"; and {items.Count - 10} more" : "");
 
     /// <summary>Before the first run: what stands at our paths already belongs to somebody.</summary>
-    private static async Task<List<SharedFile>> CheckCollisionsAsync(TransferJob job, CancellationToken cancellationToken)
+    private static async Task<List<SharedFile>> CheckCollisionsAsync(
+        TransferJob job, CancellationToken cancellationToken)
     {
         if (job.Collision == CollisionPolicy.Overwrite) return [];
         var existing = new HashSet<string>(StringComparer.Ordinal);
@@ -104,8 +113,8 @@ public sealed class TransferEngine(EngineLimits limits)
     }
 
     /// <summary>
-    /// A crash can leave an upload that no record knows: those at our files' paths are ended, and those beside them that
-    /// nobody can go on with.
+    /// A crash can leave an upload that no record knows: those at our files' paths are ended, and those beside them
+    /// that nobody can go on with.
     /// </summary>
     private static async Task EndOrphansAsync(TransferJob job, JournalState state, CancellationToken cancellationToken)
     {
@@ -118,7 +127,8 @@ public sealed class TransferEngine(EngineLimits limits)
         {
             await foreach (var pending in resumable.ListUploadsAsync(job.Folder, cancellationToken))
             {
-                var isOurs = ours.Contains(pending.Path) || (pending.IsAbandoned && folders.Contains(pending.Path.Parent));
+                var isOurs = ours.Contains(pending.Path)
+                    || (pending.IsAbandoned && folders.Contains(pending.Path.Parent));
                 if (isOurs && !known.Contains(pending.Token)) orphans.Add(pending);
             }
         }
@@ -130,14 +140,16 @@ public sealed class TransferEngine(EngineLimits limits)
     }
 
     private async Task FetchFilesAsync(
-        TransferJob job, JournalState state, List<SharedFile> todo, ConcurrentQueue<(TransferNote Note, FailureKind Kind)> failed,
-        CancellationToken cancellationToken)
+        TransferJob job, JournalState state, List<SharedFile> todo,
+        ConcurrentQueue<(TransferNote Note, FailureKind Kind)> failed, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var fetches = new FetchGate(limits.RangesInFlight, () => job.Sources.WaitShare);
         var small = new SmallFiles(job, limits, fetches, buffers, (file, e) => failed.Enqueue((Note(file, e), e.Kind)));
         // What another run began in parts goes on in parts.
-        var large = todo.Where(f => state.Uploads.ContainsKey(f.Index) || !SmallFiles.Takes(f, job.Target, limits)).ToList();
+        var large = todo
+            .Where(f => state.Uploads.ContainsKey(f.Index) || !SmallFiles.Takes(f, job.Target, limits))
+            .ToList();
         var isLarge = large.Select(f => f.Index).ToHashSet();
         var batches = SmallFiles.Batches(todo.Where(f => !isLarge.Contains(f.Index)), limits);
 
@@ -147,10 +159,13 @@ public sealed class TransferEngine(EngineLimits limits)
         var work = new[]
         {
             EachAsync(batches, batchesAtOnce, batch => small.RunAsync(batch, writesAtOnce, stop.Token), stop),
-            EachAsync(large, LargeAtOnce(job, large), file => RunLargeAsync(job, state, file, fetches, failed, stop.Token), stop),
+            EachAsync(
+                large, LargeAtOnce(job, large),
+                file => RunLargeAsync(job, state, file, fetches, failed, stop.Token), stop),
         };
         await Task.WhenAll(work).ContinueWith(
-            static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            static _ => { },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         cancellationToken.ThrowIfCancellationRequested();
         foreach (var task in work)
         {
@@ -162,7 +177,9 @@ public sealed class TransferEngine(EngineLimits limits)
 
     /// <summary>Files with very long parts go one at a time, since each holds three of them in memory.</summary>
     private int LargeAtOnce(TransferJob job, List<SharedFile> files) =>
-        files.Any(f => job.Target.Traits.PartBytesFor(f.Entry.Size) > AccountTraits.PreferredPartBytes) ? 1 : limits.LargeFilesAtOnce;
+        files.Any(f => job.Target.Traits.PartBytesFor(f.Entry.Size) > AccountTraits.PreferredPartBytes)
+            ? 1
+            : limits.LargeFilesAtOnce;
 
     private async Task RunLargeAsync(
         TransferJob job, JournalState state, SharedFile file, FetchGate fetches,
@@ -170,7 +187,8 @@ public sealed class TransferEngine(EngineLimits limits)
     {
         try
         {
-            await new LargeFile(job, file, limits, fetches, buffers).RunAsync(state.Uploads.GetValueOrDefault(file.Index), cancellationToken);
+            var recorded = state.Uploads.GetValueOrDefault(file.Index);
+            await new LargeFile(job, file, limits, fetches, buffers).RunAsync(recorded, cancellationToken);
         }
         catch (VirgaException e) when (e.Kind is FailureKind.Changed or FailureKind.NotFound or FailureKind.Corrupt)
         {
@@ -180,8 +198,11 @@ public sealed class TransferEngine(EngineLimits limits)
 
     private static TransferNote Note(SharedFile file, VirgaException e) => new(file.Entry.Path.Value, e.Message);
 
-    /// <summary>Runs the work for each item, so many at once; the first failure stops all of it and is thrown.</summary>
-    private static async Task EachAsync<T>(IEnumerable<T> items, int atOnce, Func<T, Task> work, CancellationTokenSource stop)
+    /// <summary>
+    /// Runs the work for each item, so many at once; the first failure stops all of it and is thrown.
+    /// </summary>
+    private static async Task EachAsync<T>(
+        IEnumerable<T> items, int atOnce, Func<T, Task> work, CancellationTokenSource stop)
     {
         try
         {

@@ -10,11 +10,17 @@ namespace Virga.Transfers.Engine;
 public enum CollisionPolicy { Fail, Skip, Overwrite }
 
 /// <summary>Bounds of one running transfer's memory and concurrency; the same whatever the share's size.</summary>
-/// <param name="RangesInFlight">Most range reads at once, over all files; as many are used as the way to the sources needs.</param>
+/// <param name="RangesInFlight">
+/// Most range reads at once, over all files; as many are used as the way to the sources needs.
+/// </param>
 /// <param name="RangeBytes">Bytes of one range read, rounded to whole pieces; at most 8 MiB.</param>
 /// <param name="LargeFilesAtOnce">Files that are written in parts at once.</param>
-/// <param name="PartMemoryBytes">Memory for parts being filled, a file; at least three parts are held whatever this says.</param>
-/// <param name="SmallFileBytes">Blobs up to this length are fetched many in one request and written in one call.</param>
+/// <param name="PartMemoryBytes">
+/// Memory for parts being filled, a file; at least three parts are held whatever this says.
+/// </param>
+/// <param name="SmallFileBytes">
+/// Blobs up to this length are fetched many in one request and written in one call.
+/// </param>
 /// <param name="BatchBytes">Bytes of one such request.</param>
 /// <param name="BatchFiles">Files of one such request.</param>
 public sealed record EngineLimits(
@@ -31,15 +37,18 @@ public sealed record EngineLimits(
 
 /// <summary>One transfer: what, from where, to where.</summary>
 public sealed record TransferJob(
-    ShareContent Content, SourceSet Sources, IAccount Target, EntryPath Folder, CollisionPolicy Collision, ITransferJournal Journal,
-    TransferStatus Status);
+    ShareContent Content, SourceSet Sources, IAccount Target, EntryPath Folder, CollisionPolicy Collision,
+    ITransferJournal Journal, TransferStatus Status);
 
 /// <summary>Something of the share that the target can't hold, or that failed, with the reason.</summary>
 public sealed record TransferNote(string Path, string Reason);
 
-/// <param name="NotKept">Left out because the target can't hold it (symlinks, times); the transfer is whole otherwise.</param>
+/// <param name="NotKept">
+/// Left out because the target can't hold it (symlinks, times); the transfer is whole otherwise.
+/// </param>
 /// <param name="Failed">Files that could not be brought over; empty when the transfer is complete.</param>
-public sealed record TransferResult(IReadOnlyList<TransferNote> NotKept, IReadOnlyList<(TransferNote Note, FailureKind Kind)> Failed);
+public sealed record TransferResult(
+    IReadOnlyList<TransferNote> NotKept, IReadOnlyList<(TransferNote Note, FailureKind Kind)> Failed);
 
 /// <summary>Live counters of a transfer, written by the engine, read by anybody.</summary>
 public sealed class TransferStatus

@@ -3,8 +3,11 @@ using Virga.Protocol;
 
 namespace Virga.Transfers.Sources;
 
-/// <summary>An agent that serves a share. Asks for a grant when it needs one, once at a time, and again before it expires.</summary>
-public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret? secret, TimeProvider time) : ISource, IDisposable
+/// <summary>
+/// An agent that serves a share. Asks for a grant when it needs one, once at a time, and again before it expires.
+/// </summary>
+public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret? secret, TimeProvider time)
+    : ISource, IDisposable
 {
     private const int MeasuredBytesMin = 256 << 10;
     private static readonly TimeSpan RenewBefore = TimeSpan.FromSeconds(60);
@@ -25,13 +28,18 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
     public double WaitShare => Volatile.Read(ref waitShare);
 
     public Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
-        WithGrantAsync(bearer => ReadRangeAsync(root, offset, destination, bearer, cancellationToken), cancellationToken);
+        WithGrantAsync(
+            bearer => ReadRangeAsync(root, offset, destination, bearer, cancellationToken), cancellationToken);
 
     public Task ReadManyAsync(
         IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken) =>
-        WithGrantAsync(bearer => client.ReadManyAsync(infoHash, ranges, destination, bearer, cancellationToken), cancellationToken);
+        WithGrantAsync(
+            bearer => client.ReadManyAsync(infoHash, ranges, destination, bearer, cancellationToken),
+            cancellationToken);
 
-    /// <summary>What the agent says that the share's audience is; a lie makes what follows unreadable, no more.</summary>
+    /// <summary>
+    /// What the agent says that the share's audience is; a lie makes what follows unreadable, no more.
+    /// </summary>
     public Task<AudienceKind> GetAudienceAsync(CancellationToken cancellationToken) =>
         WithGrantAsync(_ => Task.FromResult(held!.Grant.Audience), cancellationToken);
 
@@ -46,20 +54,24 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
 
     public void Dispose() => asking.Dispose();
 
-    private async Task ReadRangeAsync(Hash256 root, long offset, Memory<byte> destination, string bearer, CancellationToken cancellationToken)
+    private async Task ReadRangeAsync(
+        Hash256 root, long offset, Memory<byte> destination, string bearer, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
         long first = 0;
-        await client.ReadRangeAsync(infoHash, root, offset, destination, bearer, _ =>
-        {
-            if (first == 0) first = time.GetTimestamp();
-        }, cancellationToken);
+        await client.ReadRangeAsync(infoHash, root, offset, destination, bearer, Arrived, cancellationToken);
         if (first == 0 || destination.Length < MeasuredBytesMin) return;
         Measure(time.GetElapsedTime(start, first).TotalSeconds, time.GetElapsedTime(first).TotalSeconds);
+
+        void Arrived(int bytes)
+        {
+            if (first == 0) first = time.GetTimestamp();
+        }
     }
 
     /// <summary>
-    /// The way's own latency is the shortest wait seen lately: longer ones come from a busy machine, where more reads at once only make it worse.
+    /// The way's own latency is the shortest wait seen lately: longer ones come from a busy machine, where more reads
+    /// at once only make it worse.
     /// </summary>
     private void Measure(double wait, double flow)
     {

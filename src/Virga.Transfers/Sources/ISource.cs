@@ -4,21 +4,27 @@ using Virga.Protocol;
 namespace Virga.Transfers.Sources;
 
 /// <summary>
-/// Where ranges of a share's blobs can be read. What it delivers is not trusted: the engine checks every piece against the tree.
-/// Safe for many reads at once. Failures are VirgaExceptions; nothing of a destination may be used after one.
+/// Where ranges of a share's blobs can be read. What it delivers is not trusted: the engine checks every piece against
+/// the tree. Safe for many reads at once. Failures are VirgaExceptions; nothing of a destination may be used after one.
 /// </summary>
 public interface ISource
 {
     /// <summary>For people and logs, e.g. <c>https://host:port</c>.</summary>
     string Name { get; }
 
-    /// <summary>Which part of a read is waiting for its first byte, as measured lately: 0 (a near source) to 1.</summary>
+    /// <summary>
+    /// Which part of a read is waiting for its first byte, as measured lately: 0 (a near source) to 1.
+    /// </summary>
     double WaitShare => 0;
 
-    /// <summary>Fills the whole destination (at most 8 MiB) with bytes of a blob in sealed form, from the offset on.</summary>
+    /// <summary>
+    /// Fills the whole destination (at most 8 MiB) with bytes of a blob in sealed form, from the offset on.
+    /// </summary>
     Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken);
 
-    /// <summary>Fills the destination with several ranges, one after the other: at most 1,024, 8 MiB together.</summary>
+    /// <summary>
+    /// Fills the destination with several ranges, one after the other: at most 1,024, 8 MiB together.
+    /// </summary>
     Task ReadManyAsync(
         IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken);
 }
@@ -26,6 +32,8 @@ public interface ISource
 /// <summary>Finds more sources while a transfer runs: asks repositories, tries the link's endpoints again.</summary>
 public interface ISourceFinder
 {
-    /// <summary>All that can be found now; called again, with pauses, while none answers. An empty list is no failure.</summary>
+    /// <summary>
+    /// All that can be found now; called again, with pauses, while none answers. An empty list is no failure.
+    /// </summary>
     Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken);
 }

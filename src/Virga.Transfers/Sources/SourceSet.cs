@@ -7,8 +7,8 @@ namespace Virga.Transfers.Sources;
 public sealed record SourceReport(string Name, long Bytes, string? Dropped);
 
 /// <summary>
-/// The sources of one transfer: picks the one to ask, pauses those that fail, drops those that lie, and looks for more when none
-/// is left. A source that delivered a wrong leaf is never asked again in this transfer.
+/// The sources of one transfer: picks the one to ask, pauses those that fail, drops those that lie, and looks for
+/// more when none is left. A source that delivered a wrong leaf is never asked again in this transfer.
 /// </summary>
 public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<string>? log = null)
 {
@@ -45,22 +45,35 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
     {
         get
         {
-            lock (gate) return byName.Values.Where(k => k.Dropped is null).Select(k => k.Source.WaitShare).DefaultIfEmpty(0).Max();
+            lock (gate)
+            {
+                var asked = byName.Values.Where(k => k.Dropped is null);
+                return asked.Select(k => k.Source.WaitShare).DefaultIfEmpty(0).Max();
+            }
         }
     }
 
     public IReadOnlyList<SourceReport> Report()
     {
-        lock (gate) return [.. byName.Values.Select(k => new SourceReport(k.Source.Name, Volatile.Read(ref k.Bytes), k.Dropped))];
+        lock (gate)
+        {
+            return
+            [
+                .. byName.Values.Select(
+                    k => new SourceReport(k.Source.Name, Volatile.Read(ref k.Bytes), k.Dropped)),
+            ];
+        }
     }
 
     /// <summary>
-    /// Runs a read against one source after the other until one delivers what <paramref name="check"/> accepts. Waits, and looks
-    /// for more sources, as long as it takes; ends early only when asking again can't help: every source says Changed, Denied or NotFound.
+    /// Runs a read against one source after the other until one delivers what <paramref name="check"/> accepts.
+    /// Waits, and looks for more sources, as long as it takes; ends early only when asking again can't help: every
+    /// source says Changed, Denied or NotFound.
     /// </summary>
     /// <param name="check">Null when the bytes are right, else what is wrong with them.</param>
     public async Task ReadAsync(
-        long bytes, Func<ISource, CancellationToken, Task> read, Func<string?> check, CancellationToken cancellationToken)
+        long bytes, Func<ISource, CancellationToken, Task> read, Func<string?> check,
+        CancellationToken cancellationToken)
     {
         var refusals = new Dictionary<string, VirgaException>(StringComparer.Ordinal);
         while (true)
@@ -121,11 +134,13 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
                     best.Running++;
                     return (best, best.Pauses);
                 }
-                if (others == 0 && refusals.Count > 0 && lastLook != DateTimeOffset.MinValue) throw refusals.Values.Last();
+                var hasLooked = lastLook != DateTimeOffset.MinValue;
+                if (others == 0 && refusals.Count > 0 && hasLooked) throw refusals.Values.Last();
                 wait = soonest == DateTimeOffset.MaxValue ? TimeSpan.Zero : soonest - now;
                 Waiting = byName.Count == 0
                     ? "looking for somebody who has it"
-                    : "nobody who has it answers: " + string.Join("; ", byName.Values.Select(k => $"{k.Source.Name}: {k.Dropped ?? k.LastProblem}"));
+                    : "nobody who has it answers: " + string.Join("; ", byName.Values.Select(
+                        k => $"{k.Source.Name}: {k.Dropped ?? k.LastProblem}"));
             }
             await LookAsync(cancellationToken);
             lock (gate)

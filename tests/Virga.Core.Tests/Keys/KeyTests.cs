@@ -142,14 +142,15 @@ public class KeyTests
     {
         var secret = new byte[32];
         secret.AsSpan().Fill(9);
-        foreach (var point in new[]
-                 {
-                     "0000000000000000000000000000000000000000000000000000000000000000",
-                     "0100000000000000000000000000000000000000000000000000000000000000",
-                     "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
-                     "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
-                     "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-                 })
+        string[] points =
+        [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        ];
+        foreach (var point in points)
         {
             var shared = new byte[32];
             shared.AsSpan().Fill(1);

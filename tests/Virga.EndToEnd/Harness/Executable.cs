@@ -25,8 +25,9 @@ internal static class Executable
             : throw new InvalidOperationException($"there is no {path}: build the solution first, or run ./test");
     }
 
-    /// <summary>What starts the executable, with a runtime that it finds and no settings of whoever runs the
-    /// tests.</summary>
+    /// <summary>
+    /// What starts the executable, with a runtime that it finds and no settings of whoever runs the tests.
+    /// </summary>
     public static ProcessStartInfo Start(IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo(Path, arguments)

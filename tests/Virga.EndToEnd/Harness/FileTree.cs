@@ -7,8 +7,10 @@ namespace Virga.EndToEnd.Harness;
 /// <summary>Folders of files that depend on a seed alone, and their comparison by SHA-256.</summary>
 internal static class FileTree
 {
-    /// <summary>Writes a file of seeded bytes, a piece at a time. Where a marker is given, it stands at every 64 KiB
-    /// and at the end.</summary>
+    /// <summary>
+    /// Writes a file of seeded bytes, a piece at a time. Where a marker is given, it stands at every 64 KiB and at
+    /// the end.
+    /// </summary>
     public static void Write(string path, long length, ulong seed, ReadOnlySpan<byte> marker = default)
     {
         const int step = 64 << 10;

@@ -2,8 +2,9 @@ using SQLitePCL;
 
 namespace Virga.EndToEnd.Harness;
 
-/// <summary>What a killed agent had recorded of a transfer: read from a copy of its database, with its write-ahead
-/// log.</summary>
+/// <summary>
+/// What a killed agent had recorded of a transfer: read from a copy of its database, with its write-ahead log.
+/// </summary>
 /// <param name="Files">Indices of complete files.</param>
 /// <param name="Parts">Stored parts of files in the making: file, part, length of a whole part.</param>
 internal sealed record Recorded(HashSet<int> Files, List<(int File, long Part, long PartBytes)> Parts)

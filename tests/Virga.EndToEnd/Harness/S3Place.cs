@@ -30,8 +30,9 @@ internal sealed class S3Place(RealServer server, string bucket) : IAsyncDisposab
             Map.Of(("accessKey", server["S3_ACCESS_KEY"]), ("secretKey", server["S3_SECRET_KEY"]))),
         CancellationToken.None);
 
-    /// <summary>An object by Amazon's own client, for keys that rclone can't make: an empty folder's ends in
-    /// '/'.</summary>
+    /// <summary>
+    /// An object by Amazon's own client, for keys that rclone can't make: an empty folder's ends in '/'.
+    /// </summary>
     public async Task PutAsync(string key, string content = "")
     {
         using var client = new AmazonS3Client(
