@@ -378,7 +378,7 @@ public sealed class DiskTests : IDisposable
         await FailsAsync(
             FailureKind.Full,
             async () => await account.BeginUploadAsync(
-                Target, space.FreeBytes!.Value * 2, 64 << 20, WriteOptions.Default, default));
+                Target, space.FreeBytes!.Value * 2, 4 << 20, WriteOptions.Default, default));
         Assert.Empty(Directory.GetFiles(scratch.Path));
     }
 
