@@ -60,7 +60,7 @@ public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, Cont
 
 /// <param name="Link">virga: link.</param>
 /// <param name="Path">Folder in the account; it is made when missing. Empty: the root.</param>
-/// <param name="Collision">overwrite, skip or fail: what to do when a different file stands at a path already.</param>
+/// <param name="Collision">overwrite, skip or fail: what to do when a file stands at a path already.</param>
 public sealed record TransferRequest(string Link, string Account, string Path, string Collision = "fail");
 
 /// <summary>Where a transfer stands. Failed and cancelled ones can be resumed.</summary>

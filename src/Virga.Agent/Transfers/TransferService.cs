@@ -220,8 +220,8 @@ internal sealed class TransferService(
     {
         var (first, kind) = result.Failed[0];
         var advice = kind == FailureKind.Changed
-            ? "They were changed after they were shared: ask the owner to share again, then get the new link; "
-                + "what is there already is not fetched twice."
+            ? "They were changed after they were shared: ask the owner to share again, then get the new link "
+                + "with --on-collision skip; what is there already is not fetched twice."
             : $"Try again: virga resume {row.Id}";
         return new ControlError(
             kind.ToString(),

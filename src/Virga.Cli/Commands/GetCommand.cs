@@ -20,7 +20,7 @@ internal static class GetCommand
         var collision = new Option<string>("--on-collision")
         {
             HelpName = "fail|skip|overwrite",
-            Description = "what to do where a different file stands already (default: fail)",
+            Description = "what to do where a file stands already (default: fail)",
             DefaultValueFactory = _ => "fail",
         };
         collision.AcceptOnlyFromAmong("fail", "skip", "overwrite");
@@ -37,7 +37,8 @@ internal static class GetCommand
                 "The transfer runs in the agent and survives its end: "
                     + "Ctrl-C leaves it running, and after a crash it goes on from what is verified. "
                     + "See it again with `virga watch`, end it with `virga cancel`. "
-                    + "The same link into the same folder again fetches only what is missing.",
+                    + "The same link into the same folder again, with --on-collision skip, fetches only the files that "
+                    + "are missing.",
             },
         };
         verb.Add(link);

@@ -36,7 +36,7 @@ internal static class ShareCommands
             Examples =
             {
                 "virga share nas:photos/2025",
-                "virga share nas:photos/2025 --with virga1qxy... | ssh bob xargs virga get --detach bobs:in",
+                "virga share nas:photos/2025 --with virga1qxy... | ssh bob virga get - bobs:in --detach",
                 "virga share nas:talks --public --torrent talks.torrent",
             },
             Notes =

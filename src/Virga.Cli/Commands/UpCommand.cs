@@ -37,7 +37,8 @@ internal static class UpCommand
             {
                 "virga up",
                 "virga up --repository 'https://repo.example.org:8471!9f2c...'",
-                "virga up --listen 0.0.0.0:8470 --public-url https://box.example.org:8470 --forwarded",
+                "virga up --listen 0.0.0.0:8470 --public-url https://box.example.org:8470 --forwarded "
+                    + "--repository-listen 0.0.0.0:8471",
             },
             Notes =
             {

@@ -93,8 +93,8 @@ internal static class VerifyCommand
             run.Terminal,
             $"{place} differs from the share: "
                 + $"{result.Missing.Count:#,0} missing, {result.Different.Count:#,0} different",
-            "`virga get` with the same link and place fetches what is missing; "
-                + "--on-collision overwrite also what differs.");
+            "`virga get` with the same link and place and --on-collision skip fetches what is missing; "
+                + "--on-collision overwrite fetches everything anew.");
         return ExitCode.ContentDiffers;
     }
 
