@@ -103,6 +103,7 @@ public sealed class PeerServer : IAsyncDisposable
             WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = options.DataFolder });
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration()
             .ConfigureKestrel(kestrel => Configure(kestrel, options, certificate));
+        builder.Services.AddSingleton<IMemoryPoolFactory<byte>, ConnectionBuffers>();
         builder.Services.AddRoutingCore();
         // Signals are the command line's business; two hosts may live in one process.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
