@@ -1,4 +1,5 @@
 using Virga.Agent.Control;
+using Virga.Protocol;
 
 namespace Virga.Agent.Tests;
 
@@ -35,6 +36,23 @@ public sealed class MainJobTests
             Assert.True(File.ReadAllBytes(a.FullName).AsSpan().SequenceEqual(File.ReadAllBytes(b.FullName)), name);
             Assert.Equal(a.LastWriteTimeUtc, b.LastWriteTimeUtc);
         }
+    }
+
+    [Fact]
+    public async Task Two_agents_without_any_repository_need_each_others_address_alone()
+    {
+        await using var network = await Network.StartAsync();
+        var a = await network.AgentAsync("a", usesRepository: false);
+        var b = await network.AgentAsync("b", usesRepository: false);
+        Fill(network.Folder("from/music"), 1);
+        await a.AddAccountAsync("disk", network.Folder("from"));
+        await b.AddAccountAsync("disk", network.Folder("to"));
+        var address = new AgentAddress(b.Host.Id, b.Host.Endpoint).ToText();
+        var share = await a.ShareAsync("disk", "music", "agents", [address]);
+        Assert.Equal([b.Id], share.Readers);
+        var got = await b.GetAsync(share.Link, "disk", "got");
+        Assert.Equal(TransferState.Completed, got.State);
+        AssertSame(network.PathOf("from/music"), network.PathOf("to/got"));
     }
 
     [Theory]

@@ -35,11 +35,11 @@ internal sealed class Network : IAsyncDisposable
 
     public string Folder(string name) => Directory.CreateDirectory(PathOf(name)).FullName;
 
-    public async Task<TestAgent> AgentAsync(string name)
+    public async Task<TestAgent> AgentAsync(string name, bool usesRepository = true)
     {
         var host = await AgentHost.StartAsync(new AgentOptions
         {
-            DataFolder = PathOf("agent-" + name), Repositories = [Repository!.Endpoint],
+            DataFolder = PathOf("agent-" + name), Repositories = usesRepository ? [Repository!.Endpoint] : [],
             Adapters = [new DiskAdapter(RandomNumberGenerator.Fill)],
             Time = TimeProvider.System, Random = RandomNumberGenerator.Fill, Version = "test",
         }, CancellationToken.None);

@@ -156,6 +156,24 @@ public sealed class TransferEngineTests
         await rig.AssertArrivedAsync(target);
     }
 
+    [Fact]
+    public async Task An_upload_that_a_killed_process_asked_for_and_that_begins_late_is_ended_too()
+    {
+        var (rig, content, target) = await CrashAtCompletedAsync(PartOrder.Any);
+        await target.DeleteAsync(EntryPath.Parse("in/large"), CancellationToken.None);
+        var source = rig.Source("again");
+        source.Before = async (number, token) =>
+        {
+            // By now the resumed transfer has looked for orphans.
+            if (number == 2)
+                _ = await target.BeginUploadAsync(
+                    EntryPath.Parse("in/large"), 2_000_000, 65536, WriteOptions.Default, token);
+        };
+        await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+        await rig.AssertArrivedAsync(target);
+        Assert.Equal(0, await target.PendingAsync());
+    }
+
     private static async Task<(Rig Rig, ShareContent Content, InMemoryAccount Target)> CrashAtCompletedAsync(
         PartOrder order)
     {

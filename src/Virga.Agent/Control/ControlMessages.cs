@@ -37,7 +37,7 @@ public sealed record CheckStep(string Step, bool Ok, string? Message, string? Ad
 public sealed record CheckResult(bool Ok, IReadOnlyList<CheckStep> Steps, long? FreeBytes);
 
 /// <param name="Audience">public, link or agents.</param>
-/// <param name="Readers">AgentIds, for audience agents.</param>
+/// <param name="Readers">AgentIds or agent addresses (spec/v1/links.md), for audience agents.</param>
 /// <param name="Feed">Name of a feed to point at the new share; null for none.</param>
 public sealed record ShareRequest(
     string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null);

@@ -35,9 +35,11 @@ internal sealed class ChainDirectory(PeerClients clients, TimeProvider time)
         if (best is null && known.Chain is { } old) return old;
         if (best is null)
         {
+            var said = problems.Count == 0 ? "there is nobody to ask" : string.Join("; ", problems);
             throw new VirgaException(
-                FailureKind.NotFound, $"nobody knows agent {agent}: {string.Join("; ", problems)}",
-                "Check the id, and that this agent uses a repository that the other one uses, too.");
+                FailureKind.NotFound, $"nobody knows agent {agent}: {said}",
+                "Ask its owner for the whole address, virga1...@https://..., as 'virga id' prints it there; "
+                    + "or use a repository that the other one uses, too.");
         }
         if (cache.Count >= CacheMax) cache.Clear();
         cache[agent] = (best, time.GetUtcNow());

@@ -50,9 +50,10 @@ internal sealed class ShareService(
     {
         var audience = Audience(request);
         var path = EntryPath.Parse(request.Path);
-        var readerIds = request.Readers.Select(AgentId.Parse).Distinct()
+        var readers = request.Readers.Select(AgentAddress.Parse).ToList();
+        var readerIds = readers.Select(r => r.Id).Distinct()
             .Order(Comparer<AgentId>.Create((x, y) => x.Hash.CompareTo(y.Hash))).ToList();
-        var recipients = await RecipientsAsync(readerIds, cancellationToken);
+        var recipients = await RecipientsAsync(readerIds, readers, cancellationToken);
         var account = await accounts.GetAsync(request.Account, cancellationToken);
         await making.WaitAsync(cancellationToken);
         try
@@ -148,14 +149,17 @@ internal sealed class ShareService(
     };
 
     /// <summary>Named readers, and the owner, so that another agent of the same keys can open the share, too.</summary>
-    private async Task<List<AgeRecipient>> RecipientsAsync(List<AgentId> readers, CancellationToken cancellationToken)
+    private async Task<List<AgeRecipient>> RecipientsAsync(
+        List<AgentId> readers, List<AgentAddress> addresses, CancellationToken cancellationToken)
     {
         var recipients = new List<AgeRecipient>();
         foreach (var reader in readers)
         {
+            var places = addresses.Where(a => a.Id == reader).Select(a => a.Endpoint).OfType<Endpoint>();
             recipients.Add(reader == clients.Self.Id
                 ? clients.Self.SealIdentity.Recipient
-                : new AgeRecipient((await chains.GetAsync(reader, repositories(), cancellationToken)).SealKey));
+                : new AgeRecipient(
+                    (await chains.GetAsync(reader, [.. places, .. repositories()], cancellationToken)).SealKey));
         }
         return recipients;
     }

@@ -12,7 +12,8 @@ internal static class IdCommand
         var verb = new Verb("id", "shows who the running agent is and how it fares")
         {
             Examples = { "virga id", "virga share nas:photos --with \"$(ssh box virga id)\"" },
-            Notes = { "The AgentId alone goes to standard output, the rest to standard error." },
+            Notes = { "Its address, AgentId and endpoint, goes to standard output, the rest to standard error. "
+                    + "The address is no secret: give it to those who want to share with you." },
         };
         verb.Run(options, async (run, cancellationToken) =>
         {
@@ -23,7 +24,7 @@ internal static class IdCommand
                 run.PrintJson(status, ControlJson.Default.AgentStatus);
                 return ExitCode.Ok;
             }
-            run.Print(status.Agent);
+            run.Print($"{status.Agent}@{status.Endpoint}");
             var paint = run.Terminal.Paint;
             run.Say($"  endpoint    {Display.Safe(status.Endpoint)}");
             foreach (var repository in status.Repositories)

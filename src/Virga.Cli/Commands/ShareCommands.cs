@@ -3,6 +3,7 @@ using Virga.Agent.Control;
 using Virga.Cli.Control;
 using Virga.Cli.Terminals;
 using Virga.Core;
+using Virga.Protocol;
 
 namespace Virga.Cli.Commands;
 
@@ -20,7 +21,8 @@ internal static class ShareCommands
         var with = new Option<string[]>("--with")
         {
             HelpName = "AGENT",
-            Description = "only this agent may read it (virga1...); may be repeated",
+            Description = "only this agent may read it, as its `virga id` prints it (virga1...@https://...); "
+                + "the part from @ on is not needed where both use the same repository; may be repeated",
             AllowMultipleArgumentsPerToken = true,
         };
         var feed = new Option<string?>("--feed")
@@ -36,7 +38,7 @@ internal static class ShareCommands
             Examples =
             {
                 "virga share nas:photos/2025",
-                "virga share nas:photos/2025 --with virga1qxy... | ssh bob virga get - bobs:in --detach",
+                "virga share nas:photos/2025 --with \"$(ssh bob virga id)\" | ssh bob virga get - bobs:in --detach",
                 "virga share nas:talks --public --torrent talks.torrent",
             },
             Notes =
@@ -198,7 +200,7 @@ internal static class ShareCommands
         if ((isPublic ? 1 : 0) + (isLink ? 1 : 0) + (readers.Length > 0 ? 1 : 0) > 1)
             throw new VirgaException(
                 FailureKind.BadInput, "a share has one audience", "Give one of --public, --link and --with.");
-        foreach (var reader in readers) AgentId.Parse(reader);
+        foreach (var reader in readers) AgentAddress.Parse(reader);
         return isPublic ? "public" : readers.Length > 0 ? "agents" : "link";
     }
 

@@ -145,6 +145,8 @@ internal static class UpCommand
         if (repository is not null) run.Print($"  Repository  {repository.Endpoint.Origin} (beside the agent)");
         foreach (var other in named) run.Print($"  Repository  {other.Origin}");
         run.Print($"  Data        {Display.Safe(run.DataFolder)}\n");
+        run.Print("Others share with you by your address, which is no secret:");
+        run.Print($"  {new AgentAddress(agent.Id, agent.Endpoint)}\n");
         if (isForThisMachineAlone)
             run.Print("Only programs on this machine reach it; for others see `virga up --help`: "
                 + "--listen and --public-url.\n");

@@ -45,6 +45,9 @@ public sealed class TransferEngine(EngineLimits limits)
         }
         var failed = new ConcurrentQueue<(TransferNote Note, FailureKind Kind)>();
         await FetchFilesAsync(job, state, todo, failed, cancellationToken);
+        // A request that the killed process had sent may have been carried out only after the first look.
+        if (state.HasStarted)
+            await EndOrphansAsync(job, await job.Journal.LoadAsync(cancellationToken), cancellationToken);
         var notKept = await FinishAsync(job, cancellationToken);
         return new TransferResult(notKept, [.. failed]);
     }
