@@ -37,7 +37,8 @@ public sealed class TransferCommandTests : IAsyncLifetime
         var run = await Run.OfAsync("get", Link, "nas:in", "--on-collision", "skip", "--data", agent.DataFolder);
         Assert.Equal(0, run.Exit);
         Assert.Equal((Link, "nas", "in", "skip"), (asked!.Link, asked.Account, asked.Path, asked.Collision));
-        Assert.Equal("done: 2,000 files, 1.0 GiB into nas:in in 10 s (100 MiB/s), every byte verified\n", run.Out);
+        Assert.Equal(
+            "done: 2,000 files, 1.0 GiB into nas:in in 10 s (100 MiB/s), every byte that came verified\n", run.Out);
         Assert.Contains("50 %", run.Error, StringComparison.Ordinal);
         Assert.Contains("dropped the source virga1liar: it sent a wrong leaf", run.Error, StringComparison.Ordinal);
         Assert.Contains("not kept link: this account keeps no symlinks", run.Error, StringComparison.Ordinal);

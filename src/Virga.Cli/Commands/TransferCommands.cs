@@ -77,8 +77,10 @@ internal static class TransferCommands
             var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
             var transfer = await agent.CancelAsync(found.Id, cancellationToken);
             if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
-            run.Say($"cancelled after {Display.Files(transfer.FilesDone)}; "
-                + $"`virga resume {Display.Short(transfer.Id)}` goes on from there");
+            run.Say(transfer.State == TransferState.Completed
+                ? "it was complete already: nothing to cancel, nothing removed"
+                : $"cancelled after {Display.Files(transfer.FilesDone)}; "
+                    + $"`virga resume {Display.Short(transfer.Id)}` goes on from there");
             return ExitCode.Ok;
         });
         return verb;

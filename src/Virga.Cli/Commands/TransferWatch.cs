@@ -60,7 +60,12 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
         {
             case TransferState.Completed:
                 foreach (var entry in t.NotKept.Take(10))
-                    run.Say($"  {paint.Yellow("not kept")} {Display.Safe(entry.Path)}: {Display.Safe(entry.Reason)}");
+                {
+                    var reason = Display.Safe(entry.Reason);
+                    run.Say(entry.Path.Length == 0
+                        ? $"  {paint.Yellow("note")} {reason}"
+                        : $"  {paint.Yellow("not kept")} {Display.Safe(entry.Path)}: {reason}");
+                }
                 if (t.NotKept.Count > 10)
                     run.Say($"  and {t.NotKept.Count - 10:#,0} more: `virga transfers --json` names them all");
                 var took = (t.Ended ?? t.Created) - t.Created;
@@ -70,7 +75,7 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
                     run.Print(
                         $"{run.Terminal.OutPaint.Green("done")}: {Display.Files(t.FilesDone)}, "
                         + $"{Display.Bytes(t.BytesTotal)} into {place} "
-                        + $"in {Display.Took(took)}{rate}, every byte verified");
+                        + $"in {Display.Took(took)}{rate}, every byte that came verified");
                 }
                 return ExitCode.Ok;
             case TransferState.Failed:

@@ -79,6 +79,9 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         var chunk = first;
         for (var part = await chunks.NextAsync(); !part.IsEmpty; part = await chunks.NextAsync())
         {
+            // One stretch of memory for all of its chunks: sent in one piece, they fill whole TLS records.
+            var count = (part.Length + ChunkBytes - 1) / ChunkBytes;
+            output.GetMemory(part.Length + (count * AgePayload.TagBytes));
             for (; !part.IsEmpty; chunk++)
             {
                 var plain = part[..Math.Min(part.Length, ChunkBytes)];

@@ -49,6 +49,11 @@ public sealed class TransferEngine(EngineLimits limits)
         if (state.HasStarted)
             await EndOrphansAsync(job, await job.Journal.LoadAsync(cancellationToken), cancellationToken);
         var notKept = await FinishAsync(job, cancellationToken);
+        if (skip.Count > 0)
+        {
+            var were = skip.Count == 1 ? "1 file was" : $"{skip.Count:N0} files were";
+            notKept.Add(new TransferNote("", $"{were} there already: left as is, not compared"));
+        }
         return new TransferResult(notKept, [.. failed]);
     }
 
