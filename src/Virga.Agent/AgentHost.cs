@@ -165,7 +165,8 @@ public sealed class AgentHost : IAsyncDisposable
     {
         var accountCount = (await accountTable!.ListAsync(cancellationToken)).Count;
         return new AgentStatus(
-            Id.ToString(), options.Version, Endpoint.Origin, Endpoint.Certificate?.ToString() ?? "", announcer!.States,
+            Id.ToString(), new AgentAddress(Id, Endpoint).ToText(), options.Version, Endpoint.Origin,
+            Endpoint.Certificate?.ToString() ?? "", announcer!.States,
             keys!.Identity.SealIdentity.Recipient.ToString(), options.DataFolder,
             options.Time.GetElapsedTime(startedAt).TotalSeconds, accountCount, shares!.Count, transfers!.RunningCount);
     }

@@ -1,5 +1,4 @@
 using Virga.Agent.Control;
-using Virga.Protocol;
 
 namespace Virga.Agent.Tests;
 
@@ -47,8 +46,7 @@ public sealed class MainJobTests
         Fill(network.Folder("from/music"), 1);
         await a.AddAccountAsync("disk", network.Folder("from"));
         await b.AddAccountAsync("disk", network.Folder("to"));
-        var address = new AgentAddress(b.Host.Id, b.Host.Endpoint).ToText();
-        var share = await a.ShareAsync("disk", "music", "agents", [address]);
+        var share = await a.ShareAsync("disk", "music", "agents", [(await b.StatusAsync()).Address]);
         Assert.Equal([b.Id], share.Readers);
         var got = await b.GetAsync(share.Link, "disk", "got");
         Assert.Equal(TransferState.Completed, got.State);

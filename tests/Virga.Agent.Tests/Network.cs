@@ -71,6 +71,9 @@ internal sealed class TestAgent(AgentHost host, string socket)
 
     public string Id => Host.Id.ToString();
 
+    public async Task<AgentStatus> StatusAsync() => JsonSerializer.Deserialize(
+        await http.GetStringAsync("/control/status"), ControlJson.Default.AgentStatus)!;
+
     public Task<AccountInfo> AddAccountAsync(string name, string folder) => PostAsync(
         "/control/accounts", new AccountAddRequest(
             name, "disk:" + folder, new Dictionary<string, string>(), new Dictionary<string, string>()),

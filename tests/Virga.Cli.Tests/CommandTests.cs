@@ -12,7 +12,7 @@ public sealed class CommandTests
         await using var agent = await FakeAgent.StartAsync();
         agent.Answer("GET /control/status", Samples.Status, ControlJson.Default.AgentStatus);
         var run = await Run.OfAsync("id", "--data", agent.DataFolder);
-        Assert.Equal((0, $"virga1example@{Samples.Status.Endpoint}\n"), (run.Exit, run.Out));
+        Assert.Equal((0, $"{Samples.Status.Address}\n"), (run.Exit, run.Out));
         Assert.Contains("https://127.0.0.1:8471  reached", run.Error, StringComparison.Ordinal);
     }
 

@@ -10,7 +10,8 @@ internal static class Samples
     public static readonly DateTimeOffset Start = new(2026, 1, 31, 12, 0, 0, TimeSpan.Zero);
 
     public static AgentStatus Status { get; } = new(
-        "virga1example", "0.1.0", "https://127.0.0.1:8470", new string('a', 64),
+        "virga1example", "virga1example@https://127.0.0.1:8470!aa",
+        "0.1.0", "https://127.0.0.1:8470", new string('a', 64),
         [new RepositoryStatus(
             "https://127.0.0.1:8471!" + new string('b', 64), Start, null)], "age1example", "/data", 65, 2, 1, 0);
 

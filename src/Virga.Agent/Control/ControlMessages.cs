@@ -10,13 +10,15 @@ namespace Virga.Agent.Control;
 /// <param name="Kind">Name of a <see cref="Core.FailureKind"/>.</param>
 public sealed record ControlError(string Kind, string Message, string? Advice);
 
+/// <param name="Address">AgentId and endpoint with certificate, to give to others (spec/v1/links.md).</param>
 /// <param name="Endpoint">Where other agents reach this one.</param>
 /// <param name="Certificate">SHA-256 of its certificate, 64 hex digits.</param>
 /// <param name="Repositories">Repositories that it announces at, in the form of a link's r parameter.</param>
 /// <param name="SealKey">age recipient of the agent.</param>
 public sealed record AgentStatus(
-    string Agent, string Version, string Endpoint, string Certificate, IReadOnlyList<RepositoryStatus> Repositories,
-    string SealKey, string DataFolder, double UptimeSeconds, int Accounts, int Shares, int RunningTransfers);
+    string Agent, string Address, string Version, string Endpoint, string Certificate,
+    IReadOnlyList<RepositoryStatus> Repositories, string SealKey, string DataFolder, double UptimeSeconds,
+    int Accounts, int Shares, int RunningTransfers);
 
 /// <param name="Problem">Null when the last contact went well.</param>
 public sealed record RepositoryStatus(string Url, DateTimeOffset? LastContact, string? Problem);

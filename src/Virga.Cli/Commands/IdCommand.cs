@@ -24,7 +24,7 @@ internal static class IdCommand
                 run.PrintJson(status, ControlJson.Default.AgentStatus);
                 return ExitCode.Ok;
             }
-            run.Print($"{status.Agent}@{status.Endpoint}");
+            run.Print(Display.Safe(status.Address));
             var paint = run.Terminal.Paint;
             run.Say($"  endpoint    {Display.Safe(status.Endpoint)}");
             foreach (var repository in status.Repositories)

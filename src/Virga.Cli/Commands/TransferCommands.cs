@@ -32,7 +32,8 @@ internal static class TransferCommands
                         t.BytesTotal > 0 ? Display.Bytes(t.BytesTotal) : "",
                         isRunning ? Display.Rate(t.BytesPerSecond) : "",
                         new Place(t.Account, t.Path).ToString(),
-                        t.Error?.Message ?? (isRunning || t.State == TransferState.Waiting ? t.Status : ""));
+                        Display.Fit(
+                            t.Error?.Message ?? (isRunning || t.State == TransferState.Waiting ? t.Status : ""), 80));
                 }
                 table.Write(run.Terminal.Out, run.Terminal.OutPaint);
             }

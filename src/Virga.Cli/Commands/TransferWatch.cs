@@ -102,7 +102,7 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
         var status = t.State switch
         {
             TransferState.Completed => "done",
-            TransferState.Failed => t.Error?.Message ?? "failed",
+            TransferState.Failed => "failed",
             TransferState.Cancelled => "cancelled",
             _ => t.Status,
         };
