@@ -96,6 +96,7 @@ public sealed class AgentHost : IAsyncDisposable
     {
         await stopping.CancelAsync();
         if (transfers is not null) await transfers.DisposeAsync();
+        shares?.Dispose();
         try
         {
             await announcing;

@@ -15,13 +15,12 @@ namespace Virga.Agent.Shares;
 internal sealed class ShareService(
     AgentState state, ShareTable table, AccountPool accounts, Announcer announcer, ChainDirectory chains,
     PeerClients clients, AgentOptions options, Func<Endpoint> ownEndpoint,
-    Func<IReadOnlyList<Endpoint>> repositories)
+    Func<IReadOnlyList<Endpoint>> repositories) : IDisposable
 {
     private const int SecretBytes = 32;
-    private const int ReadersMax = 16;
 
     private readonly ConcurrentDictionary<Hash256, ShareRow> rows = [];
-    private readonly ConcurrentDictionary<Hash256, Task<ShareReader>> readers = [];
+    private readonly ReaderCache open = new(options.Time);
     private readonly SemaphoreSlim making = new(1, 1);
 
     public int Count => rows.Count;
@@ -96,7 +95,7 @@ internal sealed class ShareService(
     {
         if (!await table.RemoveAsync(infoHash, cancellationToken)) return false;
         rows.TryRemove(infoHash, out _);
-        readers.TryRemove(infoHash, out _);
+        open.Remove(infoHash);
         File.Delete(state.IndexPath(infoHash));
         await announcer.WithdrawAsync(infoHash, cancellationToken);
         return true;
@@ -111,18 +110,10 @@ internal sealed class ShareService(
                 FailureKind.NotFound, $"there is no share {infoHash} here",
                 "It may have been withdrawn: ask its owner for a new link.");
         }
-        if (readers.Count >= ReadersMax && !readers.ContainsKey(infoHash)) readers.Clear();
-        var opening = readers.GetOrAdd(infoHash, _ => LoadReaderAsync(row));
-        try
-        {
-            return await opening.WaitAsync(cancellationToken);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            readers.TryRemove(KeyValuePair.Create(infoHash, opening));
-            throw;
-        }
+        return await open.GetAsync(infoHash, () => LoadReaderAsync(row), cancellationToken);
     }
+
+    public void Dispose() => open.Dispose();
 
     public ShareLink LinkOf(ShareRow row) => new(
         row.InfoHash, [clients.Self.Id], repositories(), [ownEndpoint()],

@@ -172,6 +172,7 @@ internal sealed class TransferService(
         finally
         {
             if (holdsSlot) slots.Release();
+            if (RunningCount == 0) engine.TrimBuffers();
         }
     }
 
