@@ -10,7 +10,7 @@ namespace Virga.Trust;
 internal sealed record ChainState(
     ImmutableArray<VerifyKey> SigningKeys, ImmutableArray<Hash256> SealKeys, ImmutableArray<Hash256> RemovedKeys,
     Hash256 NextKeyHash,
-    ImmutableArray<ChainEndpoint> Endpoints, string? ProfileName)
+    ImmutableArray<ChainEndpoint> Endpoints, string? ProfileName, ImmutableArray<long> Rotations)
 {
     /// <summary>Bounds what checking one signature can cost.</summary>
     public const int MaxKeys = 16;
@@ -20,7 +20,7 @@ internal sealed record ChainState(
     public static ChainState Genesis(Statement statement)
     {
         var body = statement.Fields("next", "seal", "sign");
-        return new ChainState([new VerifyKey(body.Hash("sign"))], [body.Hash("seal")], [], body.Hash("next"), [], null);
+        return new ChainState([new VerifyKey(body.Hash("sign"))], [body.Hash("seal")], [], body.Hash("next"), [], null, []);
     }
 
     /// <summary>By a valid key; or, where it adds the key that the chain committed to, by that key itself.</summary>
@@ -44,9 +44,32 @@ internal sealed record ChainState(
         StatementType.RemoveKey => RemoveKey(statement),
         StatementType.Endpoint => this with { Endpoints = ReadEndpoints(statement) },
         StatementType.Profile => this with { ProfileName = ReadProfile(statement) },
-        StatementType.Vouch or StatementType.Revoke or StatementType.Disown => this,
+        StatementType.Vouch => Read(VouchBody.Parse, statement),
+        StatementType.Revoke => Read(RevokeBody.Parse, statement),
+        StatementType.Disown => Read(DisownBody.Parse, statement),
         _ => throw Statement.Bad($"statement {statement.Seq}: its type is not known"),
     };
+
+    /// <summary>Statements of trust change no key; here only their form is checked.</summary>
+    private ChainState Read<T>(Func<Statement, T> parse, Statement statement)
+    {
+        _ = parse(statement);
+        return this;
+    }
+
+    /// <summary>
+    /// Whether a statement that fits is the rotation: it adds the key that the chain committed to, and is signed by it.
+    /// </summary>
+    public bool IsRotation(Statement statement) => RotationKey(statement) is { } key && IsNext(key)
+        && DomainSignature.Verify(new VerifyKey(key), Statement.SignatureType, statement.Bytes, statement.Signature);
+
+    /// <summary>The signing key that a statement adds with a commitment to the one after it; null for any other.</summary>
+    public static Hash256? RotationKey(Statement statement)
+    {
+        if (statement.Type != StatementType.AddKey) return null;
+        var body = statement.Fields("next", "seal", "sign");
+        return body.Contains("next") ? body.OptionalHash("sign") : null;
+    }
 
     private bool IsNext(Hash256 key) => new Hash256(SHA256.HashData(key.ToArray())) == NextKeyHash;
 
@@ -65,11 +88,33 @@ internal sealed record ChainState(
         if (isNext != next.HasValue)
             throw Statement.Bad(
                 $"statement {statement.Seq}: field 'next' goes with the key that was committed to, and no other");
+        if (isNext) return Rotate(statement, sign!.Value, next!.Value);
         if ((sign.HasValue ? SigningKeys.Length : SealKeys.Length) >= MaxKeys)
             throw Statement.Bad($"statement {statement.Seq}: more than {MaxKeys} keys of a kind");
         return sign.HasValue
-            ? this with { SigningKeys = SigningKeys.Add(new VerifyKey(added)), NextKeyHash = next ?? NextKeyHash }
+            ? this with { SigningKeys = SigningKeys.Add(new VerifyKey(added)) }
             : this with { SealKeys = SealKeys.Add(added) };
+    }
+
+    /// <summary>
+    /// The committed key takes over alone: whoever stole the keys before it signs nothing from here on. It must sign
+    /// this itself, so that nobody who only saw its public half can claim a rotation.
+    /// </summary>
+    private ChainState Rotate(Statement statement, Hash256 key, Hash256 next)
+    {
+        if (!IsRotation(statement))
+        {
+            throw new VirgaException(FailureKind.Unauthenticated,
+                $"statement {statement.Seq}: it rotates to the committed key without being signed by that key",
+                "Sign the rotation with the key that was kept apart; with any other it counts for nothing.");
+        }
+        return this with
+        {
+            SigningKeys = [new VerifyKey(key)],
+            RemovedKeys = RemovedKeys.AddRange(SigningKeys.Select(old => old.Bytes)),
+            NextKeyHash = next,
+            Rotations = Rotations.Add(statement.Seq),
+        };
     }
 
     private ChainState RemoveKey(Statement statement)

@@ -94,7 +94,42 @@ public sealed class Sigchain
     }
 
     /// <summary>
-    /// Whether an envelope contradicts this chain: rightly signed, with a seq that is taken by another statement.
+    /// Takes in statements of this agent that came from elsewhere: consecutive, from any number on. They may go on where
+    /// this chain ends, or tell another history from some number on. Of two histories the one with the rotation to the
+    /// committed key stands; without one, or with one in each, they are fraud. The result does not depend on which
+    /// history was there first, fraud apart, which says the same of either. Throws like <see cref="Append"/>, and
+    /// BadInput when the statements begin behind this chain's end.
+    /// </summary>
+    public ChainMerge Merge(IReadOnlyList<(byte[] Body, byte[] Signature)> others, DateTimeOffset now)
+    {
+        var at = 0;
+        long first = 0;
+        for (; at < others.Count; at++)
+        {
+            var other = Statement.Parse(others[at].Body, others[at].Signature);
+            if (at == 0) first = other.Seq;
+            if (other.Seq != first + at) throw Statement.Bad($"sigchain: statement {other.Seq} is out of its place");
+            if (other.Seq > statements.Count)
+                throw Statement.Bad($"sigchain: statements {statements.Count} to {other.Seq - 1} are missing");
+            if (other.Seq == statements.Count || statements[(int)other.Seq].Hash != other.Hash) break;
+        }
+        if (at == others.Count) return new ChainMerge(ChainMergeKind.Known, this, null);
+        var fork = (int)(first + at);
+        if (fork == 0) throw Statement.Bad("sigchain: the genesis is of another agent");
+        var branch = fork == statements.Count ? this : Prefix(fork);
+        foreach (var (body, signature) in others.Skip(at)) branch = branch.Append(body, signature, now);
+        if (fork == statements.Count) return new ChainMerge(ChainMergeKind.Extended, branch, null);
+
+        var (mine, theirs) = (RotationFrom(fork), branch.RotationFrom(fork));
+        if (mine is null && theirs is not null) return new ChainMerge(ChainMergeKind.Settled, branch, null);
+        if (mine is not null && theirs is null) return new ChainMerge(ChainMergeKind.Superseded, this, null);
+        var proof = Proof(mine ?? statements[fork], theirs ?? branch.statements[fork]);
+        return new ChainMerge(ChainMergeKind.Fraud, this, proof);
+    }
+
+    /// <summary>
+    /// Whether an envelope proves fraud against this chain: rightly signed, and not to be had together with it. What a
+    /// rotation supersedes proves nothing, nor does the rotation that supersedes (see <see cref="Merge"/>).
     /// Throws BadInput when it is no statement at all.
     /// </summary>
     public bool TryProveFraud(byte[] body, byte[] signature, out FraudProof proof)
@@ -103,18 +138,46 @@ public sealed class Sigchain
         var other = Statement.Parse(body, signature);
         if (other.Agent != Id || other.Seq < 1 || other.Seq >= statements.Count) return false;
         var own = statements[(int)other.Seq];
-        if (own.Hash == other.Hash || !CouldSign(other)) return false;
-        proof = new FraudProof(own.Bytes, own.Signature, other.Bytes, other.Signature);
+        if (own.Hash == other.Hash) return false;
+        var before = StateBefore(other.Seq);
+        if (!before.HasSigned(other)) return false;
+        var rotation = RotationFrom((int)other.Seq);
+        if (before.IsRotation(other) != rotation is not null) return false;
+        proof = Proof(rotation ?? own, other);
         return true;
     }
 
-    /// <summary>Whether a key that is valid just before the statement's place in this chain has signed it.</summary>
-    internal bool CouldSign(Statement statement)
+    /// <summary>The number of the first rotation at or after a number; null when there is none.</summary>
+    internal long? FirstRotation(long seq)
+    {
+        foreach (var rotation in state.Rotations)
+            if (rotation >= seq) return rotation;
+        return null;
+    }
+
+    /// <summary>What the chain said just before a number, or at its end.</summary>
+    internal ChainState StateBefore(long seq)
     {
         var before = ChainState.Genesis(statements[0]);
-        for (var i = 1; i < statement.Seq && i < statements.Count; i++) before = before.Next(statements[i]);
-        return before.HasSigned(statement);
+        for (var i = 1; i < seq && i < statements.Count; i++) before = before.Next(statements[i]);
+        return before;
     }
+
+    /// <summary>Whether the chain ever committed to this key.</summary>
+    internal bool HasCommittedTo(Hash256 key)
+    {
+        var hash = new Hash256(SHA256.HashData(key.ToArray()));
+        if (hash == StateBefore(1).NextKeyHash) return true;
+        foreach (var rotation in state.Rotations)
+            if (statements[(int)rotation].Fields("next", "seal", "sign").Hash("next") == hash) return true;
+        return false;
+    }
+
+    private Statement? RotationFrom(int seq) => FirstRotation(seq) is { } at ? statements[(int)at] : null;
+
+    private Sigchain Prefix(int count) => new(statements.GetRange(0, count), StateBefore(count));
+
+    private static FraudProof Proof(Statement a, Statement b) => new(a.Bytes, a.Signature, b.Bytes, b.Signature);
 
     private static (Statement Statement, ChainState State) Step(
         ChainState? state, Statement? head, int seq, byte[] body, byte[] signature, DateTimeOffset now)

@@ -61,8 +61,7 @@ public sealed class SigchainTests
         var made = new TestChain(1);
         var after = NewKey(7);
         made.Add("addkey", StatementWriter.RotateKeyBody(made.NextKey.PublicKey, HashOf(after)), by: made.NextKey);
-        made.Add("removekey", StatementWriter.RemoveKeyBody(made.Key.PublicKey.Bytes), by: made.NextKey);
-        Assert.Equal(made.NextKey.PublicKey, made.Chain.SigningKey);
+        Assert.Equal([made.NextKey.PublicKey], made.Chain.ValidSigningKeys);
         Assert.Equal(HashOf(after), made.Chain.NextKeyHash);
         Refused(FailureKind.Unauthenticated, made, "profile", StatementWriter.ProfileBody("thief"), by: made.Key);
         made.Add("addkey", StatementWriter.RotateKeyBody(after.PublicKey, HashOf(NewKey(8))), by: after);
@@ -110,18 +109,6 @@ public sealed class SigchainTests
         var made = new TestChain(1);
         for (var i = 0; i < 15; i++) made.Add("addkey", StatementWriter.AddSigningKeyBody(NewKey(300 + i).PublicKey));
         Refused(FailureKind.BadInput, made, "addkey", StatementWriter.AddSigningKeyBody(NewKey(400).PublicKey));
-    }
-
-    [Theory]
-    [InlineData("vouch")]
-    [InlineData("revoke")]
-    [InlineData("disown")]
-    public void Statements_of_trust_are_kept_without_being_read(string type)
-    {
-        var body = BencodeWriter.Encode(writer => writer.StartDictionary().Key("whatever").Integer(1).End());
-        var made = new TestChain(1).Add(type, body);
-        Assert.Equal(type, made.Chain.Head.Type);
-        Assert.Equal(body, made.Chain.Head.Body);
     }
 
     [Fact]
