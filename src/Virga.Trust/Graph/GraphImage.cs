@@ -8,7 +8,7 @@ namespace Virga.Trust.Graph;
 /// The bytes of an image go through one buffer and its checksum: CRC-32C in four lanes, each over a quarter of each full
 /// buffer, which is as quick as memory. Each side fills its buffers to the same places.
 /// </summary>
-internal abstract class GraphImage
+internal abstract class GraphImage(int bufferBytes)
 {
     public const int HeaderInts = 16;
     public const int TrailerBytes = Lanes * sizeof(uint);
@@ -17,7 +17,7 @@ internal abstract class GraphImage
 
     private readonly uint[] sums = [uint.MaxValue, uint.MaxValue, uint.MaxValue, uint.MaxValue];
 
-    protected byte[] Buffer { get; } = GC.AllocateUninitializedArray<byte>(BufferBytes);
+    protected byte[] Buffer { get; } = GC.AllocateUninitializedArray<byte>(bufferBytes);
 
     protected byte[] Trailer => MemoryMarshal.AsBytes(sums.AsSpan()).ToArray();
 
@@ -40,7 +40,7 @@ internal abstract class GraphImage
 }
 
 /// <summary>Writes arrays one after the other.</summary>
-internal sealed class GraphImageWriter(Stream stream) : GraphImage
+internal sealed class GraphImageWriter(Stream stream) : GraphImage(BufferBytes)
 {
     private int used;
 
@@ -54,9 +54,17 @@ internal sealed class GraphImageWriter(Stream stream) : GraphImage
         }
     }
 
+    /// <summary>All that is left in the buffer; only before <see cref="FinishAsync"/>.</summary>
+    public async ValueTask FlushAsync(CancellationToken token)
+    {
+        AddToSum(used);
+        await stream.WriteAsync(Buffer.AsMemory(0, used), token);
+        used = 0;
+    }
+
+    /// <summary>The last thing: without the trailer it is no image.</summary>
     public async ValueTask FinishAsync(CancellationToken token)
     {
-        await FlushAsync(token);
         await stream.WriteAsync(Trailer, token);
         await stream.FlushAsync(token);
     }
@@ -70,18 +78,12 @@ internal sealed class GraphImageWriter(Stream stream) : GraphImage
         used += count;
         return count;
     }
-
-    private async ValueTask FlushAsync(CancellationToken token)
-    {
-        AddToSum(used);
-        await stream.WriteAsync(Buffer.AsMemory(0, used), token);
-        used = 0;
-    }
 }
 
 /// <summary>Reads what <see cref="GraphImageWriter"/> wrote; Corrupt when it is something else.</summary>
 /// <param name="length">Bytes of the whole image.</param>
-internal sealed class GraphImageReader(Stream stream, long length) : GraphImage
+internal sealed class GraphImageReader(Stream stream, long length)
+    : GraphImage((int)Math.Clamp(length, 0, BufferBytes))
 {
     private long left = length - TrailerBytes;
     private int used;

@@ -73,7 +73,8 @@ internal sealed partial class TrustGraph
             rest.Add(agent);
             foreach (var seq in high) rest.Add(seq);
         }
-        var pending = Enumerable.Range(0, delta.Count).Where(e => EdgeWord.Scopes(delta.Word(e)) != 0).ToList();
+        var pending = Enumerable.Range(0, delta.Count).Where(e => EdgeWord.Scopes(delta.Word(e)) != 0)
+            .OrderBy(e => (delta.Source(e), delta.Seq(e))).ToList();
         rest.Add(pending.Count);
         foreach (var e in pending)
             rest.AddRange([delta.Source(e), (int)delta.Word(e), delta.Start(e), delta.End(e), delta.Seq(e)]);
@@ -131,6 +132,7 @@ internal sealed partial class TrustGraph
             await image.WriteAsync(InSources, token);
             await image.WriteAsync(LastSeqs, token);
             await image.WriteAsync(Rest, token);
+            await image.FlushAsync(token);
             if (!isCurrent())
             {
                 throw new VirgaException(FailureKind.Changed, "the graph of vouches changed while it was being saved",

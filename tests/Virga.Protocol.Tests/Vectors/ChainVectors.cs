@@ -29,8 +29,7 @@ internal static class ChainVectors
         var recovered = Chain(
             ("profile", StatementWriter.ProfileBody("Ada"), first),
             ("addkey", StatementWriter.RotateKeyBody(next.PublicKey, HashOf(afterNext)), next),
-            ("removekey", StatementWriter.RemoveKeyBody(first.PublicKey.Bytes), next));
-        var vouches = Chain(("vouch", "d8:whateveri1ee"u8.ToArray(), first), ("disown", "de"u8.ToArray(), first));
+            ("profile", StatementWriter.ProfileBody("Ada again"), next));
 
         var genesisEnvelope = genesis.Statements[0];
         yield return VectorFile.OfBytes("genesis-good", "ok", "genesis", "a genesis and the id that follows from it",
@@ -38,8 +37,7 @@ internal static class ChainVectors
             ("agent", genesis.Id.ToString()));
         yield return Good("keys", "each type of statement; the keys at its end are other ones than at its start", keys);
         yield return Good(
-            "recovery", "the key that the genesis committed to adds itself and removes the lost one", recovered);
-        yield return Good("vouches", "statements of trust are kept without being read", vouches);
+            "recovery", "the key that the genesis committed to adds itself, and signs alone from then on", recovered);
 
         var valid = Envelopes(keys);
         yield return Bad("empty", "chain", "no statement", [], 0);
@@ -95,7 +93,39 @@ internal static class ChainVectors
             "ld4:body1:aee"u8.ToArray(),
             ("now", VectorGenerator.Seconds(Now)), ("agent", genesis.Id.ToString()), ("valid", "0"));
 
+        yield return Bad(
+            "rotation-by-the-old-key", "signature", "the committed key is added without having signed it itself",
+            With(genesis, "addkey", StatementWriter.RotateKeyBody(next.PublicKey, HashOf(afterNext)), first), 1);
+        yield return Bad(
+            "old-key-after-rotation", "signature", "a key from before the rotation signs after it",
+            With(recovered, "profile", StatementWriter.ProfileBody("Eve"), first), 4);
+        foreach (var vector in Merges(genesis, keys, recovered)) yield return vector;
+        foreach (var vector in TrustVectors.Bodies(genesis, first)) yield return vector;
+
         foreach (var proof in Frauds(genesis, keys, valid)) yield return proof;
+    }
+
+    private static IEnumerable<VectorFile> Merges(Sigchain genesis, Sigchain keys, Sigchain recovered)
+    {
+        var ada = Envelopes(keys)[..2];
+        var eve = With(genesis, "profile", StatementWriter.ProfileBody("Eve"), first);
+        var rotated = With(genesis, "addkey", StatementWriter.RotateKeyBody(next.PublicKey, HashOf(afterNext)), next);
+        yield return Merge("known", "what is there already", Envelopes(keys), ada, keys.Head.Hash);
+        yield return Merge("extended", "what follows", ada, Envelopes(keys)[2..], keys.Head.Hash);
+        yield return Merge("fraud", "another history, and no rotation in either", Envelopes(keys), eve[1..],
+            keys.Head.Hash);
+        yield return Merge("settled", "another history, with the rotation", eve, Envelopes(recovered)[1..],
+            recovered.Head.Hash);
+        yield return Merge("superseded", "another history, without the rotation", Envelopes(recovered), eve[1..],
+            recovered.Head.Hash);
+        yield return Merge("fraud", "another rotation to the same key", Envelopes(recovered), rotated[1..],
+            recovered.Head.Hash, "-twice-rotated");
+
+        static VectorFile Merge(string outcome, string comment, SignedEnvelope[] held, SignedEnvelope[] offered,
+            Hash256 head, string more = "") => VectorFile.OfBytes(
+            "merge-" + outcome + more, "ok", "merge", comment, SignedEnvelope.EncodeList(offered),
+            ("chain", Convert.ToHexStringLower(SignedEnvelope.EncodeList(held))),
+            ("now", VectorGenerator.Seconds(Now)), ("outcome", outcome), ("head", head.ToString()));
     }
 
     private static IEnumerable<VectorFile> Frauds(Sigchain genesis, Sigchain keys, SignedEnvelope[] valid)

@@ -48,6 +48,8 @@ public sealed class VectorTests
         "genesis" => JudgeGenesis(vector),
         "sigchain" => JudgeChain(vector),
         "fraud-proof" => JudgeFraud(vector),
+        "merge" => JudgeMerge(vector),
+        "trust" => TrustVectors.Judge(vector),
         "link" => JudgeLink(vector),
         "link-secret" => JudgeSecret(vector),
         "link-proof" =>
@@ -94,6 +96,17 @@ public sealed class VectorTests
             FailureKind.ClockSkew => "clock",
             _ => "chain",
         };
+    }
+
+    private static string JudgeMerge(VectorFile vector)
+    {
+        var (held, offered) = (SignedEnvelope.ParseList(vector.Hex("chain"), 256), SignedEnvelope.ParseList(vector.Data, 256));
+        var chain = Sigchain.Check(held.Select(e => (e.Body, e.Signature)), Time(vector, "now"));
+        var merge = chain.Merge([.. offered.Select(e => (e.Body, e.Signature))], Time(vector, "now"));
+        Assert.Equal(vector["outcome"], merge.Kind.ToString().ToLowerInvariant());
+        Assert.Equal(vector["head"], merge.Chain.Head.Hash.ToString());
+        merge.Proof?.Verify(chain);
+        return "ok";
     }
 
     private static string JudgeFraud(VectorFile vector)
