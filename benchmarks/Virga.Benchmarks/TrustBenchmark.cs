@@ -26,7 +26,8 @@ public sealed class TrustBenchmark : IBenchmark
 
     public string Name => "trust";
 
-    public string Summary => "one scope of a graph of 10 million vouches: evaluating, opening, cutting; against plain BFS";
+    public string Summary =>
+        "one scope of a graph of 10 million vouches: evaluating, opening, cutting; against plain BFS";
 
     public async IAsyncEnumerable<BenchLine> RunAsync(
         IReadOnlyList<string> arguments, [EnumeratorCancellation] CancellationToken token)
@@ -98,7 +99,9 @@ public sealed class TrustBenchmark : IBenchmark
         return (int)(Agents * number * number);
     }
 
-    /// <summary>The least of some: the file is in memory, so what is measured is reading, checking and laying out.</summary>
+    /// <summary>
+    /// The least of some: the file is in memory, so what is measured is reading, checking and laying out.
+    /// </summary>
     private static async Task<double> OpenAsync(TrustGraph graph, CancellationToken token)
     {
         var path = Path.Combine(Path.GetTempPath(), $"virga-bench-{Environment.ProcessId}.graph");
@@ -109,7 +112,8 @@ public sealed class TrustBenchmark : IBenchmark
             for (var i = 0; i < 7; i++)
             {
                 Compacted();
-                await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+                await using var file =
+                    new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
                 var begun = Stopwatch.GetTimestamp();
                 var opened = await TrustGraph.OpenAsync(file, file.Length, token);
                 times.Add(Stopwatch.GetElapsedTime(begun).TotalMilliseconds);

@@ -22,7 +22,9 @@ public readonly record struct Hash256 : IComparable<Hash256>
         d = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
     }
 
-    /// <summary>The first 8 bytes as a big-endian number: sorts as the whole does, and spreads evenly for digests.</summary>
+    /// <summary>
+    /// The first 8 bytes as a big-endian number: sorts as the whole does, and spreads evenly for digests.
+    /// </summary>
     public ulong LeadingBits => a;
 
     public bool IsZero => (a | b | c | d) == 0;

@@ -20,7 +20,8 @@ internal sealed record ChainState(
     public static ChainState Genesis(Statement statement)
     {
         var body = statement.Fields("next", "seal", "sign");
-        return new ChainState([new VerifyKey(body.Hash("sign"))], [body.Hash("seal")], [], body.Hash("next"), [], null, []);
+        return new ChainState(
+            [new VerifyKey(body.Hash("sign"))], [body.Hash("seal")], [], body.Hash("next"), [], null, []);
     }
 
     /// <summary>By a valid key; or, where it adds the key that the chain committed to, by that key itself.</summary>
@@ -63,7 +64,9 @@ internal sealed record ChainState(
     public bool IsRotation(Statement statement) => RotationKey(statement) is { } key && IsNext(key)
         && DomainSignature.Verify(new VerifyKey(key), Statement.SignatureType, statement.Bytes, statement.Signature);
 
-    /// <summary>The signing key that a statement adds with a commitment to the one after it; null for any other.</summary>
+    /// <summary>
+    /// The signing key that a statement adds with a commitment to the one after it; null for any other.
+    /// </summary>
     public static Hash256? RotationKey(Statement statement)
     {
         if (statement.Type != StatementType.AddKey) return null;

@@ -6,7 +6,8 @@ namespace Virga.Trust;
 
 /// <summary>
 /// Two different statements of one agent with one seq, both rightly signed, or two rotations to one key
-/// (spec/v1/sigchain.md). Whoever holds one refuses that agent until a rotation settles it. Portable: <c>{ a: envelope, b: envelope }</c>.
+/// (spec/v1/sigchain.md). Whoever holds one refuses that agent until a rotation settles it. Portable: <c>{ a: envelope,
+/// b: envelope }</c>.
 /// </summary>
 public sealed record FraudProof(byte[] BodyA, byte[] SignatureA, byte[] BodyB, byte[] SignatureB)
 {

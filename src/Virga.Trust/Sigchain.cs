@@ -94,10 +94,10 @@ public sealed class Sigchain
     }
 
     /// <summary>
-    /// Takes in statements of this agent that came from elsewhere: consecutive, from any number on. They may go on where
-    /// this chain ends, or tell another history from some number on. Of two histories the one with the rotation to the
-    /// committed key stands; without one, or with one in each, they are fraud. The result does not depend on which
-    /// history was there first, fraud apart, which says the same of either. Throws like <see cref="Append"/>, and
+    /// Takes in statements of this agent that came from elsewhere: consecutive, from any number on. They may go on
+    /// where this chain ends, or tell another history from some number on. Of two histories the one with the rotation
+    /// to the committed key stands; without one, or with one in each, they are fraud. The result does not depend on
+    /// which history was there first, fraud apart, which says the same of either. Throws like <see cref="Append"/>, and
     /// BadInput when the statements begin behind this chain's end.
     /// </summary>
     public ChainMerge Merge(IReadOnlyList<(byte[] Body, byte[] Signature)> others, DateTimeOffset now)

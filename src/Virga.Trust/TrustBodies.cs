@@ -37,7 +37,8 @@ public sealed record VouchBody(
         var (from, until) = (ReadHour(fields, "notBefore", statement), ReadHour(fields, "expires", statement));
         if (until <= from || until - from > HoursMax)
             throw Statement.Bad($"statement {statement.Seq}: it is not valid for an hour to {HoursMax / 24} days");
-        return new VouchBody(TrustFields.ReadSubject(fields, statement), TrustFields.ReadScopes(fields, statement), depth,
+        return new VouchBody(
+            TrustFields.ReadSubject(fields, statement), TrustFields.ReadScopes(fields, statement), depth,
             TimeOf(from), TimeOf(until));
     }
 

@@ -38,7 +38,9 @@ public sealed record TrustDecision(
 {
     public bool IsAdmitted => Standing is TrustStanding.Root or TrustStanding.Admitted;
 
-    /// <summary>Until when the chain holds if nobody says anything; null for roots and when it is not admitted.</summary>
+    /// <summary>
+    /// Until when the chain holds if nobody says anything; null for roots and when it is not admitted.
+    /// </summary>
     public DateTimeOffset? Until => Chain.Count == 0 ? null : Chain.Min(link => link.Expires);
 }
 

@@ -32,7 +32,9 @@ public sealed class TrustStore
         foreach (var root in this.roots) graph.FindOrAdd(root);
     }
 
-    /// <summary>The next time at which a vouch starts or ends, so that <see cref="Advance"/> is due; null: never.</summary>
+    /// <summary>
+    /// The next time at which a vouch starts or ends, so that <see cref="Advance"/> is due; null: never.
+    /// </summary>
     public DateTimeOffset? NextChange
     {
         get
@@ -75,7 +77,9 @@ public sealed class TrustStore
         }
     }
 
-    /// <summary>Neither this agent nor what it vouches for counts: it is proven a fraud, or the user wants it so.</summary>
+    /// <summary>
+    /// Neither this agent nor what it vouches for counts: it is proven a fraud, or the user wants it so.
+    /// </summary>
     public IReadOnlyList<TrustChange> Refuse(AgentId agent)
     {
         lock (gate)
@@ -183,7 +187,9 @@ public sealed class TrustStore
         }
     }
 
-    /// <summary>Whose standing would change if an issuer disowned a subject from a statement on. Nothing is changed.</summary>
+    /// <summary>
+    /// Whose standing would change if an issuer disowned a subject from a statement on. Nothing is changed.
+    /// </summary>
     public IReadOnlyList<TrustChange> WhatIfDisowned(AgentId issuer, AgentId subject, int fromSeq)
     {
         lock (gate)
@@ -209,8 +215,9 @@ public sealed class TrustStore
     }
 
     /// <summary>
-    /// For decisions where numbers matter: each agent's share of one whole, the largest first, at most so many. All that
-    /// stand behind one vouch together have less than twice what one agent who vouches for nobody gets by that vouch.
+    /// For decisions where numbers matter: each agent's share of one whole, the largest first, at most so many. All
+    /// that stand behind one vouch together have less than twice what one agent who vouches for nobody gets by that
+    /// vouch.
     /// </summary>
     public IReadOnlyList<TrustShare> Shares(TrustScopes scope, int most)
     {
@@ -239,7 +246,9 @@ public sealed class TrustStore
         await image.WriteAsync(stream, () => Volatile.Read(ref version) == saved, token);
     }
 
-    /// <summary>Reads a saved graph; Corrupt, with what to do, when it is damaged. Its hour goes on from where it was.</summary>
+    /// <summary>
+    /// Reads a saved graph; Corrupt, with what to do, when it is damaged. Its hour goes on from where it was.
+    /// </summary>
     /// <param name="length">Bytes of the image.</param>
     public static async ValueTask<TrustStore> OpenAsync(
         Stream stream, long length, IEnumerable<AgentId> roots, DateTimeOffset now, CancellationToken token)

@@ -99,7 +99,8 @@ public sealed class ChainMergeTests
         var start = Sigchain.Check(made.Envelopes[..2], Now);
         var claim = StatementWriter.Next(start, "addkey",
             StatementWriter.RotateKeyBody(made.NextKey.PublicKey, HashOf(NewKey(9_002))), Now);
-        Refused(FailureKind.Unauthenticated, start, [(claim, Sign(made.Key, claim))], "without being signed by that key");
+        Refused(FailureKind.Unauthenticated, start, [(claim, Sign(made.Key, claim))],
+            "without being signed by that key");
     }
 
     [Fact]

@@ -19,7 +19,8 @@ internal sealed class NaiveTrust(IReadOnlyList<AgentId> roots)
     {
         var seen = new HashSet<(AgentId Agent, int Depth, long Limit)>();
         var next = new Queue<(AgentId Agent, int Depth, long Limit)>();
-        foreach (var root in roots.Where(root => !Refused.Contains(root))) next.Enqueue((root, reach + 1, long.MaxValue));
+        foreach (var root in roots.Where(root => !Refused.Contains(root)))
+            next.Enqueue((root, reach + 1, long.MaxValue));
         while (next.TryDequeue(out var state))
         {
             if (!seen.Add(state) || state.Depth == 0) continue;
@@ -53,13 +54,15 @@ internal sealed class NaiveTrust(IReadOnlyList<AgentId> roots)
         return depth == depthLeft;
     }
 
-    private IEnumerable<(long Seq, VouchBody Vouch)> VouchesThatCount(AgentId issuer, TrustScopes scope, DateTimeOffset now)
+    private IEnumerable<(long Seq, VouchBody Vouch)> VouchesThatCount(
+        AgentId issuer, TrustScopes scope, DateTimeOffset now)
     {
         var all = Of(issuer);
         foreach (var (seq, body) in all)
         {
             var counts = body is VouchBody vouch && vouch.Scopes.HasFlag(scope) && vouch.NotBefore <= now
-                && now < vouch.Expires && !all.Any(later => later.Seq > seq && TakesBack(later, issuer, seq, vouch, scope));
+                && now < vouch.Expires
+                && !all.Any(later => later.Seq > seq && TakesBack(later, issuer, seq, vouch, scope));
             if (counts) yield return (seq, (VouchBody)body);
         }
     }

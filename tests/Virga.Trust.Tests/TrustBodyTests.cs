@@ -80,12 +80,14 @@ public sealed class TrustBodyTests
         var made = new TestChain(8_003).Add("profile", StatementWriter.ProfileBody("x"));
         byte[] vouch = new VouchBody(friend, TrustScopes.All, 2, hour, hour.AddHours(9)).Encode();
         (string Type, byte[] Body)[] bodies = [("vouch", vouch),
-            ("revoke", new RevokeBody(friend, TrustScopes.Relay).Encode()), ("disown", new DisownBody(friend, 2).Encode())];
+            ("revoke", new RevokeBody(friend, TrustScopes.Relay).Encode()),
+            ("disown", new DisownBody(friend, 2).Encode())];
         foreach (var (type, body) in bodies)
         {
             // Signed anew each time, so that the signature does not hide what lies behind it.
             Torture.Parse(made.Make(type, body).Body,
-                bytes => made.Chain.Append(bytes, TestChain.Sign(made.Key, bytes), TestChain.Now), seed: 11, mutations: 300);
+                bytes => made.Chain.Append(bytes, TestChain.Sign(made.Key, bytes), TestChain.Now), seed: 11,
+                mutations: 300);
         }
     }
 

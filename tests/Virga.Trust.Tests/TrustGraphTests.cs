@@ -172,7 +172,8 @@ public sealed class TrustGraphTests
     /// <summary>Does something in the middle of being written to.</summary>
     private sealed class Interrupted(Action meanwhile) : MemoryStream
     {
-        public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        public override async ValueTask WriteAsync(
+            ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
         {
             await base.WriteAsync(buffer, cancellationToken);
             meanwhile();

@@ -113,7 +113,8 @@ public sealed class TrustStoreTests
             var revoked = store.WhatIfRevoked(issuer, subject, TrustScopes.All);
             var disowned = store.WhatIfDisowned(issuer, subject, 3);
             foreach (var scope in TrustWorld.Scopes) Assert.Equal(before[scope], store.Admitted(scope).ToHashSet());
-            Assert.DoesNotContain(refused.Concat(revoked).Concat(disowned), change => change.After > (change.Before ?? -1));
+            Assert.DoesNotContain(
+                refused.Concat(revoked).Concat(disowned), change => change.After > (change.Before ?? -1));
             Assert.Equal(refused.ToHashSet(), store.Refuse(subject).ToHashSet());
             Assert.Equal(Reversed(refused), store.Accept(subject).ToHashSet());
         }
@@ -286,7 +287,8 @@ public sealed class TrustStoreTests
                     var decision = store.Decide(agent, scope, reach);
                     Assert.Equal(expected.ContainsKey(agent), decision.IsAdmitted);
                     if (decision.Chain.Count > 0)
-                        Assert.True(naive.IsChain(decision.Chain, scope, reach, now, decision.Depth), "a chain that is none");
+                        Assert.True(
+                            naive.IsChain(decision.Chain, scope, reach, now, decision.Depth), "a chain that is none");
                 }
             }
         }

@@ -48,7 +48,8 @@ internal sealed class DeltaEdges
 
     public ushort Seq(int edge) => seqs[edge];
 
-    public bool IsLive(int edge, int hour) => starts[edge] <= hour && hour < ends[edge] && EdgeWord.Scopes(words[edge]) != 0;
+    public bool IsLive(int edge, int hour) =>
+        starts[edge] <= hour && hour < ends[edge] && EdgeWord.Scopes(words[edge]) != 0;
 
     public void Add(int issuer, uint word, int start, int end, ushort seq)
     {

@@ -5,8 +5,8 @@ using Virga.Core;
 namespace Virga.Trust.Graph;
 
 /// <summary>
-/// The bytes of an image go through one buffer and its checksum: CRC-32C in four lanes, each over a quarter of each full
-/// buffer, which is as quick as memory. Each side fills its buffers to the same places.
+/// The bytes of an image go through one buffer and its checksum: CRC-32C in four lanes, each over a quarter of each
+/// full buffer, which is as quick as memory. Each side fills its buffers to the same places.
 /// </summary>
 internal abstract class GraphImage(int bufferBytes)
 {

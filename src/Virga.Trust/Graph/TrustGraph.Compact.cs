@@ -87,7 +87,8 @@ internal sealed partial class TrustGraph
         }
         (ids, lastSeqs, baseHour) = (sortedIds, sortedSeqs, Hour);
         (newIds, newIndexes) = ([], []);
-        (outStarts, words, ends, seqsLow, seqsHigh) = (made.OutStarts, made.Words, made.Ends, made.SeqsLow, made.SeqsHigh);
+        (outStarts, words, ends, seqsLow, seqsHigh) =
+            (made.OutStarts, made.Words, made.Ends, made.SeqsLow, made.SeqsHigh);
         (inStarts, inSources) = IndexBySubject();
         refused = [.. refused.Select(agent => newIndexOf[agent])];
         limits = limits.ToDictionary(

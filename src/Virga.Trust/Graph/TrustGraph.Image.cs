@@ -21,7 +21,9 @@ internal sealed partial class TrustGraph
         return new Image(header, ids, outStarts, words, ends, seqsLow, inStarts, inSources, lastSeqs, rest);
     }
 
-    /// <summary>Reads what <see cref="Image.WriteAsync"/> wrote; Corrupt, with what to do, when it is anything else.</summary>
+    /// <summary>
+    /// Reads what <see cref="Image.WriteAsync"/> wrote; Corrupt, with what to do, when it is anything else.
+    /// </summary>
     /// <param name="length">Bytes of the image.</param>
     public static async ValueTask<TrustGraph> OpenAsync(Stream stream, long length, CancellationToken token)
     {
@@ -29,7 +31,8 @@ internal sealed partial class TrustGraph
         var header = await image.ReadAsync<int>(GraphImage.HeaderInts, token);
         var (agents, edges, pairs) = (header[1], header[2], header[3]);
         var isSane = header[0] == Magic && agents is >= 0 and <= AgentsMax && edges >= 0 && pairs >= 0
-            && header[4] >= 0 && header[5] is >= 0 and < int.MaxValue / 2 && header[6] is >= 0 && header[6] <= header[5];
+            && header[4] >= 0 && header[5] is >= 0 and < int.MaxValue / 2 && header[6] is >= 0
+            && header[6] <= header[5];
         if (!isSane) throw GraphImageReader.Corrupt("it is something else, or of another version");
         var graph = new TrustGraph(VouchBody.TimeOf(header[5]))
         {
@@ -79,7 +82,8 @@ internal sealed partial class TrustGraph
         foreach (var e in pending)
             rest.AddRange([delta.Source(e), (int)delta.Word(e), delta.Start(e), delta.End(e), delta.Seq(e)]);
         rest.Add(limits.Count);
-        foreach (var (pair, from) in limits.OrderBy(item => item.Key)) rest.AddRange([(int)(pair >> 32), (int)pair, from]);
+        foreach (var (pair, from) in limits.OrderBy(item => item.Key))
+            rest.AddRange([(int)(pair >> 32), (int)pair, from]);
         rest.Add(refused.Count);
         rest.AddRange(refused.Order());
         return [.. rest];
@@ -113,12 +117,14 @@ internal sealed partial class TrustGraph
         if (at != rest.Length) throw GraphImageReader.Corrupt("its end is damaged");
     }
 
-    /// <summary>The arrays of one moment. They are the graph's own: they must not change until all is written.</summary>
+    /// <summary>
+    /// The arrays of one moment. They are the graph's own: they must not change until all is written.
+    /// </summary>
     internal sealed record Image(
         int[] Header, Hash256[] Ids, int[] OutStarts, uint[] Words, ushort[] Ends, byte[] SeqsLow, int[] InStarts,
         byte[] InSources, ushort[] LastSeqs, int[] Rest)
     {
-        /// <param name="isCurrent">Asked at the end: if the graph has changed meanwhile, the image is not finished.</param>
+        /// <param name="isCurrent">Asked at the end: if the graph has changed, the image is not finished.</param>
         public async ValueTask WriteAsync(Stream stream, Func<bool> isCurrent, CancellationToken token)
         {
             var image = new GraphImageWriter(stream);

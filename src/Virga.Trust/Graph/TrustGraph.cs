@@ -5,8 +5,8 @@ namespace Virga.Trust.Graph;
 /// <summary>
 /// Who vouches for whom, in compact arrays. The base holds agents sorted by their ids and edges sorted by issuer and
 /// subject (compressed rows), with an index by subject; what came since lies in the delta until the next compaction.
-/// An edge holds the scopes that its statement still speaks for: a later statement about the same subject takes away the
-/// scopes that it names. Times are in hours since 1970, and only go forward. Not safe for several threads.
+/// An edge holds the scopes that its statement still speaks for: a later statement about the same subject takes away
+/// the scopes that it names. Times are in hours since 1970, and only go forward. Not safe for several threads.
 /// </summary>
 internal sealed partial class TrustGraph
 {
@@ -80,7 +80,8 @@ internal sealed partial class TrustGraph
         at = AgentCount;
         if (at >= AgentsMax)
         {
-            throw new VirgaException(FailureKind.Full, $"the graph of vouches holds {AgentsMax} agents, and takes no more",
+            throw new VirgaException(
+                FailureKind.Full, $"the graph of vouches holds {AgentsMax} agents, and takes no more",
                 "Follow fewer repositories, or ones that are closer to whom you trust.");
         }
         newIds.Add(agent.Hash);
@@ -103,7 +104,9 @@ internal sealed partial class TrustGraph
 
     public IReadOnlyCollection<int> LimitedSubjects => limitedSubjects.Keys;
 
-    /// <summary>The number from which vouches of the subject don't count for this issuer; past every number if none.</summary>
+    /// <summary>
+    /// The number from which vouches of the subject don't count for this issuer; past every number if none.
+    /// </summary>
     public int Limit(int issuer, int subject) =>
         limits.TryGetValue(DeltaEdges.Pair(issuer, subject), out var from) ? from : int.MaxValue;
 
@@ -136,7 +139,9 @@ internal sealed partial class TrustGraph
         if (isChanged) change.Subjects.Add(subject);
     }
 
-    /// <summary>Vouches of the subject from a number on don't count in chains by the issuer, until it vouches anew.</summary>
+    /// <summary>
+    /// Vouches of the subject from a number on don't count in chains by the issuer, until it vouches anew.
+    /// </summary>
     public void Disown(int issuer, int subject, int from, GraphChange change)
     {
         var pair = DeltaEdges.Pair(issuer, subject);

@@ -4,8 +4,9 @@ namespace Virga.Trust.Graph;
 internal sealed partial class TrustView
 {
     /// <summary>
-    /// The chain of record: from a root to the agent, one that gives it its label. Of several, at each step back from the
-    /// agent the issuer with the highest label, then the one whose id is least. Empty for a root, or when not admitted.
+    /// The chain of record: from a root to the agent, one that gives it its label. Of several, at each step back from
+    /// the agent the issuer with the highest label, then the one whose id is least. Empty for a root, or when not
+    /// admitted.
     /// </summary>
     public IReadOnlyList<GraphEdge> Chain(int agent)
     {

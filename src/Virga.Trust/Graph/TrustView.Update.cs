@@ -16,7 +16,8 @@ internal sealed partial class TrustView
     private bool isWholeNeeded;
 
     /// <summary>
-    /// Brings the labels up to date and adds to <paramref name="changes"/> each agent whose label is another than before.
+    /// Brings the labels up to date and adds to <paramref name="changes"/> each agent whose label is another than
+    /// before.
     /// </summary>
     public void Update(GraphChange change, List<LabelChange> changes)
     {
@@ -69,7 +70,10 @@ internal sealed partial class TrustView
     private void Net(List<LabelChange> changes)
     {
         foreach (var (agent, before, _) in journal)
-            if (queued.Add(agent) && before != labels[agent]) changes.Add(new LabelChange(agent, before, labels[agent]));
+        {
+            if (queued.Add(agent) && before != labels[agent])
+                changes.Add(new LabelChange(agent, before, labels[agent]));
+        }
         foreach (var entry in journal) queued.Remove(entry.Agent);
         journal.Clear();
     }
@@ -185,7 +189,9 @@ internal sealed partial class TrustView
         QueueRaise(subject, Math.Min(cap, EdgeWord.Depth(word) + 1));
     }
 
-    /// <summary>The highest label that anybody gives an agent; not looked for beyond <paramref name="enough"/>.</summary>
+    /// <summary>
+    /// The highest label that anybody gives an agent; not looked for beyond <paramref name="enough"/>.
+    /// </summary>
     private int Best(int agent, int enough)
     {
         var best = 0;

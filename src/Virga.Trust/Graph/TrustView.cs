@@ -87,7 +87,9 @@ internal sealed partial class TrustView
         Array.Resize(ref labels, isFirst ? graph.AgentCount : graph.AgentCount + (graph.AgentCount / 8) + 64);
     }
 
-    /// <summary>All that have this label pass on the next lower one. Whom they reach gets a lower label than they.</summary>
+    /// <summary>
+    /// All that have this label pass on the next lower one. Whom they reach gets a lower label than they.
+    /// </summary>
     private void SpreadLevel(int label)
     {
         var (at, count, hasLimits) = (0, graph.AgentCount, graph.HasLimits);
@@ -95,7 +97,8 @@ internal sealed partial class TrustView
         var sought = Vector256.Create((byte)label);
         for (; at <= count - Vector256<byte>.Count; at += Vector256<byte>.Count)
         {
-            var found = Vector256.Equals(Vector256.LoadUnsafe(ref first, (nuint)at), sought).ExtractMostSignificantBits();
+            var found = Vector256.Equals(Vector256.LoadUnsafe(ref first, (nuint)at), sought)
+                .ExtractMostSignificantBits();
             for (; found != 0; found &= found - 1)
             {
                 var agent = at + BitOperations.TrailingZeroCount(found);

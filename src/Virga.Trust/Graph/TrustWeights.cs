@@ -3,10 +3,10 @@ using Virga.Core;
 namespace Virga.Trust.Graph;
 
 /// <summary>
-/// Shares of one weight, for decisions where numbers matter (spec/v1/trust.md). Weight flows from the roots along vouches
-/// that count, only from higher to lower labels: an agent keeps half of what it gets and passes the other half, in equal
-/// parts, to those that it vouches for. So whatever stands behind one vouch has together no more than what that vouch
-/// carries, however many they are. Whole numbers: the same on every machine, in whatever order vouches came.
+/// Shares of one weight, for decisions where numbers matter (spec/v1/trust.md). Weight flows from the roots along
+/// vouches that count, only from higher to lower labels: an agent keeps half of what it gets and passes the other half,
+/// in equal parts, to those that it vouches for. So whatever stands behind one vouch has together no more than what
+/// that vouch carries, however many they are. Whole numbers: the same on every machine, in whatever order vouches came.
 /// </summary>
 internal static class TrustWeights
 {

@@ -25,7 +25,8 @@ internal static class TrustVectors
         yield return Of("vouch-too-long", "chain", "an hour longer than allowed", "vouch",
             (vouch with { Expires = hour.AddDays(1_830).AddHours(1) }).Encode());
         yield return Of("vouch-too-deep", "chain", "depth 8", "vouch", (vouch with { Depth = 8 }).Encode());
-        yield return Of("vouch-no-time", "chain", "it ends when it begins", "vouch", (vouch with { Expires = hour }).Encode());
+        yield return Of(
+            "vouch-no-time", "chain", "it ends when it begins", "vouch", (vouch with { Expires = hour }).Encode());
         yield return Of("vouch-half-hour", "chain", "it begins at half past", "vouch",
             (vouch with { NotBefore = hour.AddMinutes(30) }).Encode());
         yield return Of("vouch-no-scope", "chain", "no scope", "vouch", (vouch with { Scopes = 0 }).Encode());
@@ -35,10 +36,13 @@ internal static class TrustVectors
             VectorGenerator.Replace(vouch.Encode(), "8:exchange", "8:exchangf"));
         yield return Of("vouch-scopes-unsorted", "chain", "scopes in another order", "vouch",
             VectorGenerator.Replace(vouch.Encode(), "8:exchange4:host", "4:host8:exchange"));
-        yield return Of("revoke-good", "ok", "takes back one scope", "revoke", new RevokeBody(subject, TrustScopes.Host).Encode());
+        yield return Of(
+            "revoke-good", "ok", "takes back one scope", "revoke", new RevokeBody(subject, TrustScopes.Host).Encode());
         yield return Of("revoke-no-scope", "chain", "no scope", "revoke", new RevokeBody(subject, 0).Encode());
-        yield return Of("disown-good", "ok", "from the fifth statement on", "disown", new DisownBody(subject, 5).Encode());
-        yield return Of("disown-genesis", "chain", "a genesis vouches for nobody", "disown", new DisownBody(subject, 0).Encode());
+        yield return Of(
+            "disown-good", "ok", "from the fifth statement on", "disown", new DisownBody(subject, 5).Encode());
+        yield return Of(
+            "disown-genesis", "chain", "a genesis vouches for nobody", "disown", new DisownBody(subject, 0).Encode());
         yield return Of("disown-itself-ahead", "chain", "own statements that are still to come", "disown",
             new DisownBody(genesis.Id, 1).Encode());
 
@@ -46,8 +50,10 @@ internal static class TrustVectors
         {
             SignedEnvelope[] envelopes = [new(genesis.Head.Bytes, genesis.Head.Signature),
                 SignedEnvelope.Sign(by, Statement.SignatureType, StatementWriter.Next(genesis, type, body, Now))];
-            return VectorFile.OfBytes("sigchain-" + name, expect, "sigchain", comment, SignedEnvelope.EncodeList(envelopes),
-                ("now", VectorGenerator.Seconds(Now)), ("agent", genesis.Id.ToString()), ("valid", expect == "ok" ? "2" : "1"));
+            return VectorFile.OfBytes(
+                "sigchain-" + name, expect, "sigchain", comment, SignedEnvelope.EncodeList(envelopes),
+                ("now", VectorGenerator.Seconds(Now)), ("agent", genesis.Id.ToString()),
+                ("valid", expect == "ok" ? "2" : "1"));
         }
     }
 
@@ -69,7 +75,8 @@ internal static class TrustVectors
         yield return Vector("disown", "vouches from the second statement on do not count; a vouch anew lifts that",
             Say(0, Vouch(1, 5), Disown(1, 2), Vouch(2, 5), Disown(2, 2), Vouch(2, 5)),
             Say(1, Vouch(3, 0), Vouch(4, 0)), Say(2, Vouch(5, 0), Vouch(6, 0)));
-        yield return Vector("disown-another-way", "the chain without the disown gives less depth, and counts for the rest",
+        yield return Vector(
+            "disown-another-way", "the chain without the disown gives less depth, and counts for the rest",
             Say(0, Vouch(1, 7), Vouch(2, 3)), Say(1, Vouch(3, 6), Disown(3, 2)), Say(2, Vouch(3, 1)),
             Say(3, Vouch(4, 7), Vouch(5, 7)));
         yield return Vector("disown-by-root", "a root's disown counts in every chain",
@@ -93,7 +100,8 @@ internal static class TrustVectors
         return "ok";
     }
 
-    private static VectorFile Vector(string name, string comment, params (int Issuer, Func<AgentId[], (string, byte[])>[] Said)[] all)
+    private static VectorFile Vector(
+        string name, string comment, params (int Issuer, Func<AgentId[], (string, byte[])>[] Said)[] all)
     {
         var keys = Enumerable.Range(0, 7).Select(i => SigningKey.FromSeed(Sample.Array(50 + i, 32))).ToArray();
         var chains = keys.Select((key, i) => Start(key, 60 + i)).ToArray();
@@ -113,7 +121,8 @@ internal static class TrustVectors
         {
             writer.StartList();
             foreach (var chain in chains)
-                writer.Raw(SignedEnvelope.EncodeList([.. chain.Statements.Select(s => new SignedEnvelope(s.Bytes, s.Signature))]));
+                writer.Raw(SignedEnvelope.EncodeList(
+                    [.. chain.Statements.Select(s => new SignedEnvelope(s.Bytes, s.Signature))]));
             writer.End();
         });
         return VectorFile.OfBytes("trust-" + name, "ok", "trust", comment, bytes, ("now", VectorGenerator.Seconds(Now)),
@@ -136,7 +145,8 @@ internal static class TrustVectors
 
     private static byte[] Sign(SigningKey key, byte[] body) => DomainSignature.Sign(key, Statement.SignatureType, body);
 
-    private static (int, Func<AgentId[], (string, byte[])>[]) Say(int issuer, params Func<AgentId[], (string, byte[])>[] said) =>
+    private static (int, Func<AgentId[], (string, byte[])>[]) Say(
+        int issuer, params Func<AgentId[], (string, byte[])>[] said) =>
         (issuer, said);
 
     private static Func<AgentId[], (string, byte[])> Vouch(

@@ -15,7 +15,8 @@ internal static class VectorGenerator
 {
     public static readonly string[] Types =
     [
-        "bencode", "agent-id", "genesis", "sigchain", "merge", "trust", "fraud-proof", "link", "link-secret", "link-proof", "request",
+        "bencode", "agent-id", "genesis", "sigchain", "merge", "trust", "fraud-proof", "link", "link-secret",
+        "link-proof", "request",
         "announce",
         "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer", "read-request", "peer",
         "error",
@@ -27,7 +28,8 @@ internal static class VectorGenerator
 
     public static IReadOnlyList<VectorFile> All() =>
     [
-        .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. TrustVectors.All(), .. Links(), .. LinkSecrets(),
+        .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. TrustVectors.All(), .. Links(),
+        .. LinkSecrets(),
         .. RequestVectors.All(), .. Announces(),
         .. Withdrawals(), .. Feeds(), .. Grants(), .. Messages(), .. Errors(),
     ];

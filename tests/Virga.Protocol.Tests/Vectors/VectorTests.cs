@@ -100,7 +100,8 @@ public sealed class VectorTests
 
     private static string JudgeMerge(VectorFile vector)
     {
-        var (held, offered) = (SignedEnvelope.ParseList(vector.Hex("chain"), 256), SignedEnvelope.ParseList(vector.Data, 256));
+        var (held, offered) =
+            (SignedEnvelope.ParseList(vector.Hex("chain"), 256), SignedEnvelope.ParseList(vector.Data, 256));
         var chain = Sigchain.Check(held.Select(e => (e.Body, e.Signature)), Time(vector, "now"));
         var merge = chain.Merge([.. offered.Select(e => (e.Body, e.Signature))], Time(vector, "now"));
         Assert.Equal(vector["outcome"], merge.Kind.ToString().ToLowerInvariant());
