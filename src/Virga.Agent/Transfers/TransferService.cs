@@ -24,6 +24,9 @@ internal sealed class TransferService(
     private const int RunningMax = 3;
     private const int IdBytes = 6;
 
+    /// <summary>The next transfer uses them again; one after the other, fresh ones would only be garbage.</summary>
+    private static readonly TimeSpan BuffersKeptFor = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<string, RunningTransfer> transfers = new(StringComparer.Ordinal);
     private readonly TransferEngine engine = new(EngineLimits.Default);
     private readonly SemaphoreSlim slots = new(RunningMax);
@@ -172,7 +175,20 @@ internal sealed class TransferService(
         finally
         {
             if (holdsSlot) slots.Release();
+            if (RunningCount == 0) _ = TrimLaterAsync(stopping.Token);
+        }
+    }
+
+    private async Task TrimLaterAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(BuffersKeptFor, options.Time, cancellationToken);
             if (RunningCount == 0) engine.TrimBuffers();
+        }
+        catch (OperationCanceledException)
+        {
+            // The agent ends, and they with it.
         }
     }
 
