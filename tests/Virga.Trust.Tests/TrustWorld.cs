@@ -20,7 +20,11 @@ internal sealed class TrustWorld
         Beginnings = [.. chains.Select(chain => new List<Sigchain> { chain.Chain })];
         for (var i = 0; i < statements; i++)
         {
-            var (issuer, subject) = ((int)Random.Next(agents), (int)Random.Next(agents));
+            // Every other world is a band with few ways around, so that one word more or less is felt far away.
+            var isBand = seed % 2 == 1;
+            var issuer = (int)Random.Next(agents);
+            var subject = (int)(isBand ? (issuer + 1 + Random.Next(3)) % agents : Random.Next(agents));
+            if (Random.Next(20) == 0) subject = issuer;
             var (type, body) = Say(chains[issuer].Chain.Head.Seq, issuer, subject, disownsInHundred);
             Beginnings[issuer].Add(chains[issuer].Add(type, body).Chain);
         }
@@ -37,14 +41,15 @@ internal sealed class TrustWorld
         var dice = Random.Next(100);
         if (dice < disownsInHundred && (issuer != subject || head > 0))
         {
-            var from = 1 + (int)Random.Next(issuer == subject ? head : 12);
+            var from = 1 + (int)Random.Next(issuer == subject ? head : 6);
             return (StatementType.Disown, new DisownBody(Ids[subject], from).Encode());
         }
         if (issuer == subject) return (StatementType.Profile, StatementWriter.ProfileBody("x"));
         var scopes = (TrustScopes)(1 + Random.Next(31)) | Scopes[Random.Next(Scopes.Length)];
         if (dice < disownsInHundred + 12) return (StatementType.Revoke, new RevokeBody(Ids[subject], scopes).Encode());
-        var from0 = Start.AddHours(Random.Next(12) - 8);
-        var body = new VouchBody(Ids[subject], scopes, (int)Random.Next(8), from0, from0.AddHours(1 + Random.Next(30)));
+        var begins = Start.AddHours(Random.Next(12) - 9);
+        var hours = Random.Next(4) == 0 ? 1 + Random.Next(30) : 1_000;
+        var body = new VouchBody(Ids[subject], scopes, (int)(7 - (Random.Next(8) * Random.Next(2))), begins, begins.AddHours(hours));
         return (StatementType.Vouch, body.Encode());
     }
 }

@@ -99,9 +99,8 @@ internal sealed partial class TrustView
                 var best = Best(agent, label);
                 if (best >= label) continue;
                 Set(agent, best);
+                // Should whoever gives the best that is left fall too, then that queues this agent again.
                 QueueSupported(agent, label, best);
-                // Whoever gives the best that is left may yet fall itself.
-                QueueDrop(agent);
             }
             bucket.Clear();
         }
