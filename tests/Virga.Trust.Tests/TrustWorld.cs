@@ -49,7 +49,8 @@ internal sealed class TrustWorld
         if (dice < disownsInHundred + 12) return (StatementType.Revoke, new RevokeBody(Ids[subject], scopes).Encode());
         var begins = Start.AddHours(Random.Next(12) - 9);
         var hours = Random.Next(4) == 0 ? 1 + Random.Next(30) : 1_000;
-        var body = new VouchBody(Ids[subject], scopes, (int)(7 - (Random.Next(8) * Random.Next(2))), begins, begins.AddHours(hours));
+        var body = new VouchBody(
+            Ids[subject], scopes, (int)(7 - (Random.Next(8) * Random.Next(2))), begins, begins.AddHours(hours));
         return (StatementType.Vouch, body.Encode());
     }
 }
