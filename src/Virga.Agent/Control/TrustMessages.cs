@@ -1,0 +1,66 @@
+namespace Virga.Agent.Control;
+
+/// <summary>What this agent's user has decided about others.</summary>
+/// <param name="Agent">This agent.</param>
+/// <param name="Roots">Whose word counts without a vouch, this agent first.</param>
+/// <param name="Vouches">This agent's own vouches that are in force.</param>
+/// <param name="Refused">Ruled out by the user, or by a fraud proof.</param>
+/// <param name="Names">What the user calls agents, by AgentId.</param>
+public sealed record TrustInfo(
+    string Agent, IReadOnlyList<string> Roots, IReadOnlyList<TrustLinkInfo> Vouches, IReadOnlyList<string> Refused,
+    IReadOnlyDictionary<string, string> Names);
+
+/// <summary>One vouch.</summary>
+/// <param name="IssuerName">What the user calls it; null when it has no name.</param>
+/// <param name="Depth">For how many more links the subject may pass trust on.</param>
+public sealed record TrustLinkInfo(
+    string Issuer, string? IssuerName, string Subject, string? SubjectName, int Seq, IReadOnlyList<string> Scopes,
+    int Depth, DateTimeOffset Expires);
+
+/// <summary>A vouch for an agent that does not count.</summary>
+/// <param name="Fault">
+/// None, NoDepthLeft, Disowned, Ended, NotStarted, OtherScope, IssuerNotAdmitted or IssuerRefused.
+/// </param>
+public sealed record TrustHintInfo(TrustLinkInfo Vouch, string Fault, DateTimeOffset? Starts);
+
+/// <summary>An agent that is admitted in a scope.</summary>
+/// <param name="Depth">For how many more links it may pass trust on.</param>
+public sealed record AdmittedInfo(string Agent, string? Name, int Depth);
+
+/// <summary>Whether an agent is admitted, and on whose word.</summary>
+/// <param name="Standing">Root, Admitted, NotKnown, NoChain or Refused.</param>
+/// <param name="Chain">From a root to the agent; empty for roots and when it is not admitted.</param>
+/// <param name="Hints">When it is not admitted: vouches for it that come closest.</param>
+public sealed record TrustWhy(
+    string Agent, string? Name, string Scope, string Standing, int Depth, DateTimeOffset? Until,
+    IReadOnlyList<TrustLinkInfo> Chain, IReadOnlyList<TrustHintInfo> Hints);
+
+/// <param name="Agent">An AgentId, an agent address (spec/v1/links.md) or a name that the user gave.</param>
+/// <param name="Days">How long it holds, 1 to 1,830.</param>
+/// <param name="Name">What the user calls the agent from now on; null leaves that as it is.</param>
+public sealed record VouchRequest(string Agent, IReadOnlyList<string> Scopes, int Depth, int Days, string? Name = null);
+
+/// <param name="Scopes">Empty: all.</param>
+public sealed record RevokeRequest(string Agent, IReadOnlyList<string> Scopes);
+
+/// <param name="From">Statements of the agent from this number on are not vouched for; at least 1.</param>
+public sealed record DisownRequest(string Agent, int From);
+
+/// <param name="Action">revoke, disown or refuse.</param>
+/// <param name="Scopes">For revoke; empty: all.</param>
+/// <param name="From">For disown.</param>
+public sealed record WhatIfRequest(string Action, string Agent, IReadOnlyList<string> Scopes, int From = 0);
+
+/// <summary>Puts an agent on a list (roots, refused) or takes it off.</summary>
+public sealed record TrustListRequest(string Agent, bool IsOn);
+
+/// <param name="Name">Null or empty takes the name away.</param>
+public sealed record NameRequest(string Agent, string? Name);
+
+/// <summary>Somebody whose standing changes. Depths: null where it is not admitted.</summary>
+public sealed record TrustChangeInfo(string Agent, string? Name, string Scope, int? Before, int? After);
+
+/// <param name="Agent">Whom it was about, in full.</param>
+/// <param name="Changes">Whose standing changed, or would.</param>
+/// <param name="Problem">What could not be published yet; it goes on trying. Null when all went well.</param>
+public sealed record TrustResult(string Agent, IReadOnlyList<TrustChangeInfo> Changes, string? Problem);
