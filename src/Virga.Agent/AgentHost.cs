@@ -3,6 +3,7 @@ using Virga.Accounts;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
 using Virga.Agent.Shares;
+using Virga.Agent.Trust;
 using Virga.Agent.State;
 using Virga.Agent.Transfers;
 using Virga.Core;
@@ -60,6 +61,7 @@ public sealed class AgentHost : IAsyncDisposable
     private ShareService? shares;
     private TransferService? transfers;
     private Task announcing = Task.CompletedTask;
+    private Task looking = Task.CompletedTask;
 
     private AgentHost(AgentOptions options)
     {
@@ -99,7 +101,7 @@ public sealed class AgentHost : IAsyncDisposable
         shares?.Dispose();
         try
         {
-            await announcing;
+            await Task.WhenAll(announcing, looking);
         }
         catch (OperationCanceledException)
         {
@@ -133,14 +135,20 @@ public sealed class AgentHost : IAsyncDisposable
         accounts = Own(new AccountPool(accountTable, options.Adapters, options));
         announcer = new Announcer(
             clients, options.Repositories, () => Endpoint, _ => Task.FromResult(shares!.InfoHashes), options.Time, log);
+        var trust = new TrustService(
+            keys, new KnownAgents(state), directory, clients, options, () => options.Repositories, log);
+        await trust.LoadAsync(cancellationToken);
+        chainStore.FraudFound = trust.RefuseFraud;
         shares = new ShareService(
-            state, new ShareTable(state), accounts, announcer, directory, clients, options, () => Endpoint,
+            state, new ShareTable(state), accounts, announcer, directory, clients, trust, options, () => Endpoint,
             () => options.Repositories);
         await shares.LoadAsync(cancellationToken);
         transfers = new TransferService(
             state, new TransferTable(state), accounts, clients, directory, options, () => options.Repositories, log);
         var shareEndpoints = new ShareEndpoints(
-            shares, new GrantIssuer(keys.Identity, options.Time, options.Random), keys.Identity, log);
+            shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), trust, keys.Identity, log);
+        trust.Fallen = shareEndpoints.Cut;
+        var trustEndpoints = new TrustEndpoints(trust);
         var control = new ControlEndpoints(
             shares, transfers, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
         server = Own(await PeerServer.StartAsync(
@@ -155,11 +163,13 @@ public sealed class AgentHost : IAsyncDisposable
             {
                 shareEndpoints.Map(routes);
                 control.Map(routes);
+                trustEndpoints.Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);
         await transfers.LoadAsync(cancellationToken);
         announcing = Task.Run(() => announcer.RunAsync(stopping.Token), CancellationToken.None);
+        looking = Task.Run(() => trust.RunAsync(stopping.Token), CancellationToken.None);
     }
 
     private async Task<AgentStatus> StatusAsync(CancellationToken cancellationToken)

@@ -35,15 +35,7 @@ public sealed class AgentClient
         calls.PostChainAsync(agent, statements, cancellationToken);
 
     /// <summary>Asks for a grant; returns the signed grant's bytes (the bearer secret) and the grant in it.</summary>
-    public async Task<(string Bearer, Grant Grant)> GetGrantAsync(
-        Hash256 infoHash, LinkSecret? secret, CancellationToken cancellationToken)
-    {
-        var (bearer, grant, _) = await GetGrantAndOwnerAsync(infoHash, secret, cancellationToken);
-        return (bearer, grant);
-    }
-
-    /// <summary>As <see cref="GetGrantAsync"/>, with the agent that made the share.</summary>
-    public async Task<(string Bearer, Grant Grant, AgentId Owner)> GetGrantAndOwnerAsync(
+    public async Task<HeldGrant> GetGrantAsync(
         Hash256 infoHash, LinkSecret? secret, CancellationToken cancellationToken)
     {
         var self = calls.Self;
@@ -65,7 +57,7 @@ public sealed class AgentClient
             throw new VirgaException(FailureKind.BadInput, $"{calls.Peer} gave a grant that is not the one asked for",
                 "The peer is broken or lies; get the share from another source.");
         }
-        return (Base64Url.EncodeToString(answer.Grant.Encode()), grant, answer.Owner);
+        return new HeldGrant(Base64Url.EncodeToString(answer.Grant.Encode()), grant, answer.Owner, answer.Secret);
     }
 
     /// <summary>The bencoded info dict; Corrupt unless its SHA-256 is the info-hash.</summary>

@@ -38,6 +38,7 @@ public sealed record Grant(
         AudienceKind.Public => "public",
         AudienceKind.Link => "link",
         AudienceKind.Agents => "agents",
+        AudienceKind.Trusted => "trusted",
         _ => throw new ArgumentOutOfRangeException(nameof(audience), audience, "not an audience"),
     };
 
@@ -46,8 +47,18 @@ public sealed record Grant(
         "public" => AudienceKind.Public,
         "link" => AudienceKind.Link,
         "agents" => AudienceKind.Agents,
+        "trusted" => AudienceKind.Trusted,
         _ => throw Wire.Bad($"grant: '{PeerText.Clean(name, 16)}' is not an audience"),
     };
+}
+
+/// <summary>A grant as the agent that asked for it holds it; a secret while it lives.</summary>
+/// <param name="Bearer">What the Authorization header carries.</param>
+/// <param name="Owner">Who made the share.</param>
+/// <param name="Secret">Opens the manifest of a share for trusted agents; null for other audiences.</param>
+public sealed record HeldGrant(string Bearer, Grant Grant, AgentId Owner, LinkSecret? Secret)
+{
+    public override string ToString() => Grant.Share.ToString();
 }
 
 /// <summary>Body of a request for a grant.</summary>
@@ -72,19 +83,25 @@ public sealed record GrantRequest(byte[]? Proof, Hash256 Seal)
 
 /// <summary>What a sealed answer to a request for a grant holds.</summary>
 /// <param name="Owner">Who made the share: the agent to look for in chains and repositories.</param>
-public sealed record GrantAnswer(SignedEnvelope Grant, AgentId Owner)
+/// <param name="Secret">Opens the manifest of a share for trusted agents; absent for other audiences.</param>
+public sealed record GrantAnswer(SignedEnvelope Grant, AgentId Owner, LinkSecret? Secret = null)
 {
     public byte[] Encode() => BencodeWriter.Encode(writer =>
     {
         writer.StartDictionary().Key("grant");
         Grant.Write(writer);
-        writer.Key("owner").Hash(Owner.Hash).End();
+        writer.Key("owner").Hash(Owner.Hash);
+        if (Secret is not null) writer.Key("secret").Bytes(Secret.Bytes);
+        writer.End();
     });
 
     public static GrantAnswer Parse(ReadOnlySpan<byte> body)
     {
-        var fields = Wire.Dictionary(body, "grant answer", "grant", "owner");
-        return new GrantAnswer(SignedEnvelope.Read(fields.Dictionary("grant")), fields.Agent("owner"));
+        var fields = Wire.Dictionary(body, "grant answer", "grant", "owner", "secret");
+        var secret = fields.OptionalBytes("secret", LinkSecret.ByteCount, LinkSecret.ByteCount);
+        return new GrantAnswer(
+            SignedEnvelope.Read(fields.Dictionary("grant")), fields.Agent("owner"),
+            secret is null ? null : new LinkSecret(secret));
     }
 }
 

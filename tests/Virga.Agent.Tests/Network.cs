@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Virga.Accounts.Adapters.Disk;
 using Virga.Agent.Control;
+using Virga.Protocol;
 using Virga.Repository;
 
 namespace Virga.Agent.Tests;
@@ -47,6 +48,14 @@ internal sealed class Network : IAsyncDisposable
         return new TestAgent(host, Path.Combine(PathOf("agent-" + name), AgentHost.ControlSocketName));
     }
 
+    /// <summary>Stops an agent and starts it again in its data folder.</summary>
+    public async Task<TestAgent> RestartAsync(TestAgent agent, string name)
+    {
+        running.Remove(agent.Host);
+        await agent.Host.DisposeAsync();
+        return await AgentAsync(name);
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var item in Enumerable.Reverse(running)) await item.DisposeAsync();
@@ -71,6 +80,8 @@ internal sealed class TestAgent(AgentHost host, string socket)
 
     public string Id => Host.Id.ToString();
 
+    public string Address => new AgentAddress(Host.Id, Host.Endpoint).ToText();
+
     public async Task<AgentStatus> StatusAsync() => JsonSerializer.Deserialize(
         await http.GetStringAsync("/control/status"), ControlJson.Default.AgentStatus)!;
 
@@ -93,6 +104,55 @@ internal sealed class TestAgent(AgentHost host, string socket)
             "/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,
             ControlJson.Default.TransferInfo);
         return await WatchAsync(begun.Id);
+    }
+
+    public async Task<ShareInfo> ShareAsync(string account, string path, string audience, int reach)
+    {
+        var lines = await LinesAsync(
+            "/control/shares", new ShareRequest(account, path, audience, [], Reach: reach),
+            ControlJson.Default.ShareRequest, ControlJson.Default.ShareEvent);
+        return lines[^1].Result ?? throw new InvalidOperationException(lines[^1].Error?.Message);
+    }
+
+    public Task<TransferInfo> BeginAsync(string link, string account, string path) => PostAsync(
+        "/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,
+        ControlJson.Default.TransferInfo);
+
+    public async Task<TransferInfo> TransferAsync(string id) => JsonSerializer.Deserialize(
+        await http.GetStringAsync($"/control/transfers/{id}"), ControlJson.Default.TransferInfo)!;
+
+    public async Task<TransferInfo> ResumeAsync(string id)
+    {
+        using var answer = await SendAsync(HttpMethod.Post, $"/control/transfers/{id}/resume");
+        Assert.True(answer.IsSuccessStatusCode);
+        return await WatchAsync(id);
+    }
+
+    public async Task<TrustInfo> TrustAsync() => JsonSerializer.Deserialize(
+        await http.GetStringAsync("/control/trust"), ControlJson.Default.TrustInfo)!;
+
+    public async Task<TrustWhy> WhyAsync(string who) => JsonSerializer.Deserialize(
+        await http.GetStringAsync($"/control/trust/agents/{who}"), ControlJson.Default.TrustWhy)!;
+
+    public Task<TrustResult> RevokeAsync(string who) => PostAsync(
+        "/control/trust/revoke", new RevokeRequest(who, []), ControlJson.Default.RevokeRequest,
+        ControlJson.Default.TrustResult);
+
+    public Task<TrustResult> WhatIfRevokedAsync(string who) => PostAsync(
+        "/control/trust/what-if", new WhatIfRequest("revoke", who, []), ControlJson.Default.WhatIfRequest,
+        ControlJson.Default.TrustResult);
+
+    public Task<TrustResult> SetAsync(string list, string who, bool isOn) => PostAsync(
+        "/control/trust/" + list, new TrustListRequest(who, isOn), ControlJson.Default.TrustListRequest,
+        ControlJson.Default.TrustResult);
+
+    /// <summary>Sends what must be refused; returns the answer's text.</summary>
+    public async Task<string> RefusedAsync<T>(string path, T body, JsonTypeInfo<T> type)
+    {
+        using var answer = await SendAsync(
+            HttpMethod.Post, path, new StringContent(JsonSerializer.Serialize(body, type)));
+        Assert.False(answer.IsSuccessStatusCode);
+        return await answer.Content.ReadAsStringAsync();
     }
 
     public async Task<TransferInfo> WatchAsync(string id)

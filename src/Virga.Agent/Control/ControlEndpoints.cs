@@ -197,7 +197,7 @@ internal sealed class ControlEndpoints(
 
     private static Hash256 InfoHash(HttpContext http) => http.RouteHash("hash");
 
-    private static async Task<T> BodyAsync<T>(HttpContext http, JsonTypeInfo<T> type)
+    internal static async Task<T> BodyAsync<T>(HttpContext http, JsonTypeInfo<T> type)
     {
         try
         {
@@ -211,7 +211,7 @@ internal sealed class ControlEndpoints(
         }
     }
 
-    private static Task JsonAsync<T>(HttpContext http, T value, JsonTypeInfo<T> type)
+    internal static Task JsonAsync<T>(HttpContext http, T value, JsonTypeInfo<T> type)
     {
         http.Response.ContentType = "application/json";
         return JsonSerializer.SerializeAsync(http.Response.Body, value, type, http.RequestAborted);

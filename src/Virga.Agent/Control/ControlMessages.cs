@@ -38,11 +38,12 @@ public sealed record CheckStep(string Step, bool Ok, string? Message, string? Ad
 /// <summary>What a check found. FreeBytes is null where the account does not tell.</summary>
 public sealed record CheckResult(bool Ok, IReadOnlyList<CheckStep> Steps, long? FreeBytes);
 
-/// <param name="Audience">public, link or agents.</param>
+/// <param name="Audience">public, link, agents or trusted.</param>
 /// <param name="Readers">AgentIds or agent addresses (spec/v1/links.md), for audience agents.</param>
 /// <param name="Feed">Name of a feed to point at the new share; null for none.</param>
+/// <param name="Reach">For audience trusted: 0 (whom this agent vouches for itself) to 7 links more.</param>
 public sealed record ShareRequest(
-    string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null);
+    string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null, int Reach = 0);
 
 /// <summary>How far the making of a share is. What is unchanged since the last one is not read.</summary>
 public sealed record ShareProgress(int FilesSeen, int FilesHashed, int FilesUnchanged, long BytesRead);

@@ -14,10 +14,17 @@ internal sealed class ChainDirectory(PeerClients clients, TimeProvider time)
     private readonly ConcurrentDictionary<AgentId, (Sigchain Chain, DateTimeOffset At)> cache = [];
 
     /// <summary>The newest chain that any of the places has; NotFound, with what each said, when none has it.</summary>
-    public async Task<Sigchain> GetAsync(
+    public Task<Sigchain> GetAsync(
+        AgentId agent, IEnumerable<Endpoint> places, CancellationToken cancellationToken) =>
+        cache.TryGetValue(agent, out var known) && time.GetUtcNow() - known.At < FreshFor
+            ? Task.FromResult(known.Chain)
+            : GetNewestAsync(agent, places, cancellationToken);
+
+    /// <summary>As <see cref="GetAsync"/>, asked for now whatever is known.</summary>
+    public async Task<Sigchain> GetNewestAsync(
         AgentId agent, IEnumerable<Endpoint> places, CancellationToken cancellationToken)
     {
-        if (cache.TryGetValue(agent, out var known) && time.GetUtcNow() - known.At < FreshFor) return known.Chain;
+        cache.TryGetValue(agent, out var known);
         Sigchain? best = null;
         var problems = new List<string>();
         foreach (var place in places)
@@ -32,7 +39,7 @@ internal sealed class ChainDirectory(PeerClients clients, TimeProvider time)
                 problems.Add($"{place.Url.Authority}: {e.Message}");
             }
         }
-        if (best is null && known.Chain is { } old) return old;
+        if (known.Chain is { } old && (best is null || best.Statements.Count < old.Statements.Count)) return old;
         if (best is null)
         {
             var said = problems.Count == 0 ? "there is nobody to ask" : string.Join("; ", problems);

@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Collections.Concurrent;
+using Virga.Agent.Trust;
 using Virga.Core;
 using Virga.Core.Age;
 using Virga.Core.Keys;
@@ -9,7 +10,7 @@ using Virga.Trust;
 namespace Virga.Agent.Shares;
 
 /// <summary>Decides who may read a share, and recognises the grants that it gave (spec/v1/grants.md).</summary>
-internal sealed class GrantIssuer(PeerIdentity self, TimeProvider time, RandomBytes random)
+internal sealed class GrantIssuer(PeerIdentity self, TrustService trust, TimeProvider time, RandomBytes random)
 {
     private const int CacheMax = 4096;
     private const int NonceBytes = 16;
@@ -36,6 +37,9 @@ internal sealed class GrantIssuer(PeerIdentity self, TimeProvider time, RandomBy
                 break;
             case AudienceKind.Link when HasLink(share, asker.Id, created, request.Proof):
                 break;
+            case AudienceKind.Trusted when trust.IsAdmitted(asker.Id, share.Reach):
+                chain = trust.ChainOfRecord(asker.Id, share.Reach);
+                break;
             case AudienceKind.Agents when new NamedAgents(share.Readers).Admits(asker.Id, "exchange", out chain):
                 break;
             default:
@@ -45,7 +49,9 @@ internal sealed class GrantIssuer(PeerIdentity self, TimeProvider time, RandomBy
         random(nonce);
         var grant = new Grant(asker.Id, share.Audience, chain, time.GetUtcNow() + Lifetime, self.Id, nonce, infoHash);
         var envelope = SignedEnvelope.Sign(self.SigningKey, "grant", grant.Encode());
-        return SealedMessage.Seal(new GrantAnswer(envelope, self.Id).Encode(), new AgeRecipient(request.Seal), random);
+        var secret = share.Audience == AudienceKind.Trusted ? new LinkSecret(share.Secret) : null;
+        var answer = new GrantAnswer(envelope, self.Id, secret).Encode();
+        return SealedMessage.Seal(answer, new AgeRecipient(request.Seal), random);
     }
 
     /// <summary>Throws Unauthenticated unless the bearer is an unexpired grant of ours for that share.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
+using Virga.Agent.Trust;
 using Virga.Content;
 using Virga.Content.Snapshots;
 using Virga.Core;
@@ -9,19 +10,24 @@ using Virga.Protocol;
 namespace Virga.Agent.Shares;
 
 /// <summary>What other agents read shares by (spec/v1/messages.md, "Agent").</summary>
-internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, PeerIdentity self, Action<string> log)
+internal sealed class ShareEndpoints(
+    ShareService shares, GrantIssuer grants, TrustService trust, PeerIdentity self, Action<string> log)
 {
+    private readonly RunningReads running = new();
+
     private const string Bytes = "application/octet-stream";
 
     public void Map(PeerRoutes routes)
     {
         const string share = "/v1/shares/{hash}/";
-        routes.Signed("POST", share + "grant", request =>
+        routes.Signed("POST", share + "grant", async request =>
         {
             var infoHash = InfoHash(request.Context);
             var share = shares.Find(infoHash);
+            if (share is { Audience: AudienceKind.Trusted })
+                await trust.AdmitsAsync(request.Chain.Id, share.Reach, request.Context.RequestAborted);
             var answer = grants.Issue(infoHash, share, request.Chain, request.Created, request.Body.Span);
-            return WriteAsync(request.Context, answer);
+            await WriteAsync(request.Context, answer);
         });
         routes.Public("GET", share + "info",
             async http => await WriteAsync(http, (await OpenAsync(http)).Index.Info.Raw), RequestClass.Read);
@@ -38,8 +44,19 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
         routes.Public("POST", share + "read", ReadManyAsync, RequestClass.Read);
     }
 
+    /// <summary>
+    /// Those who are not trusted any more: ends what they read, and says so. Their grants are refused from now on.
+    /// </summary>
+    public void Cut(IReadOnlyList<AgentId> fallen)
+    {
+        var cut = running.Cut(trust.IsAdmitted);
+        foreach (var agent in fallen) log($"{agent} is not trusted any more: no chain of vouches leads to it");
+        if (cut > 0) log($"{cut} running answers were cut off");
+    }
+
     private async Task ReadRangeAsync(HttpContext http)
     {
+        using var read = Enter(http);
         var reader = await OpenAsync(http);
         var root = http.RouteHash("root");
         var length = reader.LengthOf(root);
@@ -54,6 +71,7 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
 
     private async Task ReadManyAsync(HttpContext http)
     {
+        using var read = Enter(http);
         var reader = await OpenAsync(http);
         var body = await http.ReadBodyAsync(ProtocolLimits.MessageBytes, http.RequestAborted);
         var ranges = ReadRequest.Parse(body.Span);
@@ -100,7 +118,14 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
     private async ValueTask<ShareReader> OpenAsync(HttpContext http)
     {
         var infoHash = InfoHash(http);
-        grants.Accept(infoHash, http.Request.Headers.Authorization.ToString());
+        var grant = grants.Accept(infoHash, http.Request.Headers.Authorization.ToString());
+        if (grant.Audience == AudienceKind.Trusted && !trust.IsAdmitted(grant.Agent, ReachOf(infoHash)))
+        {
+            throw new VirgaException(
+                FailureKind.Denied,
+                "access was withdrawn: nobody whom the share's owner trusts vouches for this agent any more",
+                "Ask the owner, or somebody whom they trust, to vouch for it; then resume the transfer.");
+        }
         try
         {
             return await shares.OpenAsync(infoHash, http.RequestAborted);
@@ -113,6 +138,16 @@ internal sealed class ShareEndpoints(ShareService shares, GrantIssuer grants, Pe
                 FailureKind.Unavailable, "the share can't be read now",
                 "Its owner finds the reason in the agent's log.");
         }
+    }
+
+    private int ReachOf(Hash256 infoHash) => shares.Find(infoHash)?.Reach ?? 0;
+
+    private IDisposable? Enter(HttpContext http)
+    {
+        var infoHash = InfoHash(http);
+        var grant = grants.Accept(infoHash, http.Request.Headers.Authorization.ToString());
+        return grant.Audience == AudienceKind.Trusted
+            ? running.Enter(http, grant.Agent, ReachOf(infoHash)) : null;
     }
 
     private static async Task WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)

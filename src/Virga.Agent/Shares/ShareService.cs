@@ -3,18 +3,20 @@ using Virga.Accounts;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
 using Virga.Agent.State;
+using Virga.Agent.Trust;
 using Virga.Content.Snapshots;
 using Virga.Core;
 using Virga.Core.Age;
 using Virga.Protocol;
 using Virga.Storage;
+using Virga.Trust;
 
 namespace Virga.Agent.Shares;
 
 /// <summary>The shares of this agent's user: makes, lists, withdraws them, and opens them for reading.</summary>
 internal sealed class ShareService(
     AgentState state, ShareTable table, AccountPool accounts, Announcer announcer, ChainDirectory chains,
-    PeerClients clients, AgentOptions options, Func<Endpoint> ownEndpoint,
+    PeerClients clients, TrustService trust, AgentOptions options, Func<Endpoint> ownEndpoint,
     Func<IReadOnlyList<Endpoint>> repositories) : IDisposable
 {
     private const int SecretBytes = 32;
@@ -60,21 +62,26 @@ internal sealed class ShareService(
             var before = rows.Values
                 .Where(r => r.Account == request.Account && r.Path == path && r.Audience == audience)
                 .MaxBy(r => r.Created);
-            var secret = audience == AudienceKind.Link ? before?.Secret ?? NewSecret() : null;
+            // Who was trusted before keeps the old secret: what is shared after a cut has a new one, and new keys.
+            var isAfterCut = audience == AudienceKind.Trusted && before is not null && trust.LastCut > before.Created;
+            var secret = audience is not (AudienceKind.Link or AudienceKind.Trusted) ? null
+                : isAfterCut ? NewSecret() : before?.Secret ?? NewSecret();
             if (secret is not null) recipients = [new LinkSecret(secret).Identity.Recipient];
             var previous = before is null ? null : await ReadIndexAsync(before.InfoHash, cancellationToken);
-            var readerLeft = before is not null && before.Readers.Except(readerIds).Any();
+            var readerLeft = isAfterCut || (before is not null && before.Readers.Except(readerIds).Any());
             var snapshot = new SnapshotOptions(audience != AudienceKind.Public, recipients, previous, readerLeft);
             var made = await new Snapshotter(options.Random, options.Time).CreateAsync(
                 account, path, snapshot, progress, cancellationToken);
-            if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds))
+            if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds)
+                && before.Reach == request.Reach)
                 return Describe(await FeedAsync(before, request.Feed, cancellationToken), null);
             var row = new ShareRow(
                 made.Index.InfoHash, request.Account, path, audience, readerIds, secret,
                 secret is null ? null : new LinkSecret(secret).ProofKey.PublicKey.Bytes, options.Time.GetUtcNow(),
                 made.Index.Manifest.Entries.Count(e => e.Kind == EntryKind.File),
                 made.Index.Manifest.Entries.Sum(e => e.Size),
-                [.. made.Skipped.Select(s => new Control.SkippedEntry(s.Path, s.Reason))], request.Feed);
+                [.. made.Skipped.Select(s => new Control.SkippedEntry(s.Path, s.Reason))], request.Feed,
+                request.Reach);
             SealedFile.Write(state.IndexPath(row.InfoHash), state.Key, made.Index.Encode(), options.Random);
             await table.PutAsync(row, cancellationToken);
             rows[row.InfoHash] = row;
@@ -117,7 +124,7 @@ internal sealed class ShareService(
 
     public ShareLink LinkOf(ShareRow row) => new(
         row.InfoHash, [clients.Self.Id], repositories(), [ownEndpoint()],
-        row.Secret is { } secret ? new LinkSecret(secret) : null);
+        row is { Audience: AudienceKind.Link, Secret: { } secret } ? new LinkSecret(secret) : null);
 
     private async Task<ShareReader> LoadReaderAsync(ShareRow row)
     {
@@ -132,11 +139,15 @@ internal sealed class ShareService(
     {
         "public" => AudienceKind.Public,
         "link" => AudienceKind.Link,
+        "trusted" when request.Reach is >= 0 and <= VouchBody.MaxDepth => AudienceKind.Trusted,
+        "trusted" => throw new VirgaException(
+            FailureKind.BadInput, $"a share can't reach {request.Reach} links",
+            $"It is 0 (whom you vouch for yourself) to {VouchBody.MaxDepth}."),
         "agents" when request.Readers.Count > 0 => AudienceKind.Agents,
         "agents" => throw new VirgaException(
             FailureKind.BadInput, "a share for named agents names none", "Say --with AGENT, once for each."),
         var other => throw new VirgaException(
-            FailureKind.BadInput, $"'{other}' is no audience", "It is public, link or agents."),
+            FailureKind.BadInput, $"'{other}' is no audience", "It is public, link, agents or trusted."),
     };
 
     /// <summary>Named readers, and the owner, so that another agent of the same keys can open the share, too.</summary>

@@ -321,7 +321,8 @@ internal sealed class TransferService(
         var d = BencodeValue.ParseDictionary(state.ReadSealed(state.ContentPath(id)), limits, "recorded content");
         return new FetchedContent(
             d.Bytes("info"), d.Bytes("layers"), d.OptionalBytes("manifest"),
-            d.OptionalBytes(ShareExtras.SignatureType));
+            d.OptionalBytes(ShareExtras.SignatureType),
+            d.OptionalBytes("secret") is { } secret ? new LinkSecret(secret) : null);
     }
 
     private static byte[] Encode(FetchedContent content)
@@ -331,6 +332,7 @@ internal sealed class TransferService(
         if (content.Extras is { } extras) writer.Key("extras").Bytes(extras);
         writer.Key("info").Bytes(content.Info).Key("layers").Bytes(content.Layers);
         if (content.SealedManifest is { } manifest) writer.Key("manifest").Bytes(manifest);
+        if (content.Secret is { } secret) writer.Key("secret").Bytes(secret.Bytes);
         writer.End();
         return buffer.WrittenSpan.ToArray();
     }

@@ -12,7 +12,9 @@ namespace Virga.Transfers.Engine;
 /// </summary>
 /// <param name="SealedManifest">Null in public shares.</param>
 /// <param name="Extras">Encoded signed extras; null where there are none.</param>
-public sealed record FetchedContent(byte[] Info, byte[] Layers, byte[]? SealedManifest, byte[]? Extras);
+/// <param name="Secret">What opens the manifest of a share for trusted agents; null for other audiences.</param>
+public sealed record FetchedContent(
+    byte[] Info, byte[] Layers, byte[]? SealedManifest, byte[]? Extras, LinkSecret? Secret = null);
 
 /// <summary>Fetches and checks info dict, piece layers and manifest of a share from an agent.</summary>
 public static class ContentFetcher
@@ -47,7 +49,8 @@ public static class ContentFetcher
             if (BlobVerifier.WhyWrong(blob, layer.Span, parsed.PieceBytes, offset, range.Span) is { } wrong)
                 throw new VirgaException(FailureKind.Corrupt, $"{source.Name} {wrong}");
         }
-        return new FetchedContent(info, layers, manifest, null);
+        var secret = await source.GetSecretAsync(cancellationToken);
+        return new FetchedContent(info, layers, manifest, null, secret);
     }
 
     /// <summary>Opens what was fetched. Denied when none of the identities opens the manifest.</summary>
@@ -55,6 +58,7 @@ public static class ContentFetcher
     {
         var info = TorrentInfo.Parse(content.Info);
         var layers = PieceLayers.Parse(content.Layers, info);
+        if (content.Secret is { } secret) identities = [secret.Identity, .. identities];
         if (content.SealedManifest is { } manifest) return ShareContent.OpenPrivate(info, layers, manifest, identities);
         var extras = content.Extras is { } bytes
             ? ShareExtras.Parse(SignedEnvelope.Parse(bytes, bytes.Length).Body, info.InfoHashV2!.Value).Manifest

@@ -13,15 +13,10 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
     private static readonly TimeSpan RenewBefore = TimeSpan.FromSeconds(60);
 
     private readonly SemaphoreSlim asking = new(1, 1);
-    private volatile Held? held;
+    private volatile HeldGrant? held;
     private double waitShare;
     private double leastWait;
     private double meanFlow;
-
-    private sealed record Held(string Bearer, Grant Grant)
-    {
-        public override string ToString() => Grant.Share.ToString();
-    }
 
     public string Name { get; } = client.Endpoint.Url.GetLeftPart(UriPartial.Authority);
 
@@ -42,6 +37,10 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
     /// </summary>
     public Task<AudienceKind> GetAudienceAsync(CancellationToken cancellationToken) =>
         WithGrantAsync(_ => Task.FromResult(held!.Grant.Audience), cancellationToken);
+
+    /// <summary>What opens the manifest of a share for trusted agents; null for other audiences.</summary>
+    public Task<LinkSecret?> GetSecretAsync(CancellationToken cancellationToken) =>
+        WithGrantAsync(_ => Task.FromResult(held!.Secret), cancellationToken);
 
     public Task<byte[]> GetInfoAsync(CancellationToken cancellationToken) =>
         WithGrantAsync(bearer => client.GetInfoAsync(infoHash, bearer, cancellationToken), cancellationToken);
@@ -106,14 +105,13 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
             return true;
         }, cancellationToken);
 
-    private async Task<Held> AskAsync(Held? refused, CancellationToken cancellationToken)
+    private async Task<HeldGrant> AskAsync(HeldGrant? refused, CancellationToken cancellationToken)
     {
         await asking.WaitAsync(cancellationToken);
         try
         {
             if (held is { } have && have != refused && time.GetUtcNow() < have.Grant.Expires - RenewBefore) return have;
-            var (bearer, grant) = await client.GetGrantAsync(infoHash, secret, cancellationToken);
-            return held = new Held(bearer, grant);
+            return held = await client.GetGrantAsync(infoHash, secret, cancellationToken);
         }
         finally
         {

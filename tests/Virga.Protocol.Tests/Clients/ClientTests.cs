@@ -119,13 +119,14 @@ public sealed class ClientTests : IDisposable
             Assert.Equal(Alice.SealIdentity.Recipient.PublicKey, asked.Seal);
             return Response(
                 "200 OK", "",
-                SealedMessage.Seal(new GrantAnswer(signed, Alice.Id)
+                SealedMessage.Seal(new GrantAnswer(signed, Alice.Id, secret)
                     .Encode(), Alice.SealIdentity.Recipient, Sample.Random(5)));
         }));
-        var (bearer, received, owner) = await Agent(server).GetGrantAndOwnerAsync(share, secret, default);
-        Assert.Equal(signed.Encode(), Base64Url.DecodeFromChars(bearer));
-        Assert.Equal(grant.Encode(), received.Encode());
-        Assert.Equal(Alice.Id, owner);
+        var held = await Agent(server).GetGrantAsync(share, secret, default);
+        Assert.Equal(signed.Encode(), Base64Url.DecodeFromChars(held.Bearer));
+        Assert.Equal(grant.Encode(), held.Grant.Encode());
+        Assert.Equal(Alice.Id, held.Owner);
+        Assert.Equal(secret.Bytes, held.Secret!.Bytes);
     }
 
     [Fact]

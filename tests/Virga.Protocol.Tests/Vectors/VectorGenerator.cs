@@ -237,6 +237,8 @@ internal static class VectorGenerator
             .Encode());
         yield return Signed("agents", "ok", "for a named agent", (grant with { Audience = AudienceKind.Agents })
             .Encode());
+        yield return Signed("trusted", "ok", "for an agent that a chain of vouches leads to",
+            (grant with { Audience = AudienceKind.Trusted, Chain = [Alice.Id.Hash, Sample.Hash(9)] }).Encode());
         yield return Signed(
             "other-audience", "fields", "an audience that is not known",
             Replace(good, "8:audience4:link", "8:audience4:link".Replace("link", "anyb")));
@@ -261,6 +263,12 @@ internal static class VectorGenerator
         yield return Body("grant-request-no-key", "fields", "grant-request", "no key to seal to", "de"u8.ToArray());
         yield return Body("grant-answer-good", "ok", "grant-answer", "what a sealed answer holds",
             new GrantAnswer(SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, good), Bob.Id).Encode());
+        var secret = new GrantAnswer(
+            SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, good), Bob.Id, new LinkSecret(Sample.Array(7, 32)))
+            .Encode();
+        yield return Body("grant-answer-secret", "ok", "grant-answer", "with the secret of a trusted share", secret);
+        yield return Body("grant-answer-short-secret", "fields", "grant-answer", "a secret of 31 bytes",
+            [.. Replace(secret, "6:secret32:", "6:secret31:")[..^2], (byte)'e']);
         yield return Body(
             "grant-answer-no-owner", "fields", "grant-answer", "no owner",
             Encoding.ASCII.GetBytes("d5:grantd4:body1:a3:sig64:")
