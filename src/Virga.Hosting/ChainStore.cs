@@ -73,6 +73,9 @@ public sealed class ChainStore(
     /// <summary>Told of an agent once its fraud is proven, so that whatever is held of it can be dropped.</summary>
     public Action<AgentId>? FraudFound { get; set; }
 
+    /// <summary>Told of a proof inside the transaction that stores it; must only use the session, and be quick.</summary>
+    public Action<SqlSession, byte[]>? ProofStored { get; init; }
+
     /// <summary>The agent's checked chain, or null when it is unknown.</summary>
     /// <exception cref="VirgaException">Denied: the agent is known to be fraudulent.</exception>
     public async ValueTask<Sigchain?> FindAsync(AgentId agent, CancellationToken cancellationToken)
@@ -315,7 +318,11 @@ public sealed class ChainStore(
 
         var encoded = proof.Encode();
         await database.WriteAsync(
-            sql => sql.Execute("UPDATE chain SET proof=?2, pinned=1 WHERE agent=?1", chain.Id, encoded),
+            sql =>
+            {
+                if (sql.Execute("UPDATE chain SET proof=?2, pinned=1 WHERE agent=?1 AND proof IS NULL", chain.Id,
+                    encoded) > 0) ProofStored?.Invoke(sql, encoded);
+            },
             cancellationToken);
         cache.Remove(chain.Id);
         FraudFound?.Invoke(chain.Id);

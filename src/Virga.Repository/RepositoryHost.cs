@@ -7,7 +7,9 @@ using Microsoft.Extensions.Logging;
 using Virga.Core;
 using Virga.Hosting;
 using Virga.Protocol;
+using Virga.Repository.Log;
 using Virga.Storage;
+using Virga.Trust.Log;
 using Endpoint = Virga.Protocol.Endpoint;
 
 namespace Virga.Repository;
@@ -42,8 +44,25 @@ public sealed record RepositoryOptions
 
     public int FeedsPerAgentMax { get; init; } = 1_000;
 
-    /// <summary>Where accepted statements are put down; null keeps only their order.</summary>
+    /// <summary>Told of accepted statements besides the transparency log, in the same transaction.</summary>
     public IStatementLog? Log { get; init; }
+
+    /// <summary>
+    /// Where the log's files lie, for any web server to serve; null for <c>log</c> in the data folder.
+    /// </summary>
+    public string? LogFolder { get; init; }
+
+    /// <summary>Repositories whose logs are read, so that what is published there is known here too.</summary>
+    public IReadOnlyList<Endpoint> Follow { get; init; } = [];
+
+    /// <summary>Repositories that are asked to cosign each checkpoint; each with its endpoint.</summary>
+    public IReadOnlyList<AgentAddress> Witnesses { get; init; } = [];
+
+    /// <summary>How often followed logs are looked at, and missing cosignatures asked for.</summary>
+    public TimeSpan FollowInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Logs that this repository witnesses at most.</summary>
+    public int WitnessedMax { get; init; } = 10_000;
 
     /// <summary>True where an agent in the same process offers the local API and exports the metrics of both.</summary>
     public bool IsEmbedded { get; init; }
@@ -78,7 +97,11 @@ public sealed class RepositoryHost : IAsyncDisposable
     private const int ApplicationId = 0x56526570;
 
     private static readonly DatabaseSchema Schema = new(
-        ApplicationId, "the repository's state", [ChainStore.SchemaSql + FeedStore.SchemaSql + OrderLog.SchemaSql]);
+        ApplicationId, "the repository's state",
+    [
+        ChainStore.SchemaSql + FeedStore.SchemaSql + OrderLog.SchemaSql,
+        TransparencyLog.SchemaSql + WitnessStore.SchemaSql + LogFollower.SchemaSql,
+    ]);
 
     private readonly RepositoryOptions options;
     private readonly DataFolder folder;
@@ -89,6 +112,10 @@ public sealed class RepositoryHost : IAsyncDisposable
     private readonly Meter meter = new("Virga.Repository");
     private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long started;
+    private readonly List<LogLoop> loops = [];
+    private readonly List<LogFollower> followers = [];
+    private PeerHttp? http;
+    private TransparencyLog? log;
     private PeerServer? server;
     private IDisposable? export;
 
@@ -108,6 +135,13 @@ public sealed class RepositoryHost : IAsyncDisposable
     }
 
     public AgentId Id => keys.Id;
+
+    /// <summary>The newest checkpoint of the log, as a signed note.</summary>
+    public SignedCheckpoint Checkpoint => log!.Current;
+
+    /// <summary>The proofs against followed repositories that lied.</summary>
+    public IReadOnlyList<LogBreach> Breaches =>
+        [.. followers.Where(follower => follower.Breach is not null).Select(follower => follower.Breach!)];
 
     public Endpoint Endpoint => server!.Endpoint;
 
@@ -156,6 +190,9 @@ public sealed class RepositoryHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (server is not null) await server.DisposeAsync();
+        foreach (var loop in loops) await loop.DisposeAsync();
+        if (log is not null) await log.DisposeAsync();
+        http?.Dispose();
         export?.Dispose();
         meter.Dispose();
         await database.DisposeAsync();
@@ -165,9 +202,17 @@ public sealed class RepositoryHost : IAsyncDisposable
 
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
-        var log = options.Log ?? new OrderLog();
-        var chains =
-            new ChainStore(database, keys, options.Time, options.Chains, log.Append) { FraudFound = board.RemoveAgent };
+        var logger = options.Logger?.CreateLogger("Virga.Repository.Log");
+        var files = new LogFolder(options.LogFolder ?? folder.PathOf("log"));
+        log = await TransparencyLog.OpenAsync(database, files, keys, options.Time, cancellationToken);
+        log.Failed = e => logger?.LogError("the log could not be published: {Message}", e.Message);
+        var chains = new ChainStore(database, keys, options.Time, options.Chains, Accepted)
+        {
+            FraudFound = board.RemoveAgent,
+            ProofStored = log.Append,
+        };
+        var witness = new WitnessStore(database, chains, keys, options.Time, options.WitnessedMax);
+        var logEndpoints = new LogEndpoints(log, witness, keys);
         var endpoints = new RepositoryEndpoints(board, feeds, chains, options.Time, meter);
         server = await PeerServer.StartAsync(new PeerServerOptions
         {
@@ -186,10 +231,58 @@ public sealed class RepositoryHost : IAsyncDisposable
         }, routes =>
         {
             endpoints.Map(routes);
+            logEndpoints.Map(routes);
             routes.Control("GET", "/control/status", StatusAsync);
             routes.Control("POST", "/control/stop", StopAsync);
         }, cancellationToken);
         if (!options.IsEmbedded) export = Telemetry.StartExport();
+        log.Start();
+        StartLoops(chains, logger);
+    }
+
+    private void Accepted(SqlSession sql, AcceptedStatement statement)
+    {
+        log!.Append(sql, statement);
+        options.Log?.Append(sql, statement);
+    }
+
+    private void StartLoops(ChainStore chains, ILogger? logger)
+    {
+        http = new PeerHttp(options.Time, options.Random);
+        foreach (var endpoint in options.Follow)
+        {
+            var follower = new LogFollower(database, chains, ClientOf(endpoint, null), options.Time);
+            followers.Add(follower);
+            Loop($"following {endpoint.Origin}", async token =>
+            {
+                while (!(await follower.StepAsync(token)).IsAtHead) { }
+            });
+        }
+
+        foreach (var (id, endpoint) in options.Witnesses)
+        {
+            if (endpoint is null) throw new VirgaException(FailureKind.BadInput,
+                $"the witness {id} has no endpoint", "Name it as ID@ENDPOINT.");
+            var cosigner = new LogCosigner(log!, keys, ClientOf(endpoint, id), id, options.Time);
+            var loop = Loop($"cosignatures of {endpoint.Origin}", cosigner.AskAsync);
+            log!.Published += _ => loop.Wake();
+        }
+
+        LogLoop Loop(string name, Func<CancellationToken, ValueTask> work)
+        {
+            var loop = new LogLoop(name, work, options.FollowInterval, options.Time, logger);
+            loops.Add(loop);
+            return loop;
+        }
+    }
+
+    private LogClient ClientOf(Endpoint endpoint, AgentId? expected) =>
+        new(http!, endpoint, keys.Identity, () => keys.Envelopes, expected);
+
+    /// <summary>Follows and asks for cosignatures once, now; failures are thrown.</summary>
+    internal async ValueTask DriveAsync(CancellationToken cancellationToken)
+    {
+        foreach (var loop in loops) await loop.DriveAsync(cancellationToken);
     }
 
     private async Task StatusAsync(HttpContext context)

@@ -4,8 +4,7 @@ using Virga.Storage;
 namespace Virga.Repository;
 
 /// <summary>
-/// Where every statement that the repository accepts is put down, in the order of acceptance: what a transparency log
-/// is built from (C2SP tlog-tiles).
+/// Told of every statement that the repository accepts, in the order of acceptance.
 /// </summary>
 public interface IStatementLog
 {
@@ -16,13 +15,12 @@ public interface IStatementLog
     void Append(SqlSession sql, AcceptedStatement statement);
 }
 
-/// <summary>Keeps nothing but the order.</summary>
-public sealed class OrderLog : IStatementLog
+/// <summary>
+/// What earlier versions kept: nothing but the order. The transparency log takes it in and leaves it empty.
+/// </summary>
+internal static class OrderLog
 {
     internal const string SchemaSql =
         "CREATE TABLE statement_order("
         + "number INTEGER PRIMARY KEY AUTOINCREMENT, agent BLOB NOT NULL, seq INTEGER NOT NULL);";
-
-    public void Append(SqlSession sql, AcceptedStatement statement) =>
-        sql.Execute("INSERT INTO statement_order(agent,seq) VALUES(?1,?2)", statement.Agent, statement.Seq);
 }

@@ -126,6 +126,28 @@ public sealed class Database : IAsyncDisposable
         }
     }
 
+    /// <summary>
+    /// Makes what has been committed survive a power cut as well; for what others are about to be told for good. Takes
+    /// as long as the disk needs.
+    /// </summary>
+    /// <exception cref="VirgaException">Unavailable, Full.</exception>
+    public void FlushToDisk()
+    {
+        // Commits that are no longer in the log were flushed when they were moved into the file.
+        var log = Path + "-wal";
+        try
+        {
+            if (!File.Exists(log)) return;
+            using var handle = File.OpenHandle(
+                log, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete);
+            RandomAccess.FlushToDisk(handle);
+        }
+        catch (IOException e)
+        {
+            throw SqliteFailure.FromIo(e, log, schema.What);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (disposed) return;
