@@ -204,13 +204,18 @@ public sealed class RepositoryHost : IAsyncDisposable
     {
         var logger = options.Logger?.CreateLogger("Virga.Repository.Log");
         var files = new LogFolder(options.LogFolder ?? folder.PathOf("log"));
-        log = await TransparencyLog.OpenAsync(database, files, keys, options.Time, cancellationToken);
-        log.Failed = e => logger?.LogError("the log could not be published: {Message}", e.Message);
         var chains = new ChainStore(database, keys, options.Time, options.Chains, Accepted)
         {
             FraudFound = board.RemoveAgent,
-            ProofStored = log.Append,
+            ProofStored = (sql, proof) => log?.Append(sql, proof),
         };
+        log = await TransparencyLog.OpenAsync(
+            database, files, keys, options.Time, (opening, entries, token) =>
+            {
+                log = opening;
+                return LogFollower.RestoreAsync(chains, entries, token);
+            }, cancellationToken);
+        log.Failed = e => logger?.LogError("the log could not be published: {Message}", e.Message);
         var witness = new WitnessStore(database, chains, keys, options.Time, options.WitnessedMax);
         var logEndpoints = new LogEndpoints(log, witness, keys);
         var endpoints = new RepositoryEndpoints(board, feeds, chains, options.Time, meter);

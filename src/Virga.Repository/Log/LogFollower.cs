@@ -118,10 +118,31 @@ internal sealed class LogFollower(
             "Its log is damaged or was altered on the way. It is tried again; if it stays, follow another repository.");
     }
 
-    private async ValueTask<long> TakeInAsync(
-        List<ReadOnlyMemory<byte>> entries, CancellationToken cancellationToken)
+    /// <summary>
+    /// Takes the statements of the repository's own log in again, where its database was lost. What was refused or has
+    /// made room is passed over.
+    /// </summary>
+    public static async ValueTask RestoreAsync(
+        ChainStore chains, IReadOnlyList<ReadOnlyMemory<byte>> entries, CancellationToken cancellationToken)
     {
-        long refused = 0;
+        foreach (var (agent, statements) in ByAgent(entries, out _))
+        {
+            try
+            {
+                foreach (var page in SignedEnvelope.Pages(statements))
+                    await chains.AppendAsync(agent, page, cancellationToken);
+            }
+            catch (VirgaException e) when (IsRefusal(e) || e.Kind == FailureKind.BadInput)
+            {
+                // The log keeps more than the store: chains that nobody used for long are not whole any more.
+            }
+        }
+    }
+
+    private static Dictionary<AgentId, List<SignedEnvelope>> ByAgent(
+        IReadOnlyList<ReadOnlyMemory<byte>> entries, out long unread)
+    {
+        unread = 0;
         var byAgent = new Dictionary<AgentId, List<SignedEnvelope>>();
         foreach (var entry in entries)
         {
@@ -133,10 +154,17 @@ internal sealed class LogFollower(
             }
             catch (VirgaException)
             {
-                refused++;
+                unread++;
             }
         }
 
+        return byAgent;
+    }
+
+    private async ValueTask<long> TakeInAsync(
+        List<ReadOnlyMemory<byte>> entries, CancellationToken cancellationToken)
+    {
+        var byAgent = ByAgent(entries, out var refused);
         var options = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(byAgent, options, async (pair, token) =>
         {

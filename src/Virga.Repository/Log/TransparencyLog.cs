@@ -8,9 +8,9 @@ namespace Virga.Repository.Log;
 
 /// <summary>
 /// The log of everything that the repository accepts (spec/v1/log.md), as tiles in a folder. Entries are numbered in the
-/// transaction that accepts them; they are published behind it, in this order: places, flushed to the disk; tiles;
-/// checkpoint. So whatever is interrupted, the log goes on from every checkpoint that it ever gave out.
-/// Thread-safe.
+/// transaction that accepts them; they are published behind it, in this order: database flushed to the disk; tiles;
+/// checkpoint. So whatever is interrupted, the log goes on from every checkpoint that it ever gave out. A database that
+/// is behind the checkpoint, because it was lost or restored, is filled again from the tiles. Thread-safe.
 /// </summary>
 internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
 {
@@ -18,6 +18,8 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
     public const string SchemaSql = """
         CREATE TABLE log_entry(number INTEGER PRIMARY KEY, entry BLOB NOT NULL);
         CREATE TABLE log_place(leaf BLOB PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE log_owner(epoch INTEGER NOT NULL);
+        INSERT INTO log_owner(epoch) VALUES(0);
         """;
 
     private const string CheckpointName = "checkpoint";
@@ -34,7 +36,9 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
     private Task running = Task.CompletedTask;
     private LogEdge edge = new();
     private volatile SignedCheckpoint? current;
+    private long epoch;
     private int ownLogged;
+    private bool isRestoring;
     private bool disposed;
 
     private TransparencyLog(Database database, LogFolder folder, PeerKeys keys, TimeProvider time)
@@ -64,14 +68,20 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
     /// Checks the log against its last checkpoint, takes in what was accepted before there was a log, and publishes
     /// whatever is not yet.
     /// </summary>
+    /// <param name="restore">
+    /// Takes statements in again that the checkpoint has and the database not; what it appends meanwhile is in the log
+    /// already, and passed over.
+    /// </param>
     /// <exception cref="VirgaException">
     /// Corrupt: database and folder don't belong together, or tiles are damaged; nothing is signed then.
     /// </exception>
     public static async Task<TransparencyLog> OpenAsync(
-        Database database, LogFolder folder, PeerKeys keys, TimeProvider time, CancellationToken cancellationToken)
+        Database database, LogFolder folder, PeerKeys keys, TimeProvider time,
+        Func<TransparencyLog, IReadOnlyList<ReadOnlyMemory<byte>>, CancellationToken, ValueTask>? restore,
+        CancellationToken cancellationToken)
     {
         var log = new TransparencyLog(database, folder, keys, time);
-        await Task.Run(() => log.RecoverAsync(cancellationToken), cancellationToken);
+        await Task.Run(() => log.RecoverAsync(restore, cancellationToken), cancellationToken);
         await log.ImportAsync(cancellationToken);
         await log.PublishAsync(cancellationToken);
         return log;
@@ -84,10 +94,14 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
     public void Append(SqlSession sql, AcceptedStatement statement) =>
         Append(sql, LogEntry.Of(statement.Envelope.Body, statement.Envelope.Signature));
 
-    /// <summary>The entry gets its number inside the transaction; it is published soon after.</summary>
+    /// <summary>
+    /// The entry gets its number inside the transaction, and is published soon after. One that stands in the log, such
+    /// as those of a chain that made room and came back, gets none again.
+    /// </summary>
     public void Append(SqlSession sql, byte[] entry)
     {
-        sql.Execute("INSERT INTO log_entry(entry) VALUES(?1)", entry);
+        if (isRestoring) return;
+        AppendNew(sql, entry);
         Wake();
     }
 
@@ -99,10 +113,10 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
         try
         {
             await AppendOwnAsync(cancellationToken);
-            // An empty write ends behind all that were begun before it.
-            await database.WriteAsync(static _ => { }, cancellationToken);
+            // A write ends behind all that were begun before it.
+            await database.WriteAsync(RequireOwner, cancellationToken);
             while (await PublishSomeAsync(cancellationToken)) { }
-            if (current is null) Sign(edge);
+            if (current is null) await SignAsync(edge, [], cancellationToken);
         }
         finally
         {
@@ -139,7 +153,7 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
             var kept = held.Note.Signatures.Where(line => !fresh.Exists(
                 other => other.Name == line.Name && other.KeyId == line.KeyId));
             var note = new SignedNote(held.Note.Text, [.. kept.Concat(fresh).Take(SignedNote.SignaturesMax)]);
-            folder.Write(CheckpointName, note.Encode());
+            await WriteCheckpointAsync(note, cancellationToken);
             current = held with { Note = note };
         }
         finally
@@ -211,34 +225,92 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
         }
     }
 
-    private async Task RecoverAsync(CancellationToken cancellationToken)
+    private static void AppendNew(SqlSession sql, byte[] entry)
     {
-        var (first, last) = await database.ReadAsync(
-            static sql => sql.First("SELECT coalesce(min(number),0), coalesce(max(number),0) FROM log_entry",
-                static row => (row.Long(0), row.Long(1))), cancellationToken);
+        var isNew = sql.Execute(
+            "INSERT OR IGNORE INTO log_place(leaf,number) "
+                + "VALUES(?1,(SELECT coalesce(max(number),0)+1 FROM log_entry))", LogTree.LeafHash(entry)) == 1;
+        if (isNew) sql.Execute("INSERT INTO log_entry(entry) VALUES(?1)", entry);
+    }
+
+    private async Task RecoverAsync(
+        Func<TransparencyLog, IReadOnlyList<ReadOnlyMemory<byte>>, CancellationToken, ValueTask>? restore,
+        CancellationToken cancellationToken)
+    {
+        epoch = await database.WriteAsync(static sql =>
+        {
+            sql.Execute("UPDATE log_owner SET epoch=epoch+1");
+            return sql.Scalar("SELECT epoch FROM log_owner");
+        }, cancellationToken);
         var given = OpenOwn(folder.Read(CheckpointName));
-        if ((given?.Head.Size ?? 0) > last) throw Broken(
-            $"its checkpoint has {given!.Head.Size} entries, the database only {last}");
+        var size = given?.Head.Size ?? 0;
+        var (first, last) = await NumbersAsync(cancellationToken);
+        if (last < size)
+        {
+            await RestoreAsync(last, size, restore, cancellationToken);
+            (first, last) = await NumbersAsync(cancellationToken);
+        }
+
         var start = Math.Max(0, first - 1);
         if (start % LogTile.FullWidth != 0) throw Broken($"the database begins inside of a bundle, at entry {start}");
-        if (start > (given?.Head.Size ?? 0)) throw Broken(
-            $"the database begins at entry {start}, behind the checkpoint's end");
+        if (start > size) throw Broken($"the database begins at entry {start}, behind the checkpoint's end");
         edge = LogEdge.Restore(start, ReadFull);
-        if (given is null) return;
-        foreach (var entry in await EntriesAsync(start, given.Head.Size - start, cancellationToken))
-            edge.Append(entry, LogTree.LeafHash(entry), null);
-        if (edge.Size != given.Head.Size || edge.Root != given.Head.Root)
-            throw Broken($"its tiles and entries don't lead to the checkpoint of {given.Head.Size} entries");
+        while (edge.Size < size)
+        {
+            var count = Math.Min(BatchEntries, size - edge.Size);
+            foreach (var entry in await EntriesAsync(edge.Size, count, cancellationToken))
+                edge.Append(entry, LogTree.LeafHash(entry), null);
+        }
+
+        if (given is not null && edge.Root != given.Head.Root)
+            throw Broken($"its tiles and entries don't lead to the checkpoint of {size} entries");
         current = given;
+    }
+
+    private ValueTask<(long First, long Last)> NumbersAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(
+            static sql => sql.First("SELECT coalesce(min(number),0), coalesce(max(number),0) FROM log_entry",
+                static row => (row.Long(0), row.Long(1))), cancellationToken);
+
+    /// <summary>
+    /// First the statements, then the entries' numbers: whatever is interrupted is done again at the next start.
+    /// </summary>
+    private async Task RestoreAsync(
+        long from, long size,
+        Func<TransparencyLog, IReadOnlyList<ReadOnlyMemory<byte>>, CancellationToken, ValueTask>? restore,
+        CancellationToken cancellationToken)
+    {
+        var reader = new LogReader((path, _) => ValueTask.FromResult(folder.Read(path)), size);
+        isRestoring = true;
+        for (var bundle = from / LogTile.FullWidth; restore is not null && bundle * LogTile.FullWidth < size; bundle++)
+            await restore(this, await reader.EntriesAsync(bundle, cancellationToken), cancellationToken);
+        isRestoring = false;
+        for (var bundle = from / LogTile.FullWidth; bundle * LogTile.FullWidth < size; bundle++)
+        {
+            var number = bundle * LogTile.FullWidth;
+            var entries = await reader.EntriesAsync(bundle, cancellationToken);
+            await database.WriteAsync(sql =>
+            {
+                foreach (var entry in entries)
+                {
+                    number++;
+                    sql.Execute("INSERT OR IGNORE INTO log_entry(number,entry) VALUES(?1,?2)", number, entry);
+                    sql.Execute("INSERT OR IGNORE INTO log_place(leaf,number) VALUES(?1,?2)",
+                        LogTree.LeafHash(entry.Span), number);
+                }
+            }, cancellationToken);
+        }
     }
 
     private SignedCheckpoint? OpenOwn(byte[]? note)
     {
         try
         {
-            return note is null ? null : SignedCheckpoint.Open(note, LogIdentity.Ever(keys.Chain));
+            if (note is null) return null;
+            var given = SignedCheckpoint.Open(note, LogIdentity.Ever(keys.Chain));
+            return given.Time is not null ? given : throw Broken("the time of its checkpoint is damaged");
         }
-        catch (VirgaException e)
+        catch (VirgaException e) when (e.Kind != FailureKind.Corrupt)
         {
             throw Broken($"its checkpoint is not one of this repository's: {e.Message}", e);
         }
@@ -265,8 +337,7 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
         foreach (var (number, body, signature) in rows)
         {
             // A chain that made room for others has left nothing behind but its place in the order.
-            if (body is not null && signature is not null)
-                sql.Execute("INSERT INTO log_entry(entry) VALUES(?1)", LogEntry.Of(body, signature));
+            if (body is not null && signature is not null) AppendNew(sql, LogEntry.Of(body, signature));
             sql.Execute("DELETE FROM statement_order WHERE number=?1", number);
         }
 
@@ -278,17 +349,8 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
     {
         var own = keys.Envelopes;
         if (own.Count == ownLogged) return;
-        var entries = own.Skip(ownLogged).Select(envelope => LogEntry.Of(envelope.Body, envelope.Signature)).ToList();
-        var published = edge.Size;
-        await database.WriteAsync(sql =>
-        {
-            foreach (var entry in entries)
-            {
-                if (sql.Scalar("SELECT count(*) FROM log_place WHERE leaf=?1", LogTree.LeafHash(entry)) == 0
-                    && sql.Scalar("SELECT count(*) FROM log_entry WHERE number>?1 AND entry=?2", published, entry) == 0)
-                    sql.Execute("INSERT INTO log_entry(entry) VALUES(?1)", entry);
-            }
-        }, cancellationToken);
+        var fresh = own.Skip(ownLogged).Select(envelope => LogEntry.Of(envelope.Body, envelope.Signature)).ToList();
+        await database.WriteAsync(sql => fresh.ForEach(entry => AppendNew(sql, entry)), cancellationToken);
         ownLogged = own.Count;
     }
 
@@ -309,22 +371,13 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
     {
         var entries = await EntriesAsync(edge.Size, BatchEntries, cancellationToken);
         if (entries.Count == 0) return false;
-        var leaves = entries.ConvertAll(entry => LogTree.LeafHash(entry));
-        var size = edge.Size;
-        await database.WriteAsync(sql =>
-        {
-            for (var i = 0; i < leaves.Count; i++)
-            {
-                sql.Execute("INSERT OR IGNORE INTO log_place(leaf,number) VALUES(?1,?2)", leaves[i], size + i + 1);
-            }
-        }, cancellationToken);
         // What the checkpoint is about to say must outlast a power cut.
         database.FlushToDisk();
         var next = edge.Copy();
         var filled = new List<LogTile>();
-        for (var i = 0; i < entries.Count; i++)
+        foreach (var entry in entries)
         {
-            next.Append(entries[i], leaves[i], (tile, data) =>
+            next.Append(entry, LogTree.LeafHash(entry), (tile, data) =>
             {
                 folder.Write(tile.Path, data);
                 filled.Add(tile);
@@ -332,19 +385,41 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
         }
 
         foreach (var (tile, data) in next.Partial()) folder.Write(tile.Path, data);
-        Sign(next);
-        await ForgetAsync(next.Size, filled, cancellationToken);
+        await SignAsync(next, filled, cancellationToken);
         Published?.Invoke(Current);
         return true;
     }
 
-    private void Sign(LogEdge next)
+    /// <summary>
+    /// The checkpoint is written while the database's writer is held: of two processes that both hold this log, against
+    /// all locks, only the one that opened it last gets it out. What the full tiles hold is not kept a second time.
+    /// </summary>
+    private async ValueTask SignAsync(
+        LogEdge next, IReadOnlyList<LogTile> filled, CancellationToken cancellationToken)
     {
         var signed = SignedCheckpoint.Sign(
             new Checkpoint(Origin, next.Size, next.Root), keys.Identity.SigningKey, NotBefore(current));
-        folder.Write(CheckpointName, signed.Note.Encode());
+        var kept = Math.Max(0, next.Size - 1) / LogTile.FullWidth * LogTile.FullWidth;
+        await WriteCheckpointAsync(signed.Note, cancellationToken);
         edge = next;
         current = signed;
+        await database.WriteAsync(
+            sql => sql.Execute("DELETE FROM log_entry WHERE number<=?1", kept), cancellationToken);
+        foreach (var tile in filled) folder.TryDelete(tile.Path + ".p");
+    }
+
+    private ValueTask WriteCheckpointAsync(SignedNote note, CancellationToken cancellationToken) =>
+        database.WriteAsync(sql =>
+        {
+            RequireOwner(sql);
+            folder.Write(CheckpointName, note.Encode());
+        }, cancellationToken);
+
+    private void RequireOwner(SqlSession sql)
+    {
+        if (sql.Scalar("SELECT epoch FROM log_owner") == epoch) return;
+        throw new VirgaException(FailureKind.InUse, $"another process writes the log in {folder.Path}",
+            "Stop one of them: a log has one writer.");
     }
 
     /// <summary>Times in the log never go back, even where the clock does: a reader would take it for a lie.</summary>
@@ -352,16 +427,6 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
     {
         var now = time.GetUtcNow();
         return checkpoint?.Time is { } last && last > now ? last : now;
-    }
-
-    /// <summary>What the full tiles hold is not kept a second time.</summary>
-    private async ValueTask ForgetAsync(
-        long size, IReadOnlyList<LogTile> filled, CancellationToken cancellationToken)
-    {
-        var kept = (size - 1) / LogTile.FullWidth * LogTile.FullWidth;
-        await database.WriteAsync(
-            sql => sql.Execute("DELETE FROM log_entry WHERE number<=?1", kept), cancellationToken);
-        foreach (var tile in filled) folder.TryDelete(tile.Path + ".p");
     }
 
     private VirgaException Broken(string how, Exception? inner = null) => new(FailureKind.Corrupt,
