@@ -96,7 +96,7 @@ public sealed class RepositoryHost : IAsyncDisposable
     /// <summary>"VRep" in the header of the database file.</summary>
     private const int ApplicationId = 0x56526570;
 
-    private static readonly DatabaseSchema Schema = new(
+    internal static readonly DatabaseSchema Schema = new(
         ApplicationId, "the repository's state",
     [
         ChainStore.SchemaSql + FeedStore.SchemaSql + OrderLog.SchemaSql,
@@ -135,6 +135,8 @@ public sealed class RepositoryHost : IAsyncDisposable
     }
 
     public AgentId Id => keys.Id;
+
+    internal PeerKeys Keys => keys;
 
     /// <summary>The newest checkpoint of the log, as a signed note.</summary>
     public SignedCheckpoint Checkpoint => log!.Current;
@@ -283,6 +285,8 @@ public sealed class RepositoryHost : IAsyncDisposable
 
     private LogClient ClientOf(Endpoint endpoint, AgentId? expected) =>
         new(http!, endpoint, keys.Identity, () => keys.Envelopes, expected);
+
+    internal IReadOnlyList<LogFollower> Followers => followers;
 
     /// <summary>Follows and asks for cosignatures once, now; failures are thrown.</summary>
     internal async ValueTask DriveAsync(CancellationToken cancellationToken)

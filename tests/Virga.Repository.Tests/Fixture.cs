@@ -103,6 +103,8 @@ internal sealed class TestAgent : IDisposable
 
     public PeerKeys Keys { get; }
 
+    public PeerHttp Http => http;
+
     public AgentId Id => Keys.Id;
 
     /// <summary>For the endpoint that the repository has now.</summary>

@@ -21,13 +21,14 @@ internal sealed class LogFollower(
     Database database, ChainStore chains, LogClient client, TimeProvider time)
 {
     public const string SchemaSql =
-        "CREATE TABLE log_followed(endpoint TEXT PRIMARY KEY, agent BLOB NOT NULL, size INTEGER NOT NULL, "
+        "CREATE TABLE log_followed(agent BLOB PRIMARY KEY, endpoint TEXT NOT NULL, size INTEGER NOT NULL, "
         + "edge BLOB NOT NULL, note BLOB, refused INTEGER NOT NULL, breach TEXT) WITHOUT ROWID;";
 
     private const int BundlesPerStep = 16;
     private const int BytesPerStep = 8 << 20;
     private const int AtOnce = 16;
 
+    private AgentId? known;
     private LogWatch? watch;
 
     public Endpoint Endpoint => client.Endpoint;
@@ -42,7 +43,8 @@ internal sealed class LogFollower(
     /// </exception>
     public async ValueTask<FollowState> StepAsync(CancellationToken cancellationToken)
     {
-        var state = await LoadAsync(cancellationToken) ?? await BeginAsync(cancellationToken);
+        var agent = known ??= await WhoAsync(cancellationToken);
+        var state = await LoadAsync(agent, cancellationToken) ?? new Row(agent, 0, [], null, 0, null);
         if (state.Breach is { } proof) throw Liar(Breach ??= LogBreach.Parse(proof));
         watch ??= await WatchAsync(state, cancellationToken);
         if (watch.Newest is null || watch.Newest.Head.Size <= state.Size)
@@ -218,10 +220,14 @@ internal sealed class LogFollower(
         return known.Id == agent ? known : throw Other(known.Id, agent);
     }
 
-    private async ValueTask<Row> BeginAsync(CancellationToken cancellationToken)
+    /// <summary>What is known of a repository is known by its id, so that it lies no better from another address.</summary>
+    private async ValueTask<AgentId> WhoAsync(CancellationToken cancellationToken)
     {
-        var info = await client.GetPeerAsync(cancellationToken);
-        return new Row(info.Agent, 0, [], null, 0, null);
+        var agent = (await client.GetPeerAsync(cancellationToken)).Agent;
+        var before = await database.ReadAsync(
+            sql => sql.Query("SELECT agent FROM log_followed WHERE endpoint=?1",
+                static row => new AgentId(row.Hash(0)), Endpoint.ToText()), cancellationToken);
+        return before.Count == 0 || before.Contains(agent) ? agent : throw Other(agent, before[0]);
     }
 
     private async ValueTask<LogWatch> WatchAsync(Row state, CancellationToken cancellationToken)
@@ -234,9 +240,10 @@ internal sealed class LogFollower(
     private async ValueTask<VirgaException> StopAsync(LogBreach breach, CancellationToken cancellationToken)
     {
         Breach = breach;
+        var breached = watch!.Repository.Id;
         await database.WriteAsync(
-            sql => sql.Execute("UPDATE log_followed SET breach=?2 WHERE endpoint=?1", Endpoint.ToText(),
-                breach.ToText()), cancellationToken);
+            sql => sql.Execute("UPDATE log_followed SET breach=?2 WHERE agent=?1", breached, breach.ToText()),
+            cancellationToken);
         return Liar(breach);
     }
 
@@ -248,15 +255,15 @@ internal sealed class LogFollower(
         $"at {Endpoint.Origin} answers {found}, not {wanted} as before",
         "Follow its new address, or stop following it.");
 
-    private ValueTask<Row?> LoadAsync(CancellationToken cancellationToken) => database.ReadAsync(
-        sql => sql.First("SELECT agent,size,edge,note,refused,breach FROM log_followed WHERE endpoint=?1",
-            static row => new Row(new AgentId(row.Hash(0)), row.Long(1), row.Bytes(2), row.BytesOrNull(3), row.Long(4),
-                row.TextOrNull(5)), Endpoint.ToText()), cancellationToken);
+    private ValueTask<Row?> LoadAsync(AgentId agent, CancellationToken cancellationToken) => database.ReadAsync(
+        sql => sql.First("SELECT size,edge,note,refused,breach FROM log_followed WHERE agent=?1",
+            row => new Row(agent, row.Long(0), row.Bytes(1), row.BytesOrNull(2), row.Long(3), row.TextOrNull(4)),
+            agent), cancellationToken);
 
     private async ValueTask SaveAsync(Row row, CancellationToken cancellationToken) => await database.WriteAsync(
         sql => sql.Execute(
             "INSERT INTO log_followed(endpoint,agent,size,edge,note,refused) VALUES(?1,?2,?3,?4,?5,?6) "
-                + "ON CONFLICT(endpoint) DO UPDATE SET size=?3, edge=?4, note=?5, refused=?6",
+                + "ON CONFLICT(agent) DO UPDATE SET endpoint=?1, size=?3, edge=?4, note=?5, refused=?6",
             Endpoint.ToText(), row.Agent, row.Size, row.Edge, row.Note, row.Refused), cancellationToken);
 
     private sealed record Row(

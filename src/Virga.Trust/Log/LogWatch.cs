@@ -66,10 +66,11 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
         }
 
         var isOlder = seen.Head.Size < Newest.Head.Size;
+        // Its own word is enough, and the tiles of the larger one may be gone with it.
+        if (isOlder && Newest.Time < seen.Time) return Prove(LogBreachKind.Rewind, Newest.Note, seen.Note, []);
         var (smaller, larger) = isOlder ? (seen, Newest) : (Newest, seen);
         if (!await IsOneHistoryAsync(smaller, larger, fetch, cancellationToken))
             return new LogSighting(LogVerdict.Breach, Breach);
-        if (isOlder && Newest.Time < seen.Time) return Prove(LogBreachKind.Rewind, Newest.Note, seen.Note, []);
         if (isOlder) return new LogSighting(LogVerdict.Older);
         if (seen.Head.Size == Newest.Head.Size)
         {

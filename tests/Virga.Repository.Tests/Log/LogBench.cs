@@ -12,9 +12,6 @@ namespace Virga.Repository.Tests.Log;
 /// <summary>A log on a desk: database, folder and keys without a server, which can be crashed at any write.</summary>
 internal sealed class LogBench : IAsyncDisposable
 {
-    private static readonly DatabaseSchema schema =
-        new(0x7465, "the test's state", [ChainStore.SchemaSql + OrderLog.SchemaSql, TransparencyLog.SchemaSql]);
-
     public LogBench(string? folder = null) => Folder = folder ?? Some.Folder();
 
     public string Folder { get; private set; }
@@ -38,7 +35,7 @@ internal sealed class LogBench : IAsyncDisposable
     public async Task OpenAsync(Action<string>? step = null)
     {
         Keys ??= PeerKeys.LoadOrCreate(Folder, Time, RandomNumberGenerator.Fill);
-        Database = Database.Open(Path.Combine(Folder, "repository.db"), schema);
+        Database = Database.Open(Path.Combine(Folder, "repository.db"), RepositoryHost.Schema);
         try
         {
             Log = await TransparencyLog.OpenAsync(
@@ -55,6 +52,17 @@ internal sealed class LogBench : IAsyncDisposable
     {
         await Log.DisposeAsync();
         await Database.DisposeAsync();
+    }
+
+    /// <summary>Puts anything into the log of a repository that is not running, as one that lies could.</summary>
+    public static async Task ForgeAsync(string folder, params IReadOnlyList<byte[]> entries)
+    {
+        var bench = new LogBench(folder);
+        await bench.OpenAsync();
+        await bench.Database.WriteAsync(sql => entries.ToList().ForEach(entry => bench.Log.Append(sql, entry)));
+        await bench.Log.PublishAsync(CancellationToken.None);
+        await bench.CloseAsync();
+        bench.Keys.Dispose();
     }
 
     public static byte[] Entry(int number) => Encoding.ASCII.GetBytes($"entry {number}");
