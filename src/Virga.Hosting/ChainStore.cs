@@ -73,7 +73,9 @@ public sealed class ChainStore(
     /// <summary>Told of an agent once its fraud is proven, so that whatever is held of it can be dropped.</summary>
     public Action<AgentId>? FraudFound { get; set; }
 
-    /// <summary>Told of a proof inside the transaction that stores it; must only use the session, and be quick.</summary>
+    /// <summary>
+    /// Told of a proof inside the transaction that stores it; must only use the session, and be quick.
+    /// </summary>
     public Action<SqlSession, byte[]>? ProofStored { get; init; }
 
     /// <summary>The agent's checked chain, or null when it is unknown.</summary>

@@ -220,7 +220,9 @@ internal sealed class LogFollower(
         return known.Id == agent ? known : throw Other(known.Id, agent);
     }
 
-    /// <summary>What is known of a repository is known by its id, so that it lies no better from another address.</summary>
+    /// <summary>
+    /// What is known of a repository is known by its id, so that it lies no better from another address.
+    /// </summary>
     private async ValueTask<AgentId> WhoAsync(CancellationToken cancellationToken)
     {
         var agent = (await client.GetPeerAsync(cancellationToken)).Agent;

@@ -7,8 +7,8 @@ using Virga.Trust.Log;
 namespace Virga.Repository.Log;
 
 /// <summary>
-/// The log of everything that the repository accepts (spec/v1/log.md), as tiles in a folder. Entries are numbered in the
-/// transaction that accepts them; they are published behind it, in this order: database flushed to the disk; tiles;
+/// The log of everything that the repository accepts (spec/v1/log.md), as tiles in a folder. Entries are numbered in
+/// the transaction that accepts them; they are published behind it, in this order: database flushed to the disk; tiles;
 /// checkpoint. So whatever is interrupted, the log goes on from every checkpoint that it ever gave out. A database that
 /// is behind the checkpoint, because it was lost or restored, is filled again from the tiles. Thread-safe.
 /// </summary>
@@ -106,7 +106,9 @@ internal sealed class TransparencyLog : IStatementLog, IAsyncDisposable
     }
 
     /// <summary>Publishes everything that was committed before the call.</summary>
-    /// <exception cref="VirgaException">Full, Denied, Unavailable: what was published before stays as it is.</exception>
+    /// <exception cref="VirgaException">
+    /// Full, Denied, Unavailable: what was published before stays as it is.
+    /// </exception>
     public async ValueTask PublishAsync(CancellationToken cancellationToken)
     {
         await publishing.WaitAsync(cancellationToken);

@@ -96,7 +96,9 @@ public sealed record SignedCheckpoint(Checkpoint Head, SignedNote Note, DateTime
         return new SignedCheckpoint(head, note, timed is null ? null : TimeOf(NoteKey.SecondsOf(timed)));
     }
 
-    /// <summary>Signs the head, once as the log and once with the time, after which no smaller one may follow.</summary>
+    /// <summary>
+    /// Signs the head, once as the log and once with the time, after which no smaller one may follow.
+    /// </summary>
     public static SignedCheckpoint Sign(Checkpoint head, SigningKey key, DateTimeOffset time)
     {
         var text = head.ToText();
@@ -118,8 +120,8 @@ public sealed record SignedCheckpoint(Checkpoint Head, SignedNote Note, DateTime
 }
 
 /// <summary>
-/// A repository's signed word where an entry stands in its log (spec/v1/log.md): a checkpoint that says otherwise proves
-/// it a liar.
+/// A repository's signed word where an entry stands in its log (spec/v1/log.md): a checkpoint that says otherwise
+/// proves it a liar.
 /// </summary>
 public sealed record LogPromise(string Origin, long Index, Hash256 Leaf, DateTimeOffset Time)
 {

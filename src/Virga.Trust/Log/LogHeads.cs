@@ -49,8 +49,8 @@ public static class LogHeadsMessage
 public sealed record HeardHead(string Origin, LogSighting? Sighting, VirgaException? Failure);
 
 /// <summary>
-/// All logs that an agent watches, and what others tell of them. A head that can't be judged yet, because the repository
-/// does not show that history to us, is kept and judged again later. For one caller at a time.
+/// All logs that an agent watches, and what others tell of them. A head that can't be judged yet, because the
+/// repository does not show that history to us, is kept and judged again later. For one caller at a time.
 /// </summary>
 public sealed class LogHeads
 {

@@ -66,7 +66,7 @@ public sealed class LogReader(LogFetch fetch, long size)
         return LogTree.NodeHash(left, await HashAsync(new LeafRange(middle, range.End), cancellationToken));
     }
 
-    /// <summary>Of as many leaves as a power of two says, which stand in one tile of the highest level that can.</summary>
+    /// <summary>Of as many leaves as a power of two says, which stand in one tile of the highest such level.</summary>
     private async ValueTask<Hash256> SubtreeAsync(LeafRange range, CancellationToken cancellationToken)
     {
         var height = BitOperations.Log2((ulong)range.Count);

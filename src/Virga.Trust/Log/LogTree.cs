@@ -53,7 +53,7 @@ public static class LogTree
     /// <summary>The largest power of two below <paramref name="count"/>, which is 2 or more.</summary>
     public static long LeftOf(long count) => 1L << BitOperations.Log2((ulong)(count - 1));
 
-    /// <summary>The ranges of leaves whose hashes are the inclusion proof of a leaf, from its sibling upwards.</summary>
+    /// <summary>The ranges whose hashes are the inclusion proof of a leaf, from its sibling upwards.</summary>
     public static IReadOnlyList<LeafRange> InclusionRanges(long index, long size)
     {
         if (index < 0 || index >= size)
@@ -130,7 +130,7 @@ public static class LogProof
         long index, long size, Hash256 leaf, IReadOnlyList<Hash256> proof, Hash256 root) =>
         RootOf(index, size, leaf, proof) == root;
 
-    /// <summary>The root that an inclusion proof leads to, or null where it has not the length that it must have.</summary>
+    /// <summary>The root that an inclusion proof leads to, or null where its length is wrong.</summary>
     public static Hash256? RootOf(long index, long size, Hash256 leaf, IReadOnlyList<Hash256> proof)
     {
         if (index < 0 || index >= size || proof.Count > HashesMax) return null;
@@ -201,8 +201,8 @@ public static class LogProof
     }
 
     /// <summary>
-    /// Whether the proof shows that the leaves <c>[start, end)</c>, which are a subtree or its beginning, have that hash
-    /// in the tree (Merkle Tree Certificates draft, section 4): so one bundle of a log is checked alone.
+    /// Whether the proof shows that the leaves of the range, which are a subtree or its beginning, have that hash in
+    /// the tree (Merkle Tree Certificates draft, section 4): so one bundle of a log is checked alone.
     /// </summary>
     public static bool IsSubtree(
         LeafRange range, long size, Hash256 hash, Hash256 root, IReadOnlyList<Hash256> proof)

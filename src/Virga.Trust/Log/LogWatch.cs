@@ -86,7 +86,7 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
     /// <summary>
     /// Looks where the newest checkpoint has the entry that was promised a place there.
     /// </summary>
-    /// <returns>Same where it stands there; Older where the checkpoint is older than the promise; or a breach.</returns>
+    /// <returns>Same where it stands there; Older where the checkpoint may be older; or a breach.</returns>
     /// <inheritdoc cref="SeeAsync"/>
     public async ValueTask<LogSighting> HoldToAsync(
         byte[] promise, LogFetch fetch, CancellationToken cancellationToken)

@@ -6,8 +6,8 @@ using System.Text;
 namespace Virga.Repository.Tests.Log;
 
 /// <summary>
-/// A reader of logs that was written from the texts of C2SP signed-note, tlog-checkpoint, tlog-tiles and tlog-cosignature
-/// and RFC 6962 and RFC 8032 alone; nothing of the product is used in it. Slow, plain, and strict.
+/// A reader of logs that was written from the texts of C2SP signed-note, tlog-checkpoint, tlog-tiles and
+/// tlog-cosignature, RFC 6962 and RFC 8032 alone; nothing of the product is used in it. Slow, plain, and strict.
 /// </summary>
 internal sealed class C2spClient(Func<string, Task<byte[]?>> get, string origin, byte[] publicKey)
 {
@@ -81,7 +81,7 @@ internal sealed class C2spClient(Func<string, Task<byte[]?>> get, string origin,
         return entries;
     }
 
-    /// <summary>Whether the first checkpoint is a beginning of the second, recomputed from the second's leaves.</summary>
+    /// <summary>Whether the first is a beginning of the second, recomputed from the second's leaves.</summary>
     public async Task<bool> IsBeginningAsync(Head first, Head second)
     {
         var leaves = await TilesAsync(0, second.Size);

@@ -187,8 +187,9 @@ public sealed class TransparencyLogTests
         foreach (var content in new[] { null, older })
         {
             await bench.CloseAsync();
-            foreach (var file in Directory.GetFiles(bench.Folder, "repository.db*")) File.Delete(file);
-            if (content is not null) await File.WriteAllBytesAsync(Path.Combine(bench.Folder, "repository.db"), content);
+            foreach (var old in Directory.GetFiles(bench.Folder, "repository.db*")) File.Delete(old);
+            var file = Path.Combine(bench.Folder, "repository.db");
+            if (content is not null) await File.WriteAllBytesAsync(file, content);
             await bench.OpenAsync();
             Assert.Equal(head.Size, bench.Log.Current.Head.Size);
             var place = await bench.Log.FindAsync(LogTree.LeafHash(LogBench.Entry(650)), None);

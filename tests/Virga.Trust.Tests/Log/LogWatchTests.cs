@@ -43,7 +43,8 @@ public sealed class LogWatchTests
     public async Task Two_histories_are_proven_whichever_is_seen_first(int common, int one, int other)
     {
         var trunk = new NaiveLog(repository).Add(common);
-        var (left, right) = (trunk.Fork(common).Add(one - common, "left"), trunk.Fork(common).Add(other - common, "right"));
+        var left = trunk.Fork(common).Add(one - common, "left");
+        var right = trunk.Fork(common).Add(other - common, "right");
         if (one == common) return;
         foreach (var (seen, shown) in new[] { (left, right), (right, left) })
         {
@@ -152,9 +153,7 @@ public sealed class LogWatchTests
         Assert.Equal(FailureKind.Unauthenticated, refused.Kind);
 
         repository.Add(StatementType.AddKey,
-            StatementWriter.RotateKeyBody(repository.NextKey.PublicKey, Sample.Hash(5)));
-        repository.Add(StatementType.RemoveKey, StatementWriter.RemoveKeyBody(repository.Key.PublicKey.Bytes),
-            repository.NextKey);
+            StatementWriter.RotateKeyBody(repository.NextKey.PublicKey, Sample.Hash(5)), repository.NextKey);
         watch.Repository = repository.Chain;
         refused = await Assert.ThrowsAsync<VirgaException>(async () =>
             await watch.RefreshAsync(log.FetchAsync, None));

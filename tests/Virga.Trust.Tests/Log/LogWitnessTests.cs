@@ -74,7 +74,8 @@ public sealed class LogWitnessTests
         Assert.Equal(request.Proof, read.Proof);
         foreach (var bad in new[]
         {
-            "", "old 1\n", "old\n\n" + body, "old 01\n\n", "old -1\n\n", "new 1\n\n", body.Replace("old 100", "old 1e2"),
+            "", "old 1\n", "old\n\n" + body, "old 01\n\n", "old -1\n\n", "new 1\n\n",
+            body.Replace("old 100", "old 1e2"),
             body.Replace("old 100\n", "old 100\nAAAA\n"),
             "old 1\n" + string.Concat(Enumerable.Repeat(Convert.ToBase64String(new byte[32]) + "\n", 64)) + "\n",
         })

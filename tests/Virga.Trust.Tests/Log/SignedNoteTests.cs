@@ -12,7 +12,8 @@ public sealed class SignedNoteTests
 
     private const string GoNote =
         "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n\n"
-        + "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+        + "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJ"
+        + "nAM=\n";
 
     private static readonly TestChain repository = new(7);
     private static readonly LogIdentity log = LogIdentity.Of(repository.Chain);
@@ -34,8 +35,8 @@ public sealed class SignedNoteTests
     public void The_example_of_the_text_is_read_as_it_stands()
     {
         const string text = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n";
-        var note = SignedNote.Parse(Encoding.UTF8.GetBytes(text + "\n— example.com/behind-the-sofa Az3grlgtzPICa5OS8npV"
-            + "mf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n"));
+        var note = SignedNote.Parse(Encoding.UTF8.GetBytes(text + "\n— example.com/behind-the-sofa Az3grlgtzPICa5"
+            + "OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n"));
         var head = Checkpoint.Parse(note.Text);
         Assert.Equal(("example.com/behind-the-sofa", 20852163L, text), (head.Origin, head.Size, head.ToText()));
         Assert.Equal((0x033de0ae, 64), ((int)note.Signatures[0].KeyId, note.Signatures[0].Bytes.Length));
@@ -64,8 +65,8 @@ public sealed class SignedNoteTests
         Refused(new byte[SignedNote.BytesMax + 1]);
         Refused([0xff, (byte)'\n', (byte)'\n']);
         Refused(Encoding.UTF8.GetBytes("t\n\n" + string.Concat(Enumerable.Repeat("— n AAAAAAAA\n", 65))));
-        Assert.Equal(64, SignedNote.Parse(
-            Encoding.UTF8.GetBytes("t\n\n" + string.Concat(Enumerable.Repeat("— n AAAAAAAA\n", 64)))).Signatures.Count);
+        var many = Encoding.UTF8.GetBytes("t\n\n" + string.Concat(Enumerable.Repeat("— n AAAAAAAA\n", 64)));
+        Assert.Equal(64, SignedNote.Parse(many).Signatures.Count);
 
         static void Refused(byte[] note) => Assert.Throws<VirgaException>(() => SignedNote.Parse(note));
     }
@@ -113,7 +114,8 @@ public sealed class SignedNoteTests
     [Fact]
     public void A_cosignature_is_bound_to_its_time()
     {
-        var signed = SignedCheckpoint.Sign(new Checkpoint(log.Origin, 3, Sample.Hash(1)), repository.Key, TestChain.Now);
+        var signed = SignedCheckpoint.Sign(
+            new Checkpoint(log.Origin, 3, Sample.Hash(1)), repository.Key, TestChain.Now);
         var line = signed.Note.Signatures[1];
         var later = (byte[])line.Bytes.Clone();
         later[7]++;
