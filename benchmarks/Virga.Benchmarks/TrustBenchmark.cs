@@ -58,6 +58,7 @@ public sealed class TrustBenchmark : IBenchmark
         var (randomUs, hubMs) = await Task.Run(() => Prune(graph, view, root, token), token);
         yield return new BenchLine(Name, "prune-random-us", randomUs, "us", "limit-50-us", randomUs / LimitRandomUs);
         yield return new BenchLine(Name, "prune-hub-ms", hubMs, "ms", "limit-150-ms", hubMs / LimitHubMs);
+        yield return await LogBenchmark.StatementsAsync(Name, token);
     }
 
     private static (TrustGraph Graph, int Root) Build(CancellationToken token)

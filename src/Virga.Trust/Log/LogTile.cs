@@ -51,7 +51,9 @@ public readonly record struct LogTile(int Level, long Index, int Width)
     public static int WidthAt(int level, long index, long size)
     {
         if (level >= LevelsMax) return 0;
-        var there = (size >> (8 * Math.Max(level, 0))) - (index * FullWidth);
+        var hashes = size >> (8 * Math.Max(level, 0));
+        if (index > hashes / FullWidth) return 0;
+        var there = hashes - (index * FullWidth);
         return (int)Math.Clamp(there, 0, FullWidth);
     }
 

@@ -44,6 +44,24 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
+    public async Task A_follower_looks_again_by_itself()
+    {
+        await using var one = await Fixture.StartAsync();
+        var agent = one.NewAgent();
+        var seen = new AwaitedLog(agent.Id);
+        await using var two = await Fixture.StartAsync(options => Following(one)(options) with { Log = seen });
+        await PostAsync(agent);
+        // Time must pass after the look that finds nothing, whenever that ends.
+        while (!seen.Task.IsCompleted)
+        {
+            two.Time.Advance(TimeSpan.FromSeconds(5));
+            await Task.WhenAny(seen.Task, Task.Delay(20)).WaitAsync(TimeSpan.FromSeconds(30));
+        }
+
+        Assert.Single(await ChainAtAsync(two, agent.Id));
+    }
+
+    [Fact]
     public async Task A_fraud_that_one_has_seen_is_known_to_all()
     {
         await using var one = await Fixture.StartAsync();
@@ -215,6 +233,18 @@ public sealed class LogFollowerTests
                 await fixture.Host.DriveAsync(None);
                 await ClientOf(fixture).PromiseAsync(Some.Hash(1), None);
             }
+        }
+    }
+
+    private sealed class AwaitedLog(AgentId agent) : IStatementLog
+    {
+        private readonly TaskCompletionSource seen = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Task => seen.Task;
+
+        public void Append(Storage.SqlSession sql, Hosting.AcceptedStatement statement)
+        {
+            if (statement.Agent == agent) seen.TrySetResult();
         }
     }
 

@@ -118,6 +118,8 @@ public sealed class LogTreeTests
         Assert.Equal([0], Widths(3, 0));
         Assert.Equal([112], Widths(LogTile.EntriesLevel, 273));
         Assert.Equal(1, LogTile.WidthAt(1, 0, 256));
+        Assert.Equal(0, LogTile.WidthAt(0, 1L << 56, 70_000));
+        Assert.Equal(0, LogTile.WidthAt(0, long.MaxValue, long.MaxValue));
 
         static int[] Widths(int level, params long[] indices) =>
             [.. indices.Select(index => LogTile.WidthAt(level, index, 70_000))];
