@@ -59,6 +59,9 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
     {
         if (Breach is not null) return new LogSighting(LogVerdict.Breach, Breach);
         var seen = SignedCheckpoint.Open(note, LogIdentity.Of(Repository));
+        // Without its time a head would not bind the log, and anybody on the way can take the time off.
+        if (seen.Time is null)
+            throw SignedNote.Bad($"the checkpoint of {seen.Head.Origin} does not say of what time it is");
         if (Newest is null)
         {
             Newest = seen;
@@ -75,7 +78,7 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
         if (seen.Head.Size == Newest.Head.Size)
         {
             // The later of two equal heads binds the log for longer.
-            if (!(seen.Time < Newest.Time)) Newest = seen;
+            if (seen.Time >= Newest.Time) Newest = seen;
             return new LogSighting(LogVerdict.Same);
         }
 
@@ -93,7 +96,7 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
     {
         if (Breach is not null) return new LogSighting(LogVerdict.Breach, Breach);
         var note = SignedNote.Parse(promise);
-        var place = LogPromise.Open(promise, LogIdentity.Of(Repository));
+        var place = LogPromise.Open(promise, LogIdentity.Ever(Repository));
         if (Newest is null) return new LogSighting(LogVerdict.Older);
         if (Newest.Head.Size <= place.Index)
             return place.Time < Newest.Time ? Prove(LogBreachKind.Dropped, note, Newest.Note, [])

@@ -72,6 +72,18 @@ public sealed class LogWatchTests
     }
 
     [Fact]
+    public async Task A_head_whose_time_was_taken_off_is_refused()
+    {
+        var log = new NaiveLog(repository).Add(20);
+        var watch = new LogWatch(repository.Chain);
+        var note = SignedNote.Parse(log.Checkpoint());
+        var refused = await Assert.ThrowsAsync<VirgaException>(async () => await watch.SeeAsync(
+            new SignedNote(note.Text, [note.Signatures[0]]).Encode(), log.FetchAsync, None));
+        Assert.Equal(FailureKind.BadInput, refused.Kind);
+        Assert.Null(watch.Newest);
+    }
+
+    [Fact]
     public async Task A_promise_that_is_kept_proves_nothing_and_one_that_is_broken_does()
     {
         var log = new NaiveLog(repository).Add(300);
