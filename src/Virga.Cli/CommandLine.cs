@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using Virga.Cli.Commands;
 using Virga.Cli.Terminals;
+using Virga.Cli.Trust;
 
 namespace Virga.Cli;
 
@@ -51,6 +52,7 @@ internal static class CommandLine
             TransferCommands.CreateResume(options),
             ListCommand.Create(options),
             VerifyCommand.Create(options),
+            TrustCommands.Create(options),
             RepositoryCommand.Create(options),
             DemoCommand.Create(options),
             DoctorCommand.Create(options),

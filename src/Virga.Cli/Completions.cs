@@ -14,6 +14,7 @@ internal enum Wanted
     Places = 2,
     Transfers = 4,
     Shares = 8,
+    Agents = 16,
 }
 
 /// <summary>
@@ -37,6 +38,9 @@ internal sealed class Completions(GlobalOptions options)
 
     public static IEnumerable<string> Shares(GlobalOptions options, CompletionContext _) =>
         Note(options, Wanted.Shares);
+
+    public static IEnumerable<string> Agents(GlobalOptions options, CompletionContext _) =>
+        Note(options, Wanted.Agents);
 
     /// <summary>All words that can stand at the end of a line, which begins with the command's own name.</summary>
     public async Task<IReadOnlyList<string>> AnswerAsync(string line, CancellationToken cancellationToken)
@@ -77,12 +81,19 @@ internal sealed class Completions(GlobalOptions options)
             found.AddRange((await agent.SharesAsync(cancellationToken)).Select(s => s.InfoHash));
         if (wanted.HasFlag(Wanted.Accounts))
             found.AddRange((await agent.AccountsAsync(cancellationToken)).Select(a => a.Name));
+        if (wanted.HasFlag(Wanted.Agents)) found.AddRange(AgentsOf(await agent.TrustAsync(cancellationToken)));
         if (!wanted.HasFlag(Wanted.Places)) return found;
         found.AddRange(word.Contains(':')
             ? await EntriesAsync(agent, word, cancellationToken)
             : (await agent.AccountsAsync(cancellationToken)).Select(a => a.Name + ":"));
         return found;
     }
+
+    /// <summary>Names that need no quotes, and the ids of those that have no name.</summary>
+    private static IEnumerable<string> AgentsOf(TrustInfo info) => info.Names.Values
+        .Where(n => n.All(c => char.IsLetterOrDigit(c) || c is '-' or '_' or '.'))
+        .Concat(info.Roots.Concat(info.Refused).Concat(info.Vouches.Select(v => v.Subject))
+            .Where(a => a != info.Agent && !info.Names.ContainsKey(a)));
 
     private static async Task<IEnumerable<string>> EntriesAsync(
         ControlClient agent, string word, CancellationToken cancellationToken)

@@ -62,7 +62,8 @@ internal sealed class HelpText(Terminal terminal) : SynchronousCommandLineAction
     private static string UsageOf(Command command)
     {
         var usage = new StringBuilder(NameOf(command));
-        if (Visible(command.Subcommands).Any()) usage.Append(" COMMAND");
+        if (Visible(command.Subcommands).Any())
+            usage.Append(command is Verb { Action: not null } ? " [COMMAND]" : " COMMAND");
         foreach (var argument in command.Arguments.Where(a => !a.Hidden)) usage.Append(' ').Append(LabelOf(argument));
         return usage.Append(" [options]").ToString();
     }

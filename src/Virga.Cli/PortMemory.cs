@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Virga.Agent.Control;
 
 namespace Virga.Cli;
 
@@ -76,4 +77,10 @@ internal sealed record Finding(string What, bool Ok, string Message, string? Adv
 [JsonSerializable(typeof(PeerUp))]
 [JsonSerializable(typeof(List<Finding>))]
 [JsonSerializable(typeof(Demo.DemoResult))]
+[JsonSerializable(typeof(List<string>))]
+[JsonSerializable(typeof(List<TrustWhy>))]
+[JsonSerializable(typeof(Trust.TrustListing))]
+[JsonSerializable(typeof(Trust.TrustFile))]
+[JsonSerializable(typeof(Trust.TrustImport))]
+[JsonSerializable(typeof(Trust.CodeInfo))]
 internal sealed partial class CliJson : JsonSerializerContext;

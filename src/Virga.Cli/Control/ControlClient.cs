@@ -12,7 +12,7 @@ namespace Virga.Cli.Control;
 /// Talks to the agent that runs on a data folder, over its Unix socket (docs/reference/control-api.md). Throws only
 /// VirgaException (of the agent's own kind, or Unavailable when no agent answers) and OperationCanceledException.
 /// </summary>
-internal sealed class ControlClient : IDisposable
+internal sealed partial class ControlClient : IDisposable
 {
     public const string SocketName = "control.sock";
 

@@ -12,13 +12,14 @@ internal sealed class TextTable(params string[] heads)
     public void Add(params string[] cells) => rows.Add([.. cells.Select(Display.Safe)]);
 
     /// <summary>Writes the table; a head that starts with '&gt;' is aligned to the right.</summary>
-    public void Write(TextWriter writer, Paint paint)
+    public void Write(TextWriter writer, Paint paint, int indent = 0)
     {
         var names = heads.Select(h => h.TrimStart('>')).ToArray();
         var widths = names.Select(
             (h, i) => rows.Select(r => Display.Columns(r[i])).Append(Display.Columns(h)).Max()).ToArray();
-        writer.WriteLine(paint.Dim(Line(names, widths)));
-        foreach (var row in rows) writer.WriteLine(Line(row, widths));
+        var margin = new string(' ', indent);
+        writer.WriteLine(margin + paint.Dim(Line(names, widths)));
+        foreach (var row in rows) writer.WriteLine(margin + Line(row, widths));
     }
 
     private string Line(string[] cells, int[] widths)

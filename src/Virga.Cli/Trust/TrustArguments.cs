@@ -1,0 +1,78 @@
+using System.CommandLine;
+using Virga.Cli.Terminals;
+using Virga.Core;
+using Virga.Trust;
+
+namespace Virga.Cli.Trust;
+
+/// <summary>Arguments and options that the commands about trust share.</summary>
+internal static class TrustArguments
+{
+    public const string DefaultScope = "exchange";
+
+    public static Argument<string> Who(GlobalOptions options, string description = "whom")
+    {
+        var argument = new Argument<string>("WHO")
+        {
+            Description = description + ": an address or AgentId as `virga id` prints it there, or your name for it",
+        };
+        argument.CompletionSources.Add(context => Completions.Agents(options, context));
+        return argument;
+    }
+
+    public static Option<string?> WhoOption(GlobalOptions options, string name, string description)
+    {
+        var option = new Option<string?>(name) { HelpName = "WHO", Description = description };
+        option.CompletionSources.Add(context => Completions.Agents(options, context));
+        return option;
+    }
+
+    /// <summary>One scope that is asked about.</summary>
+    public static Option<string> Scope()
+    {
+        var option = new Option<string>("--scope")
+        {
+            HelpName = "SCOPE",
+            Description = $"for what: {string.Join(", ", TrustScopeNames.All)} (default: {DefaultScope})",
+            DefaultValueFactory = _ => DefaultScope,
+        };
+        option.CompletionSources.Add([.. TrustScopeNames.All]);
+        return option;
+    }
+
+    /// <summary>Several scopes that something is done for.</summary>
+    public static Option<string[]> Scopes(string whenNone)
+    {
+        var option = new Option<string[]>("--scope")
+        {
+            HelpName = "SCOPE",
+            Description = $"for what: {string.Join(", ", TrustScopeNames.All)}; may be repeated (default: {whenNone})",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        option.CompletionSources.Add([.. TrustScopeNames.All]);
+        return option;
+    }
+
+    public static Option<int?> From() => new("--from")
+    {
+        HelpName = "N",
+        Description = "the number of the first statement that is not vouched for, at least 1; "
+            + "`virga trust why` shows numbers as #N",
+    };
+
+    public static string ScopeOf(Invocation run, Option<string> option) => Checked(run.Parsed.GetRequiredValue(option));
+
+    /// <summary>Ascending, without repetition, as statements list them.</summary>
+    public static IReadOnlyList<string> ScopesOf(Invocation run, Option<string[]> option) =>
+        [.. (run.Parsed.GetValue(option) ?? []).Select(Checked).Distinct(StringComparer.Ordinal)
+            .Order(StringComparer.Ordinal)];
+
+    public static int Within(int value, int least, int most, string what) =>
+        value >= least && value <= most ? value : throw new VirgaException(
+            FailureKind.BadInput, $"{what} can't be {value}", $"Give a number from {least:#,0} to {most:#,0}.");
+
+    private static string Checked(string scope) => TrustScopeNames.TryParse(scope, out _) ? scope
+        : throw new VirgaException(
+            FailureKind.BadInput, $"there is no scope '{Display.Fit(scope, 30)}'",
+            $"The scopes are {string.Join(", ", TrustScopeNames.All)}.");
+}
