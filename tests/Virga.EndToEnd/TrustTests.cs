@@ -31,7 +31,7 @@ public sealed class TrustTests(ITestOutputHelper output)
 
         await RunAsync(a, "trust", "vouch", await AddressAsync(b), "--depth", "1", "--days", "30", "--yes");
         await RunAsync(b, "trust", "vouch", await AddressAsync(c), "--days", "30", "--yes");
-        var link = (await RunAsync(a, "share", "s3:films", "--trusted", "--reach", "7")).Trim();
+        var link = await ShareAsync(a, "s3", "films");
         var id = (await c.Control.StartTransferAsync(new TransferRequest(link, "disk", "in"), default)).Id;
         await UntilAsync(c, id, t => t.BytesDone > Bytes / 10);
         Assert.Equal("Admitted", await StandingAsync(a, c));
@@ -57,6 +57,14 @@ public sealed class TrustTests(ITestOutputHelper output)
         Assert.True(whole.BytesFetched <= Bytes + (64 << 20), $"{whole.BytesFetched:N0} bytes were fetched in all");
         Assert.Empty(FileTree.Differences(
             FileTree.Hash(scene.PathOf("source")), FileTree.Hash(scene.PathOf("c-disk/in"))));
+    }
+
+    private static async Task<string> ShareAsync(PeerProcess agent, string account, string path)
+    {
+        var request = new ShareRequest(account, path, "trusted", [], Reach: 7);
+        ShareEvent? last = null;
+        await foreach (var line in agent.Control.ShareAsync(request, default)) last = line;
+        return last!.Result?.Link ?? throw new InvalidOperationException(last.Error?.Message);
     }
 
     private static async Task<string> AddressAsync(PeerProcess agent) =>
