@@ -15,16 +15,18 @@ internal sealed class TrustEndpoints(TrustService trust)
     {
         routes.Control("GET", "/control/trust", http =>
             ControlEndpoints.JsonAsync(http, Describe(), ControlJson.Default.TrustInfo));
-        routes.Control("GET", "/control/trust/agents", http =>
+        routes.Control("GET", "/control/trust/agents", async http =>
         {
+            await trust.RefreshAsync(http.RequestAborted);
             var admitted = trust.Admitted(Scope(http));
             var list = admitted.Select(a => new AdmittedInfo(a.Agent.ToString(), Name(a.Agent), a.Depth)).ToList();
-            return ControlEndpoints.JsonAsync(http, list, ControlJson.Default.ListAdmittedInfo);
+            await ControlEndpoints.JsonAsync(http, list, ControlJson.Default.ListAdmittedInfo);
         });
-        routes.Control("GET", "/control/trust/agents/{who}", http =>
+        routes.Control("GET", "/control/trust/agents/{who}", async http =>
         {
             var agent = trust.Known.Find(http.RouteText("who")).Id;
-            return ControlEndpoints.JsonAsync(
+            await trust.RefreshAsync(http.RequestAborted);
+            await ControlEndpoints.JsonAsync(
                 http, Why(trust.Decide(agent, Scope(http))), ControlJson.Default.TrustWhy);
         });
         MapStatements(routes);

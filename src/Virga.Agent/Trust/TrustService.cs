@@ -18,6 +18,7 @@ internal sealed class TrustService(
     /// <summary>How long a vouch or a revoke of somebody else may go unseen (spec/v1/trust.md).</summary>
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
     private const int LooksAtOnce = 8;
     private const int IssuersMax = 1_000;
 
@@ -73,6 +74,24 @@ internal sealed class TrustService(
         if (wait > TimeSpan.Zero) await Task.Delay(wait, options.Time, cancellationToken);
         await LookAsync(LookAgainAfter, cancellationToken);
         return store.IsAdmitted(asker, TrustScopes.Exchange, reach);
+    }
+
+    /// <summary>
+    /// Looks at those who may vouch before a person is answered, as long as a person likes to wait: what is known
+    /// already will do where somebody does not answer.
+    /// </summary>
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(Patience, options.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            await LookAsync(LookAgainAfter, either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            log("not all who may vouch have answered in time");
+        }
     }
 
     public bool IsAdmitted(AgentId asker, int reach) => store.IsAdmitted(asker, TrustScopes.Exchange, reach);
