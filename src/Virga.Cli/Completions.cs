@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.CommandLine.Completions;
 using Virga.Agent.Control;
 using Virga.Cli.Control;
@@ -53,6 +54,8 @@ internal sealed class Completions(GlobalOptions options)
 
         options.Completions = this;
         var parsed = CommandLine.Build(options).Parse([.. before, word]);
+        // The parser takes the word for the option's value already, and would complete what comes after it.
+        if (before.Count > 0 && TakesValue(parsed, before[^1])) parsed = CommandLine.Build(options).Parse(before);
         var found = parsed.GetCompletions().Select(c => c.InsertText ?? c.Label)
             .Where(w => !w.StartsWith('/') && (w.StartsWith('-') ? word.StartsWith('-') : true)).ToList();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -69,6 +72,10 @@ internal sealed class Completions(GlobalOptions options)
         return [.. found.Where(w => w.StartsWith(word, StringComparison.Ordinal))
             .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
     }
+
+    private static bool TakesValue(ParseResult parsed, string word) => word.StartsWith('-')
+        && parsed.CommandResult.Command.Options.Any(
+            o => (o.Name == word || o.Aliases.Contains(word)) && o.Arity.MinimumNumberOfValues > 0);
 
     private async Task<IReadOnlyList<string>> AskAsync(
         string dataFolder, string word, CancellationToken cancellationToken)

@@ -33,10 +33,12 @@ public class FingerprintWordsTests
         }
     }
 
-    [Theory]
-    [InlineData("virga1c9wq9z0v959fzelv3ej6rr0the092vhma63f87qte9pwayyxc9csluy25y", "spoon prefer burden simple dial absent")]
-    public void The_example_of_the_specification_holds(string agent, string words) =>
-        Assert.Equal(words, string.Join(' ', FingerprintWords.Of(AgentId.Parse(agent))));
+    [Fact]
+    public void The_example_of_the_specification_holds()
+    {
+        var agent = AgentId.Parse("virga1c9wq9z0v959fzelv3ej6rr0the092vhma63f87qte9pwayyxc9csluy25y");
+        Assert.Equal("spoon prefer burden simple dial absent", string.Join(' ', FingerprintWords.Of(agent)));
+    }
 
     [Theory]
     [InlineData("abandon ability able", "abandon ability able")]

@@ -25,6 +25,16 @@ internal static class ShareCommands
                 + "the part from @ on is not needed where both use the same repository; may be repeated",
             AllowMultipleArgumentsPerToken = true,
         };
+        var trusted = new Option<bool>("--trusted")
+        {
+            Description = "those may read it whom you vouch for to exchange with; `virga trust list` shows them",
+        };
+        var reach = new Option<int?>("--reach")
+        {
+            HelpName = "N",
+            Description = "with --trusted: how many links behind those whom you vouch for, 0 to 7 (default: 0, none); "
+                + "a vouch that reaches less far still does",
+        };
         var feed = new Option<string?>("--feed")
         {
             HelpName = "NAME", Description = "point this feed of yours at the new share",
@@ -39,6 +49,7 @@ internal static class ShareCommands
             {
                 "virga share nas:photos/2025",
                 "virga share nas:photos/2025 --with \"$(ssh bob virga id)\" | ssh bob virga get - bobs:in --detach",
+                "virga share nas:photos/2025 --trusted --reach 1",
                 "virga share nas:talks --public --torrent talks.torrent",
             },
             Notes =
@@ -47,20 +58,27 @@ internal static class ShareCommands
                     + "only what changed is read. Entries that can't be kept are named, and the rest is shared.",
                 "The link alone goes to standard output. Treat a --link share's link like a key: "
                     + "whoever has it can read the share.",
+                "A --trusted share follows your vouches: whom you vouch for later may read it too, and whoever is no "
+                    + "longer trusted is stopped within a second.",
             },
         };
         verb.Add(place);
         verb.Add(isPublic);
         verb.Add(isLink);
         verb.Add(with);
+        verb.Add(trusted);
+        verb.Add(reach);
         verb.Add(feed);
         verb.Add(torrent);
         verb.Run(options, async (run, cancellationToken) =>
         {
             var from = Place.Parse(run.Parsed.GetRequiredValue(place));
             var readers = run.Parsed.GetValue(with) ?? [];
-            var audience = AudienceOf(run.Parsed.GetValue(isPublic), run.Parsed.GetValue(isLink), readers);
-            var request = new ShareRequest(from.Account, from.Path, audience, readers, run.Parsed.GetValue(feed));
+            var audience = AudienceOf(
+                run.Parsed.GetValue(isPublic), run.Parsed.GetValue(isLink), run.Parsed.GetValue(trusted), readers);
+            var request = new ShareRequest(
+                from.Account, from.Path, audience, readers, run.Parsed.GetValue(feed),
+                ReachOf(run.Parsed.GetValue(reach), audience));
             using var agent = run.OpenAgent();
             var (share, error) = await FollowAsync(run, agent, from, request, cancellationToken);
             if (error is not null) return run.Fail(error);
@@ -190,19 +208,31 @@ internal static class ShareCommands
     {
         "public" => "everybody",
         "link" => "whoever has the link",
+        "trusted" => "whom you trust",
         _ => share.Readers.Count == 1
             ? Display.Short(share.Readers[0])
             : Display.Count(share.Readers.Count, "agent", "agents"),
     };
 
-    private static string AudienceOf(bool isPublic, bool isLink, string[] readers)
+    private static string AudienceOf(bool isPublic, bool isLink, bool isTrusted, string[] readers)
     {
-        if ((isPublic ? 1 : 0) + (isLink ? 1 : 0) + (readers.Length > 0 ? 1 : 0) > 1)
+        if (new[] { isPublic, isLink, isTrusted, readers.Length > 0 }.Count(given => given) > 1)
             throw new VirgaException(
-                FailureKind.BadInput, "a share has one audience", "Give one of --public, --link and --with.");
+                FailureKind.BadInput, "a share has one audience",
+                "Give one of --public, --link, --trusted and --with.");
         foreach (var reader in readers) AgentAddress.Parse(reader);
-        return isPublic ? "public" : readers.Length > 0 ? "agents" : "link";
+        return isPublic ? "public" : isTrusted ? "trusted" : readers.Length > 0 ? "agents" : "link";
     }
+
+    private static int ReachOf(int? reach, string audience) => (reach, audience) switch
+    {
+        (null, _) => 0,
+        ( >= 0 and <= 7, "trusted") => reach.Value,
+        (_, "trusted") => throw new VirgaException(
+            FailureKind.BadInput, $"a share can't reach {reach} links", "Give --reach a number from 0 to 7."),
+        _ => throw new VirgaException(
+            FailureKind.BadInput, "--reach is for shares with those you trust", "Give it together with --trusted."),
+    };
 
     private static async Task WriteTorrentAsync(
         ControlClient agent, string infoHash, string file, CancellationToken cancellationToken)

@@ -14,6 +14,7 @@ internal static class CodeCommand
         var check = new Option<bool>("--check")
         {
             Description = "ask for the words that the other reads to you, and compare them",
+            Arity = ArgumentArity.Zero,
         };
         var verb = new Verb("code", "shows an agent's code: six words that two people read to each other")
         {
@@ -74,7 +75,8 @@ internal static class CodeCommand
         var typed = FingerprintWords.Read(line ?? "");
         if (typed.Count != FingerprintWords.Count)
             throw new VirgaException(
-                FailureKind.BadInput, $"a code has six words, and these are {typed.Count}", "Type all of them, in order.");
+                FailureKind.BadInput, $"a code has six words, and these are {typed.Count}",
+                "Type all of them, in order.");
         if (typed.FirstOrDefault(w => !FingerprintWords.IsWord(w)) is { } strange)
             throw new VirgaException(
                 FailureKind.BadInput, $"'{Display.Fit(strange, 30)}' is no word of any code",

@@ -9,6 +9,7 @@ internal static class Confirmation
     public static Option<bool> Option() => new("--yes", "-y")
     {
         Description = "do it without asking, for scripts; what it means is still said",
+        Arity = ArgumentArity.Zero,
     };
 
     /// <summary>

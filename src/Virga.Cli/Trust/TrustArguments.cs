@@ -46,8 +46,8 @@ internal static class TrustArguments
         var option = new Option<string[]>("--scope")
         {
             HelpName = "SCOPE",
-            Description = $"for what: {string.Join(", ", TrustScopeNames.All)}; may be repeated (default: {whenNone})",
-            AllowMultipleArgumentsPerToken = true,
+            Description = $"for what: {string.Join(", ", TrustScopeNames.All)}; may be repeated, or be several with "
+                + $"commas between (default: {whenNone})",
         };
         option.CompletionSources.Add([.. TrustScopeNames.All]);
         return option;
@@ -64,8 +64,10 @@ internal static class TrustArguments
 
     /// <summary>Ascending, without repetition, as statements list them.</summary>
     public static IReadOnlyList<string> ScopesOf(Invocation run, Option<string[]> option) =>
-        [.. (run.Parsed.GetValue(option) ?? []).Select(Checked).Distinct(StringComparer.Ordinal)
-            .Order(StringComparer.Ordinal)];
+    [
+        .. (run.Parsed.GetValue(option) ?? []).SelectMany(s => s.Split(',')).Select(Checked)
+            .Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal),
+    ];
 
     public static int Within(int value, int least, int most, string what) =>
         value >= least && value <= most ? value : throw new VirgaException(

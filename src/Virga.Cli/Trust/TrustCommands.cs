@@ -17,8 +17,8 @@ internal static class TrustCommands
         },
         Notes =
         {
-            "You vouch for agents, and they may vouch for others; how far, for what and for how long you say each time. "
-                + "Everybody decides from their own vouches: there is no score, and nobody above you. "
+            "You vouch for agents, and they may vouch for others; how far, for what and for how long, you say each "
+                + "time. Everybody decides from their own vouches: there is no score, and nobody above you. "
                 + "docs/trust.md explains it with pictures.",
         },
         Subcommands =

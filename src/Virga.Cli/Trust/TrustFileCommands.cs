@@ -166,7 +166,11 @@ internal static class TrustFileCommands
             throw new VirgaException(
                 FailureKind.Unsupported, $"{path} is of version {content.Version}; this command knows {Version}",
                 "Use the version of Virga that wrote it.");
-        foreach (var agent in content.Roots.Concat(content.Refused).Concat(content.Names.Keys)) AgentId.Parse(agent);
+        foreach (var agent in content.Roots.Concat(content.Refused).Concat(content.Names.Keys))
+            AgentId.Parse(agent ?? "");
+        if (content.Names.FirstOrDefault(n => string.IsNullOrWhiteSpace(n.Value)).Key is { } nameless)
+            throw new VirgaException(
+                FailureKind.BadInput, $"{path} has no name for {Display.Short(nameless)}", "Export it again.");
         return content;
     }
 

@@ -15,7 +15,7 @@ internal static class VectorGenerator
 {
     public static readonly string[] Types =
     [
-        "bencode", "agent-id", "genesis", "sigchain", "merge", "trust", "fraud-proof", "link", "link-secret",
+        "bencode", "agent-id", "fingerprint", "genesis", "sigchain", "merge", "trust", "fraud-proof", "link", "link-secret",
         "link-proof", "request",
         "announce",
         "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer", "read-request", "peer",
@@ -59,6 +59,9 @@ internal static class VectorGenerator
         yield return Id("other-prefix", "text", "another prefix", "age" + good[5..]);
         yield return Id("white-space", "text", "a space behind it", good + " ");
         yield return Id("empty", "text", "nothing", "");
+        yield return VectorFile.OfText(
+            "fingerprint-good", "ok", "fingerprint", "six words of an AgentId",
+            string.Join(' ', FingerprintWords.Of(Alice.Id)), ("agent", good));
 
         VectorFile Id(string name, string expect, string comment, string text) =>
             VectorFile.OfText("agent-id-" + name, expect, "agent-id", comment, text, hash);

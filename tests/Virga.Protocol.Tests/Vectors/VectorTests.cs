@@ -45,6 +45,8 @@ public sealed class VectorTests
                 Assert.Equal(
                     (vector.Text, vector["hash"]),
                     (AgentId.Parse(vector.Text).ToString(), AgentId.Parse(vector.Text).Hash.ToString()))),
+        "fingerprint" => string.Join(' ', FingerprintWords.Of(AgentId.Parse(vector["agent"]))) == vector.Text
+            ? "ok" : "text",
         "genesis" => JudgeGenesis(vector),
         "sigchain" => JudgeChain(vector),
         "fraud-proof" => JudgeFraud(vector),
