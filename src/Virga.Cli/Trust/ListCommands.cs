@@ -158,7 +158,8 @@ internal static class ListCommands
                     "  it may       admit whomever it vouches for, for everything, as if you had done so yourself",
                     "  for          as long as you don't remove it"]
                 : [$"You are about to remove the root {label}",
-                    "  neither it nor whom it alone vouched for is admitted any longer, unless somebody vouches for them"];
+                    "  neither it nor whom it alone vouched for is admitted any longer, "
+                        + "unless somebody vouches for them"];
             return await ChangeAsync(
                 run, names, meaning, isOn ? "Add the root?" : "Remove the root?", run.Parsed.GetValue(yes),
                 isOn ? $"a root now: {label}" : $"no root any more: {label}",

@@ -34,7 +34,8 @@ internal static class VouchCommands
             Notes =
             {
                 "It says what the other may do then, and asks. Compare the code words first: "
-                    + "`virga trust code --check`. The last word counts: a new vouch takes the place of an older one for the same scope.",
+                    + "`virga trust code --check`. The last word counts: a new vouch takes the place of an older one "
+                    + "for the same scope.",
                 "A vouch stands in your public sigchain, signed: everybody can read it, and it can't be unsaid, only "
                     + "revoked. Ends with 1 when you say no.",
             },

@@ -20,7 +20,8 @@ internal static class WhyCommands
             Notes =
             {
                 "Each line is a vouch: for what, until when, how far it may be passed on, and its number #N in "
-                    + "the sigchain of whoever gave it. Ends with 0 in either case; with --json `standing` tells them apart.",
+                    + "the sigchain of whoever gave it. Ends with 0 in either case; "
+                    + "with --json `standing` tells them apart.",
             },
         };
         verb.Add(who);

@@ -15,7 +15,8 @@ internal static class VectorGenerator
 {
     public static readonly string[] Types =
     [
-        "bencode", "agent-id", "fingerprint", "genesis", "sigchain", "merge", "trust", "fraud-proof", "link", "link-secret",
+        "bencode", "agent-id", "fingerprint", "genesis", "sigchain", "merge", "trust", "fraud-proof", "link",
+        "link-secret",
         "link-proof", "request",
         "announce",
         "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer", "read-request", "peer",
