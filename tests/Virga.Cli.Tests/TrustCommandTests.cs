@@ -36,9 +36,12 @@ public sealed class TrustCommandTests : IAsyncLifetime
         agent = await FakeAgent.StartAsync();
         agent.Answer("GET /control/trust", info, ControlJson.Default.TrustInfo);
         agent.Answer(
-            "GET /control/trust/agents?scope=exchange", [new AdmittedInfo(bob, "bob", 1),
-                new AdmittedInfo(carol, null, 0)],
+            "GET /control/trust/agents?scope=exchange",
+            [new AdmittedInfo(me, null, 8), new AdmittedInfo(bob, "bob", 1), new AdmittedInfo(carol, null, 0)],
             ControlJson.Default.ListAdmittedInfo);
+        agent.Answer(
+            $"GET /control/trust/agents/{me}?scope=exchange",
+            new TrustWhy(me, null, "exchange", "Root", 8, null, [], []), ControlJson.Default.TrustWhy);
         agent.Answer(
             $"GET /control/trust/agents/{bob}?scope=exchange",
             new TrustWhy(bob, "bob", "exchange", "Admitted", 1, expires, [forBob], []), ControlJson.Default.TrustWhy);
@@ -90,7 +93,7 @@ public sealed class TrustCommandTests : IAsyncLifetime
     {
         var run = await TrustAsync("list", "--json");
         var listing = JsonSerializer.Deserialize(run.Out, CliJson.Default.TrustListing)!;
-        Assert.Equal((me, "exchange", 2), (listing.Agent, listing.Scope, listing.Admitted.Count));
+        Assert.Equal((me, "exchange", 3), (listing.Agent, listing.Scope, listing.Admitted.Count));
         Assert.Equal("", run.Error);
     }
 
@@ -262,6 +265,7 @@ public sealed class TrustCommandTests : IAsyncLifetime
         var run = await TrustAsync("vouch", carol, "--yes");
         Assert.Equal(0, run.Exit);
         Assert.Contains("not everybody knows yet: repo.example does not answer", run.Error, StringComparison.Ordinal);
+        Assert.StartsWith("1 agent admitted\n", run.Out, StringComparison.Ordinal);
         Assert.Contains("exchange: now admitted", run.Out, StringComparison.Ordinal);
         Assert.Contains("passes trust on 3 links, instead of 1 link", run.Out, StringComparison.Ordinal);
     }
@@ -322,7 +326,7 @@ public sealed class TrustCommandTests : IAsyncLifetime
         Assert.Contains($"\"{bob}\" [label=\"bob ({bob[..14]}..)\"];", dot, StringComparison.Ordinal);
         Assert.Contains("peripheries=2", dot, StringComparison.Ordinal);
         var first = await TrustAsync("graph", "--most", "1");
-        Assert.Contains("and 1 more", first.Error, StringComparison.Ordinal);
+        Assert.Contains("and 2 more", first.Error, StringComparison.Ordinal);
     }
 
     [Fact]

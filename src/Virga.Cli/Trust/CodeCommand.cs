@@ -43,7 +43,7 @@ internal static class CodeCommand
                 run.PrintJson(new CodeInfo(id.ToString(), words, null), CliJson.Default.CodeInfo);
                 return ExitCode.Ok;
             }
-            run.Say($"the code of {label}:");
+            run.Say(given is null ? "your code:" : $"the code of {label}:");
             run.Print(string.Join(' ', words));
             return ExitCode.Ok;
         });

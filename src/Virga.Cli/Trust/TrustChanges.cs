@@ -11,9 +11,7 @@ internal static class TrustChanges
     /// <summary>One line that counts, then one for each, to be printed or to be asked about.</summary>
     public static IEnumerable<string> Lines(TrustResult result, AgentNames names, bool isReal)
     {
-        var fallen = result.Changes.Where(c => c.After is null && c.Before is not null)
-            .Select(c => c.Agent).Distinct(StringComparer.Ordinal).Count();
-        yield return Headline(result, fallen, isReal);
+        yield return Headline(result, isReal);
         foreach (var change in result.Changes.Take(ShownMax))
         {
             yield return $"  {names.Label(change.Agent, change.Name)}, {Display.Safe(change.Scope)}: "
@@ -41,14 +39,21 @@ internal static class TrustChanges
         return ExitCode.Ok;
     }
 
-    private static string Headline(TrustResult result, int fallen, bool isReal)
+    private static string Headline(TrustResult result, bool isReal)
     {
-        var agents = Display.Count(fallen, "agent", "agents");
-        return (fallen, result.Changes.Count) switch
+        var fallen = Count(result, c => c.Before is not null && c.After is null);
+        var admitted = Count(result, c => c.Before is null && c.After is not null);
+        return (fallen, admitted, result.Changes.Count) switch
         {
-            (0, 0) => isReal ? "nobody's standing changed" : "nobody's standing would change",
-            (0, _) => isReal ? "nobody fell" : "nobody would fall",
-            _ => isReal ? $"{agents} fell" : $"{agents} would fall",
+            (0, 0, 0) => isReal ? "nobody's standing changed" : "nobody's standing would change",
+            (0, 0, _) => isReal ? "nobody fell" : "nobody would fall",
+            (0, _, _) => Agents(admitted) + (isReal ? " admitted" : " would be admitted"),
+            _ => Agents(fallen) + (isReal ? " fell" : " would fall"),
         };
     }
+
+    private static int Count(TrustResult result, Func<TrustChangeInfo, bool> which) =>
+        result.Changes.Where(which).Select(c => c.Agent).Distinct(StringComparer.Ordinal).Count();
+
+    private static string Agents(int count) => Display.Count(count, "agent", "agents");
 }

@@ -90,6 +90,7 @@ internal static class TrustCommands
                 .Except(info.Vouches.Select(v => v.Subject)).Except(admitted.Select(a => a.Agent)).ToList();
             if (others.Count > 0) Agents("Others you have a name for", others);
             var table = new TextTable("WHO", "PASSES ON", "AGENT");
+            admitted = [.. admitted.Where(a => a.Agent != info.Agent)];
             foreach (var one in admitted)
                 table.Add(names.NameOf(one.Agent) ?? one.Name ?? "", TrustWords.PassesOn(one.Depth), Id(one.Agent));
             Section($"Admitted for {scope}: {Display.Count(admitted.Count, "agent", "agents")}",

@@ -101,8 +101,9 @@ internal static class VouchCommands
             return ExitCode.Failed;
         }
         var result = await agent.VouchAsync(request with { Agent = target.Wire }, cancellationToken);
-        var called = names.Label(id, request.Name);
-        return TrustChanges.Report(run, result, names, $"vouched for {called}; to take it back: `virga trust revoke`");
+        names = new AgentNames(await agent.TrustAsync(cancellationToken));
+        return TrustChanges.Report(
+            run, result, names, $"vouched for {names.Label(id, request.Name)}; `virga trust revoke` takes it back");
     }
 
     /// <summary>What the vouch says, in words that a lay person can weigh.</summary>
@@ -112,9 +113,10 @@ internal static class VouchCommands
         var paint = run.Terminal.Paint;
         var id = target.Id.ToString();
         var until = run.Terminal.Time.GetUtcNow().AddDays(request.Days);
+        var called = names.NameOf(id) ?? request.Name;
         var lines = new List<string>
         {
-            $"You are about to vouch for {paint.Bold(names.NameOf(id) is { } n ? Display.Safe(n) : "an agent")}",
+            $"You are about to vouch for {paint.Bold(called is null ? "an agent" : Display.Safe(called))}",
             $"  who          {id}",
             $"  its code     {paint.Bold(string.Join(' ', FingerprintWords.Of(target.Id)))}",
         };

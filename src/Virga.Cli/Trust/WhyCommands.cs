@@ -91,7 +91,7 @@ internal static class WhyCommands
                 + $"; it may pass trust on {TrustWords.PassesOn(why.Depth)}",
             "Refused" => $"{who} is refused: you ruled it out, or it is proven to have signed two different "
                 + "statements with one number",
-            "NotKnown" => $"nothing is known of {who} here: nobody's vouch for it has arrived",
+            "NotKnown" => $"no vouch for {who} is known here",
             _ => $"no chain of vouches leads from your roots to {who} for {why.Scope}",
         });
         if (why.Chain.Count > 0)
