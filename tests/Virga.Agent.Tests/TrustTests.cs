@@ -38,7 +38,11 @@ public sealed class TrustTests
         await VouchAsync(b, c, depth: 0);
         var share = await a.ShareAsync("disk", "music", "trusted", 7);
         var begun = await c.BeginAsync(share.Link, "disk", "got");
-        while ((await c.TransferAsync(begun.Id)).BytesDone == 0) await Task.Delay(5);
+        for (var now = begun; now.BytesDone == 0; now = await c.TransferAsync(begun.Id))
+        {
+            Assert.True(now.State is TransferState.Waiting or TransferState.Running, now.Error?.Message);
+            await Task.Delay(5);
+        }
 
         var would = await a.WhatIfRevokedAsync(b.Id);
         Assert.Equal(new[] { b.Id, c.Id }.Order(), would.Changes.Select(x => x.Agent).Order());

@@ -25,7 +25,7 @@ internal sealed class TrustService(
     private readonly TrustStore store = new([keys.Id], options.Time.GetUtcNow());
     private readonly ConcurrentDictionary<AgentId, Sigchain> issuers = [];
     private readonly SemaphoreSlim looking = new(1, 1);
-    private DateTimeOffset lastLook;
+    private DateTimeOffset lookBegan;
 
     /// <summary>Told of the agents that are not admitted for exchange any more, before anything else happens.</summary>
     public Action<IReadOnlyList<AgentId>>? Fallen { get; set; }
@@ -54,7 +54,7 @@ internal sealed class TrustService(
     {
         while (true)
         {
-            await LookAsync(TimeSpan.Zero, cancellationToken);
+            await LookAsync(options.Time.GetUtcNow(), cancellationToken);
             var next = options.Time.GetUtcNow() + LookEvery;
             if (store.NextChange is { } change && change < next) next = change;
             var wait = next - options.Time.GetUtcNow();
@@ -70,9 +70,10 @@ internal sealed class TrustService(
     public async Task<bool> AdmitsAsync(AgentId asker, int reach, CancellationToken cancellationToken)
     {
         if (store.IsAdmitted(asker, TrustScopes.Exchange, reach)) return true;
-        var wait = lastLook + LookAgainAfter - options.Time.GetUtcNow();
+        var asked = options.Time.GetUtcNow();
+        var wait = lookBegan + LookAgainAfter - asked;
         if (wait > TimeSpan.Zero) await Task.Delay(wait, options.Time, cancellationToken);
-        await LookAsync(LookAgainAfter, cancellationToken);
+        await LookAsync(asked, cancellationToken);
         return store.IsAdmitted(asker, TrustScopes.Exchange, reach);
     }
 
@@ -86,7 +87,7 @@ internal sealed class TrustService(
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         try
         {
-            await LookAsync(LookAgainAfter, either.Token);
+            await LookAsync(options.Time.GetUtcNow() - LookAgainAfter, either.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -178,7 +179,7 @@ internal sealed class TrustService(
         await known.SetAsync(
             agent.Id, a => a with { IsRoot = isRoot, Endpoint = agent.Endpoint ?? a.Endpoint }, cancellationToken);
         var changes = Tell(store.SetRoots(Roots()));
-        await LookAsync(TimeSpan.Zero, cancellationToken);
+        await LookAsync(options.Time.GetUtcNow(), cancellationToken);
         return changes;
     }
 
@@ -193,13 +194,17 @@ internal sealed class TrustService(
     /// <summary>A fraud proof was found: neither the agent nor what it vouches for counts from now on.</summary>
     public void RefuseFraud(AgentId agent) => Tell(store.Refuse(agent));
 
-    /// <summary>Takes in the newest chains of all who may vouch, until nobody new comes up.</summary>
-    private async Task LookAsync(TimeSpan unlessWithin, CancellationToken cancellationToken)
+    /// <summary>
+    /// Takes in the newest chains of all who may vouch, until nobody new comes up; unless that was begun after a
+    /// moment already.
+    /// </summary>
+    private async Task LookAsync(DateTimeOffset since, CancellationToken cancellationToken)
     {
         await looking.WaitAsync(cancellationToken);
         try
         {
-            if (options.Time.GetUtcNow() - lastLook < unlessWithin) return;
+            if (lookBegan > since) return;
+            var now = options.Time.GetUtcNow();
             var seen = new HashSet<AgentId> { keys.Id };
             while (seen.Count <= IssuersMax)
             {
@@ -210,7 +215,7 @@ internal sealed class TrustService(
                     new ParallelOptions { MaxDegreeOfParallelism = LooksAtOnce, CancellationToken = cancellationToken },
                     async (agent, token) => await LookAtAsync(agent, token));
             }
-            lastLook = options.Time.GetUtcNow();
+            lookBegan = now;
         }
         finally
         {
