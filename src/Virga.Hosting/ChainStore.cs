@@ -40,7 +40,8 @@ public sealed record ChainAppend(long Next, byte[]? Proof);
 
 /// <summary>
 /// The sigchains that a peer knows, checked statement by statement, in SQLite. Two rightly signed statements with one
-/// seq are kept as a proof of fraud, and that agent is refused from then on (spec/v1/sigchain.md). Thread-safe.
+/// seq are kept as a proof of fraud, and that agent is refused until a rotation settles which history stands
+/// (spec/v1/sigchain.md). Thread-safe.
 /// </summary>
 public sealed class ChainStore(
     Database database, PeerKeys own, TimeProvider time, ChainLimits? limits = null,
@@ -85,7 +86,9 @@ public sealed class ChainStore(
         if (agent == own.Id) return own.Chain;
         if (cache.Find(agent, out var loaded) is { } cached && time.GetUtcNow() - loaded < UsedPrecision) return cached;
         using var held = await LockAsync(agent, cancellationToken);
-        return (await LoadAsync(agent, cancellationToken)).Chain;
+        var (chain, _, proof) = await LoadAsync(agent, cancellationToken);
+        RefuseFraud(agent, proof);
+        return chain;
     }
 
     /// <summary>
@@ -115,28 +118,30 @@ public sealed class ChainStore(
     /// stands.
     /// </summary>
     /// <exception cref="VirgaException">
-    /// BadInput (a rule is broken, or statements are missing in between), Denied (known fraud), Full (bounds of the
-    /// store).
+    /// BadInput (a rule is broken, or statements are missing in between), Denied (known fraud that these do not settle),
+    /// Full (bounds of the store).
     /// </exception>
     public async ValueTask<ChainAppend> AppendAsync(
         AgentId agent, IReadOnlyList<SignedEnvelope> envelopes, CancellationToken cancellationToken)
     {
         if (agent == own.Id) return new ChainAppend(own.Envelopes.Count, null);
         using var held = await LockAsync(agent, cancellationToken);
-        var (chain, bytes) = await LoadAsync(agent, cancellationToken);
+        var (chain, bytes, proof) = await LoadAsync(agent, cancellationToken);
+        if (proof is not null) return await MergeAsync(chain!, envelopes, proof, cancellationToken);
         var known = chain?.Statements.Count ?? 0;
         var fresh = new List<SignedEnvelope>();
         VirgaException? refusal = null;
-        SignedEnvelope? contradicting = null;
-        foreach (var envelope in envelopes)
+        int? contradicting = null;
+        for (var i = 0; i < envelopes.Count && contradicting is null; i++)
         {
+            var envelope = envelopes[i];
             try
             {
                 var seq = SeqOf(envelope);
                 if (chain is not null && seq < chain.Statements.Count)
                 {
                     if (chain.Statements[(int)seq].Hash.Matches(SHA256.HashData(envelope.Body))) continue;
-                    contradicting = envelope;
+                    contradicting = i;
                     break;
                 }
 
@@ -155,7 +160,8 @@ public sealed class ChainStore(
 
         if (fresh.Count > 0) await StoreAsync(agent, known, fresh, bytes, cancellationToken);
         if (chain is not null) cache.Put(agent, chain, time.GetUtcNow());
-        if (contradicting is not null) return await ProveAsync(chain!, contradicting, cancellationToken);
+        if (contradicting is { } at)
+            return await MergeAsync(chain!, [.. envelopes.Skip(at)], null, cancellationToken);
         if (refusal is not null) throw refusal;
         return new ChainAppend(chain?.Statements.Count ?? 0, null);
     }
@@ -220,7 +226,8 @@ public sealed class ChainStore(
         }
     }
 
-    private async ValueTask<(Sigchain? Chain, long Bytes)> LoadAsync(AgentId agent, CancellationToken cancellationToken)
+    private async ValueTask<(Sigchain? Chain, long Bytes, byte[]? Proof)> LoadAsync(
+        AgentId agent, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var (state, envelopes) = await database.ReadAsync(sql =>
@@ -228,16 +235,16 @@ public sealed class ChainStore(
             var found = StateOf(sql, agent);
             return (found, found is null ? [] : Statements(sql, agent, 0, int.MaxValue));
         }, cancellationToken);
-        if (state is null) return (null, 0);
-        RefuseFraud(agent, state.Proof);
+        if (state is null) return (null, 0, null);
         if (now - state.Used > UsedPrecision)
             await database.WriteAsync(sql =>
                 sql.Execute("UPDATE chain SET used=?2 WHERE agent=?1", agent, now), cancellationToken);
         var chain = cache.Find(agent, out _);
         if (chain is null || chain.Statements.Count != envelopes.Count)
             chain = Sigchain.Check(envelopes.Select(envelope => (envelope.Body, envelope.Signature)), now);
-        cache.Put(agent, chain, time.GetUtcNow());
-        return (chain, state.Bytes);
+        // A chain in the cache is one that is not refused.
+        if (state.Proof is null) cache.Put(agent, chain, time.GetUtcNow());
+        return (chain, state.Bytes, state.Proof);
     }
 
     private async ValueTask StoreAsync(
@@ -306,18 +313,66 @@ public sealed class ChainStore(
     }
 
     /// <summary>
-    /// A contradiction counts only if the other statement is rightly signed at its point of the chain.
+    /// Statements that part from the chain that is held, or come while a proof against it is: the history with the
+    /// rotation stands, without one they are fraud.
     /// </summary>
-    private async ValueTask<ChainAppend> ProveAsync(Sigchain chain, SignedEnvelope contradicting,
-        CancellationToken cancellationToken)
+    /// <param name="held">The proof against the agent; null where there is none.</param>
+    private async ValueTask<ChainAppend> MergeAsync(
+        Sigchain chain, IReadOnlyList<SignedEnvelope> others, byte[]? held, CancellationToken cancellationToken)
     {
-        if (!chain.TryProveFraud(contradicting.Body, contradicting.Signature, out var proof))
+        ChainMerge merge;
+        try
         {
-            throw new VirgaException(FailureKind.Unauthenticated,
-                $"a statement that contradicts the chain of {chain.Id} is not signed by a key that is valid there",
-                "Don't trust where it came from.").WithCode(ErrorCode.BadSignature);
+            merge = chain.Merge([.. others.Select(item => (item.Body, item.Signature))], time.GetUtcNow());
+        }
+        catch (VirgaException)
+        {
+            RefuseFraud(chain.Id, held);
+            // What can't be taken in as a whole may still hold a contradiction at its beginning.
+            if (others.Count == 0 || !chain.TryProveFraud(others[0].Body, others[0].Signature, out var first)) throw;
+            return await ProveAsync(chain, first, cancellationToken);
         }
 
+        var isSettled = merge.Kind is ChainMergeKind.Settled or ChainMergeKind.Extended
+            && (held is null || FraudProof.Parse(held).IsSettledBy(merge.Chain));
+        if (isSettled) return await ReplaceAsync(chain, merge.Chain, cancellationToken);
+        RefuseFraud(chain.Id, held);
+        return merge.Proof is { } proof ? await ProveAsync(chain, proof, cancellationToken)
+            : new ChainAppend(chain.Statements.Count, null);
+    }
+
+    /// <summary>Another history stands from where the two part; a proof against the one before is void.</summary>
+    private async ValueTask<ChainAppend> ReplaceAsync(
+        Sigchain before, Sigchain after, CancellationToken cancellationToken)
+    {
+        var bytes = after.Statements.Sum(item => (long)item.Bytes.Length);
+        RequireRoom(after.Id, before, bytes, 0);
+        var fork = 0;
+        while (fork < before.Statements.Count && fork < after.Statements.Count
+            && before.Statements[fork].Hash == after.Statements[fork].Hash) fork++;
+        var now = time.GetUtcNow();
+        await database.WriteAsync(sql =>
+        {
+            sql.Execute("UPDATE chain SET next=?2, bytes=?3, used=?4, proof=NULL WHERE agent=?1",
+                after.Id, after.Statements.Count, bytes, now);
+            sql.Execute("DELETE FROM statement WHERE agent=?1 AND seq>=?2", after.Id, fork);
+            for (var seq = fork; seq < after.Statements.Count; seq++)
+            {
+                var item = after.Statements[seq];
+                sql.Execute("INSERT INTO statement(agent,seq,body,sig) VALUES(?1,?2,?3,?4)", after.Id, seq, item.Bytes,
+                    item.Signature);
+                accepted?.Invoke(
+                    sql, new AcceptedStatement(after.Id, seq, new SignedEnvelope(item.Bytes, item.Signature)));
+            }
+        }, cancellationToken);
+        keptTotals = null;
+        cache.Put(after.Id, after, now);
+        return new ChainAppend(after.Statements.Count, null);
+    }
+
+    private async ValueTask<ChainAppend> ProveAsync(
+        Sigchain chain, FraudProof proof, CancellationToken cancellationToken)
+    {
         var encoded = proof.Encode();
         await database.WriteAsync(
             sql =>

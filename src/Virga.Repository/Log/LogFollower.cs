@@ -185,9 +185,10 @@ internal sealed class LogFollower(
                 await chains.AppendAsync(agent, page, cancellationToken);
             return true;
         }
-        catch (VirgaException e) when (e.Kind == FailureKind.BadInput)
+        catch (VirgaException e) when (e.Kind is FailureKind.BadInput or FailureKind.Denied)
         {
-            // Statements before these may have made room here, or been refused when a clock was wrong.
+            // Statements before these may have made room here, been refused when a clock was wrong, or be a fraud that
+            // the whole chain settles.
             return await TakeInWholeAsync(agent, cancellationToken);
         }
         catch (VirgaException e) when (IsRefusal(e))
