@@ -118,8 +118,8 @@ public sealed class ChainStore(
     /// stands.
     /// </summary>
     /// <exception cref="VirgaException">
-    /// BadInput (a rule is broken, or statements are missing in between), Denied (known fraud that these do not settle),
-    /// Full (bounds of the store).
+    /// BadInput (a rule is broken, or statements are missing in between), Denied (known fraud that these do not
+    /// settle), Full (bounds of the store).
     /// </exception>
     public async ValueTask<ChainAppend> AppendAsync(
         AgentId agent, IReadOnlyList<SignedEnvelope> envelopes, CancellationToken cancellationToken)

@@ -7,7 +7,7 @@ using Virga.Trust;
 
 namespace Virga.Hosting.Tests;
 
-/// <summary>Two histories of one agent at a peer that holds one of them (spec/v1/sigchain.md, "Two histories").</summary>
+/// <summary>Two histories of one agent at a peer that holds one (spec/v1/sigchain.md, "Two histories").</summary>
 public sealed class ChainSettlementTests : IAsyncLifetime
 {
     private static readonly CancellationToken None = CancellationToken.None;
