@@ -62,6 +62,17 @@ public sealed class TrustTests
     }
 
     [Fact]
+    public async Task A_vouch_tells_of_every_scope_that_it_admits_in()
+    {
+        await using var network = await Network.StartAsync();
+        var (a, b, _) = await ThreeAsync(network, fileBytes: 10);
+        var result = await a.PostAsync(
+            "/control/trust/vouch", new VouchRequest(b.Address, ["exchange", "host"], 0, 30),
+            ControlJson.Default.VouchRequest, ControlJson.Default.TrustResult);
+        Assert.Equal(["exchange", "host"], result.Changes.Where(x => x.Agent == b.Id).Select(x => x.Scope).Order());
+    }
+
+    [Fact]
     public async Task What_the_user_decided_outlives_a_restart()
     {
         await using var network = await Network.StartAsync();

@@ -47,7 +47,7 @@ internal sealed class TrustService(
             .Where(s => s.Type is StatementType.Revoke or StatementType.Disown)
             .Select(s => s.Time).DefaultIfEmpty(DateTimeOffset.MinValue).Max();
         // So that what changes later is told of: only scopes that were asked for are followed.
-        _ = store.IsAdmitted(keys.Id, TrustScopes.Exchange);
+        foreach (var scope in TrustScopeNames.All) _ = store.IsAdmitted(keys.Id, TrustScopeNames.Parse(scope));
     }
 
     public async Task RunAsync(CancellationToken cancellationToken)
