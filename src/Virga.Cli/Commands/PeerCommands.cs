@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Virga.Cli.Terminals;
 using Virga.Core;
 using Virga.Hosting;
+using Virga.Protocol;
 using Virga.Repository;
 
 namespace Virga.Cli.Commands;
@@ -103,6 +104,17 @@ internal static class RepositoryCommand
     public static Command Create(GlobalOptions options)
     {
         var peer = new PeerOptions();
+        var follow = new Option<string[]>("--follow")
+        {
+            HelpName = "URL",
+            Description = "take in what another repository takes in, and catch it when it lies; may be repeated",
+        };
+        var witness = new Option<string[]>("--witness")
+        {
+            HelpName = "REPOSITORY",
+            Description = "ask another repository to sign that this one's log only grows, by its address: "
+                + "virga1...@https://...; may be repeated",
+        };
         var verb = new Verb(
             "repository", "runs a repository alone: where agents announce what they share and find each other")
         {
@@ -111,6 +123,7 @@ internal static class RepositoryCommand
                 "virga repository",
                 "virga repository --listen 0.0.0.0:8471 --public-url https://repo.example.org:8471 --forwarded "
                     + "--data /var/lib/virga-repository",
+                "virga repository --follow 'https://other.example.org:8471!9f2c...'",
             },
             Notes =
             {
@@ -120,6 +133,8 @@ internal static class RepositoryCommand
             },
         };
         peer.AddTo(verb);
+        verb.Add(follow);
+        verb.Add(witness);
         verb.Run(options, async (run, cancellationToken) =>
         {
             // Beside the agent's own folder, so that both can run with nothing said.
@@ -131,6 +146,8 @@ internal static class RepositoryCommand
                 peer.RepositoryOptions(run, folder, PeerOptions.AddressOf(asked, "repository", ports)) with
                 {
                     PublicUrl = peer.PublicUrlOf(run), IsPublicUrlPinned = run.Parsed.GetValue(peer.IsPinned),
+                    Follow = [.. (run.Parsed.GetValue(follow) ?? []).Select(Endpoint.FromUser)],
+                    Witnesses = [.. (run.Parsed.GetValue(witness) ?? []).Select(WitnessOf)],
                 }, cancellationToken);
             if (asked is null && peer.PublicUrlOf(run) is null) ports.Remember("repository", host.Endpoint.Url.Port);
             Show(run, host);
@@ -139,6 +156,12 @@ internal static class RepositoryCommand
         });
         return verb;
     }
+
+    private static AgentAddress WitnessOf(string text) => AgentAddress.Parse(text) is { Endpoint: not null } address
+        ? address
+        : throw new VirgaException(
+            FailureKind.BadInput, "a witness is named without the place where it is",
+            "Give its id and URL: virga1...@https://HOST:PORT!CERTIFICATE");
 
     private static void Show(Invocation run, RepositoryHost host)
     {
