@@ -10,6 +10,7 @@ using Virga.Core;
 using Virga.Hosting;
 using Virga.Protocol;
 using Virga.Storage;
+using Virga.Trust.Following;
 
 namespace Virga.Agent;
 
@@ -130,7 +131,7 @@ public sealed class AgentHost : IAsyncDisposable
         if (Telemetry.StartExport() is { } telemetry) Own(telemetry);
         var http = Own(new PeerHttp(options.Time, options.Random));
         var clients = new PeerClients(http, keys.Identity, () => keys.Envelopes);
-        var directory = new ChainDirectory(clients, options.Time);
+        var directory = new ChainDirectory(options.Time);
         accountTable = new AccountTable(state, options.Time);
         accounts = Own(new AccountPool(accountTable, options.Adapters, options));
         announcer = new Announcer(

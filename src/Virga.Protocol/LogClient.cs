@@ -41,6 +41,20 @@ public sealed class LogClient
     public ValueTask<byte[]?> PromiseAsync(Hash256 leaf, CancellationToken cancellationToken) =>
         ReadAsync($"promises/{leaf}", PromiseBytes, cancellationToken);
 
+    /// <summary>One of the proofs that a peer holds (spec/v1/trust.md), unchecked; null where it has no more.</summary>
+    public async ValueTask<byte[]?> EvidenceAsync(long number, int bytesMax, CancellationToken cancellationToken)
+    {
+        using var request = calls.Request(HttpMethod.Get, $"/v1/evidence/{number}", null, null);
+        using var response = await calls.Http.SendAsync(Endpoint, request, cancellationToken);
+        if (response.Status == 404) return null;
+        await calls.RequireAsync(response, 200);
+        return await response.ReadBodyAsync(bytesMax, calls.Peer);
+    }
+
+    /// <summary>Tells a peer which heads of logs we have seen; returns those that it has seen, unchecked.</summary>
+    public Task<byte[]> ExchangeHeadsAsync(byte[] heads, CancellationToken cancellationToken) => calls.CallAsync(
+        HttpMethod.Post, "/v1/heads", "", heads, null, ProtocolLimits.MessageBytes, cancellationToken);
+
     /// <summary>Asks the repository to cosign a checkpoint (C2SP tlog-witness); any status is an answer.</summary>
     public async Task<(int Status, byte[] Body)> AddCheckpointAsync(byte[] body, CancellationToken cancellationToken)
     {
@@ -64,6 +78,11 @@ public sealed class LogClient
 
         return chain;
     }
+
+    /// <summary>Statements of an agent from a number on, as many as fit one answer.</summary>
+    public Task<IReadOnlyList<SignedEnvelope>> GetChainAsync(
+        AgentId agent, long from, CancellationToken cancellationToken) =>
+        calls.GetChainAsync(agent, from, cancellationToken);
 
     /// <summary>The seq that the repository expects next.</summary>
     public Task<long> PostChainAsync(

@@ -1,4 +1,5 @@
 using Virga.Protocol;
+using Virga.Trust.Following;
 
 namespace Virga.Agent.Network;
 
@@ -10,6 +11,11 @@ internal sealed class PeerClients(PeerHttp http, PeerIdentity self, Func<IReadOn
     public IReadOnlyList<SignedEnvelope> OwnChain => ownChain();
 
     public AgentClient Agent(Endpoint endpoint) => new(http, endpoint, Self, ownChain);
+
+    public ITrustPlace Place(Endpoint endpoint) => new PeerPlace(new LogClient(http, endpoint, Self, ownChain));
+
+    /// <summary>The places of some endpoints, each once.</summary>
+    public IReadOnlyList<ITrustPlace> Places(IEnumerable<Endpoint> endpoints) => [.. endpoints.Distinct().Select(Place)];
 
     public RepositoryClient Repository(Endpoint endpoint) => new(http, endpoint, Self, ownChain);
 }

@@ -1,6 +1,7 @@
 using Virga.Core;
 using Virga.Protocol;
 using Virga.Transfers.Sources;
+using Virga.Trust.Following;
 
 namespace Virga.Agent.Network;
 
@@ -53,7 +54,7 @@ internal sealed class SourceFinder(
         {
             var announce = Announce.Parse(envelope.Body);
             if (announce.Agent == clients.Self.Id || announce.Expires < time.GetUtcNow()) return [];
-            var chain = await chains.GetAsync(announce.Agent, [repository], cancellationToken);
+            var chain = await chains.GetAsync(announce.Agent, clients.Places([repository]), cancellationToken);
             return chain.ValidSigningKeys.Any(key => envelope.Verify(key, "announce")) ? announce.Endpoints : [];
         }
         catch (VirgaException e)

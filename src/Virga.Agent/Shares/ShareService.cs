@@ -10,6 +10,7 @@ using Virga.Core.Age;
 using Virga.Protocol;
 using Virga.Storage;
 using Virga.Trust;
+using Virga.Trust.Following;
 
 namespace Virga.Agent.Shares;
 
@@ -161,7 +162,8 @@ internal sealed class ShareService(
             recipients.Add(reader == clients.Self.Id
                 ? clients.Self.SealIdentity.Recipient
                 : new AgeRecipient(
-                    (await chains.GetAsync(reader, [.. places, .. repositories()], cancellationToken)).SealKey));
+                    (await chains.GetAsync(
+                        reader, clients.Places([.. places, .. repositories()]), cancellationToken)).SealKey));
         }
         return recipients;
     }

@@ -11,6 +11,7 @@ using Virga.Protocol;
 using Virga.Storage;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Sources;
+using Virga.Trust.Following;
 
 namespace Virga.Agent.Transfers;
 
@@ -286,7 +287,7 @@ internal sealed class TransferService(
         async Task<bool> CheckExtrasAsync(SignedEnvelope extras, CancellationToken token)
         {
             var agent = ShareExtras.Parse(extras.Body, link.InfoHash).Agent;
-            var chain = await chains.GetAsync(agent, [.. link.Repositories, .. link.Endpoints], token);
+            var chain = await chains.GetAsync(agent, clients.Places([.. link.Repositories, .. link.Endpoints]), token);
             return chain.ValidSigningKeys.Any(key => extras.Verify(key, ShareExtras.SignatureType));
         }
     }

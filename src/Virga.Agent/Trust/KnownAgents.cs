@@ -33,6 +33,8 @@ internal sealed class KnownAgents(AgentState state)
 
     public string? NameOf(AgentId agent) => agents.GetValueOrDefault(agent)?.Name;
 
+    public bool IsRefused(AgentId agent) => agents.GetValueOrDefault(agent)?.IsRefused ?? false;
+
     public Endpoint? EndpointOf(AgentId agent) => agents.GetValueOrDefault(agent)?.Endpoint;
 
     /// <summary>An AgentId, an address, or a name that the user gave; BadInput when it is none of them.</summary>

@@ -1,9 +1,9 @@
-using System.Collections.Concurrent;
 using Virga.Agent.Network;
 using Virga.Core;
 using Virga.Hosting;
 using Virga.Protocol;
 using Virga.Trust;
+using Virga.Trust.Following;
 
 namespace Virga.Agent.Trust;
 
@@ -11,21 +11,34 @@ namespace Virga.Agent.Trust;
 /// Whom this agent trusts (spec/v1/trust.md): takes in the chains of those who may vouch, and looks at them again and
 /// again; makes the user's own statements; tells at once who has fallen.
 /// </summary>
-internal sealed class TrustService(
-    PeerKeys keys, KnownAgents known, ChainDirectory directory, PeerClients clients, AgentOptions options,
-    Func<IReadOnlyList<Endpoint>> repositories, Action<string> log)
+internal sealed class TrustService
 {
-    /// <summary>How long a vouch or a revoke of somebody else may go unseen (spec/v1/trust.md).</summary>
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
-    private const int LooksAtOnce = 8;
-    private const int IssuersMax = 1_000;
+    private readonly PeerKeys keys;
+    private readonly KnownAgents known;
+    private readonly ChainDirectory directory;
+    private readonly PeerClients clients;
+    private readonly AgentOptions options;
+    private readonly Func<IReadOnlyList<Endpoint>> repositories;
+    private readonly TrustStore store;
+    private readonly TrustFollower follower;
 
-    private readonly TrustStore store = new([keys.Id], options.Time.GetUtcNow());
-    private readonly ConcurrentDictionary<AgentId, Sigchain> issuers = [];
-    private readonly SemaphoreSlim looking = new(1, 1);
-    private DateTimeOffset lookBegan;
+    public TrustService(
+        PeerKeys keys, KnownAgents known, ChainDirectory directory, PeerClients clients, AgentOptions options,
+        Func<IReadOnlyList<Endpoint>> repositories, Action<string> log)
+    {
+        this.keys = keys;
+        this.known = known;
+        this.directory = directory;
+        this.clients = clients;
+        this.options = options;
+        this.repositories = repositories;
+        store = new TrustStore([keys.Id], options.Time.GetUtcNow());
+        follower = new TrustFollower(
+            keys.Id, store, directory, agent => PlacesOf(new AgentAddress(agent, null)), changes => Tell(changes),
+            options.Time, log);
+        directory.FraudFound = (proof, _) => RefuseFraud(proof.Agent);
+        directory.FraudSettled = chain => Settle(chain);
+    }
 
     /// <summary>Told of the agents that are not admitted for exchange any more, before anything else happens.</summary>
     public Action<IReadOnlyList<AgentId>>? Fallen { get; set; }
@@ -50,50 +63,14 @@ internal sealed class TrustService(
         foreach (var scope in TrustScopeNames.All) _ = store.IsAdmitted(keys.Id, TrustScopeNames.Parse(scope));
     }
 
-    public async Task RunAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            await LookAsync(options.Time.GetUtcNow(), cancellationToken);
-            var next = options.Time.GetUtcNow() + LookEvery;
-            if (store.NextChange is { } change && change < next) next = change;
-            var wait = next - options.Time.GetUtcNow();
-            if (wait > TimeSpan.Zero) await Task.Delay(wait, options.Time, cancellationToken);
-            Tell(store.Advance(options.Time.GetUtcNow()));
-        }
-    }
+    public Task RunAsync(CancellationToken cancellationToken) => follower.RunAsync(cancellationToken);
 
-    /// <summary>
-    /// Whether an asker is admitted within a reach. An unknown one may have been vouched for just now: those who may
-    /// vouch are looked at again first, every two seconds at most, for all who ask meanwhile.
-    /// </summary>
-    public async Task<bool> AdmitsAsync(AgentId asker, int reach, CancellationToken cancellationToken)
-    {
-        if (store.IsAdmitted(asker, TrustScopes.Exchange, reach)) return true;
-        var asked = options.Time.GetUtcNow();
-        var wait = lookBegan + LookAgainAfter - asked;
-        if (wait > TimeSpan.Zero) await Task.Delay(wait, options.Time, cancellationToken);
-        await LookAsync(asked, cancellationToken);
-        return store.IsAdmitted(asker, TrustScopes.Exchange, reach);
-    }
+    /// <inheritdoc cref="TrustFollower.AdmitsAsync"/>
+    public Task<bool> AdmitsAsync(AgentId asker, int reach, CancellationToken cancellationToken) =>
+        follower.AdmitsAsync(asker, TrustScopes.Exchange, reach, cancellationToken);
 
-    /// <summary>
-    /// Looks at those who may vouch before a person is answered, as long as a person likes to wait: what is known
-    /// already will do where somebody does not answer.
-    /// </summary>
-    public async Task RefreshAsync(CancellationToken cancellationToken)
-    {
-        using var patience = new CancellationTokenSource(Patience, options.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
-        try
-        {
-            await LookAsync(options.Time.GetUtcNow() - LookAgainAfter, either.Token);
-        }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
-        {
-            log("not all who may vouch have answered in time");
-        }
-    }
+    /// <inheritdoc cref="TrustFollower.RefreshAsync"/>
+    public Task RefreshAsync(CancellationToken cancellationToken) => follower.RefreshAsync(cancellationToken);
 
     public bool IsAdmitted(AgentId asker, int reach) => store.IsAdmitted(asker, TrustScopes.Exchange, reach);
 
@@ -103,7 +80,7 @@ internal sealed class TrustService(
         var chain = new List<Hash256> { asker.Hash };
         foreach (var link in store.Decide(asker, TrustScopes.Exchange, reach).Chain.Reverse())
         {
-            var issuer = link.Issuer == keys.Id ? keys.Chain : issuers.GetValueOrDefault(link.Issuer);
+            var issuer = link.Issuer == keys.Id ? keys.Chain : directory.Find(link.Issuer);
             if (issuer is not null && link.Seq < issuer.Statements.Count)
                 chain.Add(issuer.Statements[link.Seq].Hash);
         }
@@ -144,7 +121,7 @@ internal sealed class TrustService(
         var vouch = new VouchBody(
             subject.Id, scopes, depth, VouchBody.TimeOf(hour), VouchBody.TimeOf(hour + (days * 24)));
         var result = await StateAsync(StatementType.Vouch, vouch.Encode(), cancellationToken);
-        TakeIn(chain);
+        follower.TakeIn(chain);
         return result;
     }
 
@@ -179,7 +156,7 @@ internal sealed class TrustService(
         await known.SetAsync(
             agent.Id, a => a with { IsRoot = isRoot, Endpoint = agent.Endpoint ?? a.Endpoint }, cancellationToken);
         var changes = Tell(store.SetRoots(Roots()));
-        await LookAsync(options.Time.GetUtcNow(), cancellationToken);
+        await follower.LookAsync(options.Time.GetUtcNow(), cancellationToken);
         return changes;
     }
 
@@ -194,57 +171,11 @@ internal sealed class TrustService(
     /// <summary>A fraud proof was found: neither the agent nor what it vouches for counts from now on.</summary>
     public void RefuseFraud(AgentId agent) => Tell(store.Refuse(agent));
 
-    /// <summary>
-    /// Takes in the newest chains of all who may vouch, until nobody new comes up; unless that was begun after a
-    /// moment already.
-    /// </summary>
-    private async Task LookAsync(DateTimeOffset since, CancellationToken cancellationToken)
+    /// <summary>Its owner has settled with a rotation which of two histories stands.</summary>
+    private void Settle(Sigchain chain)
     {
-        await looking.WaitAsync(cancellationToken);
-        try
-        {
-            if (lookBegan > since) return;
-            var now = options.Time.GetUtcNow();
-            var seen = new HashSet<AgentId> { keys.Id };
-            while (seen.Count <= IssuersMax)
-            {
-                var next = Vouchers().Where(seen.Add).ToList();
-                if (next.Count == 0) break;
-                await Parallel.ForEachAsync(
-                    next,
-                    new ParallelOptions { MaxDegreeOfParallelism = LooksAtOnce, CancellationToken = cancellationToken },
-                    async (agent, token) => await LookAtAsync(agent, token));
-            }
-            lookBegan = now;
-        }
-        finally
-        {
-            looking.Release();
-        }
-    }
-
-    /// <summary>Whose own vouches count: roots, and those that may pass trust on.</summary>
-    private IEnumerable<AgentId> Vouchers() =>
-        store.Admitted(TrustScopes.Exchange).Where(a => a.Depth > 0).Select(a => a.Agent);
-
-    private async Task LookAtAsync(AgentId agent, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var places = PlacesOf(new AgentAddress(agent, known.EndpointOf(agent)));
-            TakeIn(await directory.GetNewestAsync(agent, places, cancellationToken));
-        }
-        catch (VirgaException e)
-        {
-            // What is known of it stands until more is known.
-            log($"the chain of {agent} can't be looked at: {e.Message}");
-        }
-    }
-
-    private void TakeIn(Sigchain chain)
-    {
-        issuers[chain.Id] = chain;
-        Tell(store.Add(chain));
+        follower.TakeIn(chain, isReplaced: true);
+        if (!known.IsRefused(chain.Id)) Tell(store.Accept(chain.Id));
     }
 
     private async Task<(IReadOnlyList<TrustChange> Changes, string? Problem)> StateAsync(
@@ -283,12 +214,11 @@ internal sealed class TrustService(
     /// <summary>
     /// Where an agent's chain may be had: from itself, as far as is known where it is, and repositories.
     /// </summary>
-    private List<Endpoint> PlacesOf(AgentAddress agent)
+    private IReadOnlyList<ITrustPlace> PlacesOf(AgentAddress agent)
     {
-        var own = issuers.GetValueOrDefault(agent.Id)?.Endpoints
-            .Select(e => new Endpoint(e.Url, e.Certificate)) ?? [];
+        var own = directory.Find(agent.Id)?.Endpoints.Select(e => new Endpoint(e.Url, e.Certificate)) ?? [];
         var named = agent.Endpoint ?? known.EndpointOf(agent.Id);
-        return [.. (named is null ? own : own.Prepend(named)).Concat(repositories()).Distinct()];
+        return clients.Places([.. (named is null ? own : own.Prepend(named)), .. repositories()]);
     }
 
     private TrustLink? OwnVouch(AgentId subject, TrustScopes scope)

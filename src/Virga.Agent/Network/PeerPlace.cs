@@ -1,0 +1,38 @@
+using Virga.Core;
+using Virga.Protocol;
+using Virga.Trust;
+using Virga.Trust.Following;
+using Virga.Trust.Log;
+
+namespace Virga.Agent.Network;
+
+/// <summary>A peer at an endpoint, as it is asked about trust.</summary>
+internal sealed class PeerPlace(LogClient client) : ITrustPlace
+{
+    public string Name { get; } = client.Endpoint.Url.Authority;
+
+    public async Task<AgentId> WhoAsync(CancellationToken cancellationToken) =>
+        (await client.GetPeerAsync(cancellationToken)).Agent;
+
+    public async Task<ChainPage> ReadChainAsync(AgentId agent, int from, CancellationToken cancellationToken)
+    {
+        var page = await client.GetChainAsync(agent, from, cancellationToken);
+        var bytes = page.Sum(envelope => envelope.Body.Length);
+        // A page ends at a number of statements, or where the next might not fit the answer any more.
+        var isLast = page.Count < ProtocolLimits.ChainPageEnvelopes
+            && bytes < ProtocolLimits.MessageBytes - (2 * Statement.MaxBytes);
+        return new ChainPage([.. page.Select(envelope => (envelope.Body, envelope.Signature))], isLast);
+    }
+
+    public Task<byte[]> ExchangeHeadsAsync(byte[] heads, CancellationToken cancellationToken) =>
+        client.ExchangeHeadsAsync(heads, cancellationToken);
+
+    public ValueTask<byte[]?> ReadEvidenceAsync(long number, CancellationToken cancellationToken) =>
+        client.EvidenceAsync(number, Evidence.BytesMax, cancellationToken);
+
+    public ValueTask<byte[]?> ReadLogAsync(string path, CancellationToken cancellationToken) =>
+        client.ReadAsync(path, LogReader.FileBytesMax, cancellationToken);
+
+    public ValueTask<byte[]?> ReadPromiseAsync(Hash256 leaf, CancellationToken cancellationToken) =>
+        client.PromiseAsync(leaf, cancellationToken);
+}

@@ -1,0 +1,141 @@
+using Virga.Core;
+
+namespace Virga.Trust.Following;
+
+/// <summary>
+/// Keeps a <see cref="TrustStore"/> at what others say (spec/v1/trust.md, "When it is acted on"): looks at the chains of
+/// all who may pass trust on, again and again, and tells at once what has changed. Knows no network: the places that it
+/// is given do.
+/// </summary>
+/// <param name="placesOf">Where an agent's chain may be had now.</param>
+/// <param name="changed">Told of changes before anything else happens; none when nothing changed.</param>
+/// <param name="log">For what goes wrong and is tried again.</param>
+public sealed class TrustFollower(
+    AgentId self, TrustStore store, ChainDirectory directory,
+    Func<AgentId, IReadOnlyList<ITrustPlace>> placesOf, Action<IReadOnlyList<TrustChange>> changed, TimeProvider time,
+    Action<string> log)
+{
+    /// <summary>How long a vouch or a revoke of somebody else may go unseen (spec/v1/trust.md).</summary>
+    public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    private const int LooksAtOnce = 8;
+    private const int IssuersMax = 1_000;
+
+    private readonly SemaphoreSlim looking = new(1, 1);
+    private DateTimeOffset lookBegan;
+
+    /// <summary>Looks until it is cancelled.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            await LookAsync(time.GetUtcNow(), cancellationToken);
+            var next = time.GetUtcNow() + LookEvery;
+            if (store.NextChange is { } change && change < next) next = change;
+            var wait = next - time.GetUtcNow();
+            if (wait > TimeSpan.Zero) await Task.Delay(wait, time, cancellationToken);
+            changed(store.Advance(time.GetUtcNow()));
+        }
+    }
+
+    /// <summary>
+    /// Whether an asker is admitted within a reach. An unknown one may have been vouched for just now: those who may
+    /// vouch are looked at again first, every two seconds at most, for all who ask meanwhile.
+    /// </summary>
+    public async Task<bool> AdmitsAsync(
+        AgentId asker, TrustScopes scope, int reach, CancellationToken cancellationToken)
+    {
+        if (store.IsAdmitted(asker, scope, reach)) return true;
+        var asked = time.GetUtcNow();
+        var wait = lookBegan + LookAgainAfter - asked;
+        if (wait > TimeSpan.Zero) await Task.Delay(wait, time, cancellationToken);
+        await LookAsync(asked, cancellationToken);
+        return store.IsAdmitted(asker, scope, reach);
+    }
+
+    /// <summary>
+    /// Looks before a person is answered, as long as a person likes to wait: what is known already will do where
+    /// somebody does not answer.
+    /// </summary>
+    public async Task RefreshAsync(CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(Patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            await LookAsync(time.GetUtcNow() - LookAgainAfter, either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            log("not all who may vouch have answered in time");
+        }
+    }
+
+    /// <summary>
+    /// Takes in the newest chains of all who may vouch, until nobody new comes up; unless that was begun after a
+    /// moment already.
+    /// </summary>
+    public async Task LookAsync(DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        await looking.WaitAsync(cancellationToken);
+        try
+        {
+            if (lookBegan > since) return;
+            var now = time.GetUtcNow();
+            var seen = new HashSet<AgentId> { self };
+            while (seen.Count <= IssuersMax)
+            {
+                var next = Vouchers().Where(seen.Add).ToList();
+                if (next.Count == 0) break;
+                await LookAtAllAsync(next, cancellationToken);
+            }
+            lookBegan = now;
+        }
+        finally
+        {
+            looking.Release();
+        }
+    }
+
+    /// <summary>Takes in a chain that came another way, e.g. with a request.</summary>
+    public void TakeIn(Sigchain chain, bool isReplaced = false) =>
+        changed(isReplaced ? store.Replace(chain) : store.Add(chain));
+
+    /// <summary>Whose own vouches count: roots, and those that may pass trust on, in any scope.</summary>
+    private IEnumerable<AgentId> Vouchers() => TrustScopeNames.All
+        .SelectMany(name => store.Admitted(TrustScopeNames.Parse(name)))
+        .Where(a => a.Depth > 0).Select(a => a.Agent).Distinct();
+
+    private async Task LookAtAllAsync(List<AgentId> agents, CancellationToken cancellationToken)
+    {
+        using var room = new SemaphoreSlim(LooksAtOnce, LooksAtOnce);
+        await Task.WhenAll(agents.Select(async agent =>
+        {
+            await room.WaitAsync(cancellationToken);
+            try
+            {
+                await LookAtAsync(agent, cancellationToken);
+            }
+            finally
+            {
+                room.Release();
+            }
+        }));
+    }
+
+    private async Task LookAtAsync(AgentId agent, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var news = await directory.GetNewestAsync(agent, placesOf(agent), cancellationToken);
+            TakeIn(news.Chain, news.IsReplaced);
+        }
+        catch (VirgaException e)
+        {
+            // What is known of it stands until more is known.
+            log($"the chain of {agent} can't be looked at: {e.Message}");
+        }
+    }
+}
