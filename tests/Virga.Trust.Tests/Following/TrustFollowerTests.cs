@@ -1,0 +1,164 @@
+using Virga.Core;
+using Virga.Testing;
+using Virga.Trust.Following;
+
+namespace Virga.Trust.Tests.Following;
+
+/// <summary>What others say is looked at in time, and acted on when it arrives.</summary>
+public sealed class TrustFollowerTests : IAsyncLifetime
+{
+    private readonly FakeTimeProvider time = new(TrustWorld.Start);
+    private readonly TestChain me = new(1), friend = new(2), third = new(3), fourth = new(4);
+    private readonly ChainPlace place = new("repository", pageSize: 100);
+    private readonly List<TrustChange> told = [];
+    private readonly CancellationTokenSource stop = new();
+    private readonly TrustStore store;
+    private readonly TrustFollower follower;
+    private Task running = Task.CompletedTask;
+
+    public TrustFollowerTests()
+    {
+        store = new TrustStore([me.Chain.Id], time.GetUtcNow());
+        follower = new TrustFollower(
+            me.Chain.Id, store, new ChainDirectory(time), _ => [place], told.AddRange, time, _ => { });
+        foreach (var chain in new[] { friend, third, fourth }) place.With(chain);
+        Vouch(me, friend, depth: 2);
+        store.Add(me.Chain);
+        foreach (var scope in TrustScopeNames.All) store.IsAdmitted(me.Chain.Id, TrustScopeNames.Parse(scope));
+    }
+
+    public Task InitializeAsync() => Task.CompletedTask;
+
+    public async Task DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => Task.WhenAll(running, Task.Delay(0, stop.Token)));
+        stop.Dispose();
+    }
+
+    [Fact]
+    public async Task Vouches_behind_vouches_are_found_in_one_look()
+    {
+        Vouch(friend, third, depth: 1);
+        Vouch(third, fourth, depth: 0);
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.True(store.IsAdmitted(fourth.Chain.Id, TrustScopes.Exchange));
+        // Who may pass nothing on is not asked for.
+        Assert.Equal([friend.Chain.Id, third.Chain.Id], place.Asked.Select(a => a.Agent));
+    }
+
+    [Fact]
+    public async Task A_vouch_in_another_scope_is_followed_too()
+    {
+        Vouch(me, third, depth: 1, TrustScopes.Repository);
+        store.Add(me.Chain);
+        Vouch(third, fourth, depth: 0, TrustScopes.Repository);
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.True(store.IsAdmitted(fourth.Chain.Id, TrustScopes.Repository));
+    }
+
+    [Fact]
+    public async Task What_somebody_takes_back_is_seen_at_the_next_look_half_a_minute_later_at_most()
+    {
+        Vouch(friend, third, depth: 1);
+        Vouch(third, fourth, depth: 0);
+        Start();
+        await IdleAsync();
+        Assert.True(store.IsAdmitted(fourth.Chain.Id, TrustScopes.Exchange));
+        told.Clear();
+        friend.Add(StatementType.Revoke, new RevokeBody(third.Chain.Id, TrustScopes.Exchange).Encode());
+        place.With(friend);
+        time.Advance(TrustFollower.LookEvery - TimeSpan.FromSeconds(1));
+        await IdleAsync();
+        Assert.Empty(told);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await IdleAsync();
+        Assert.Equal(
+            [third.Chain.Id, fourth.Chain.Id],
+            told.Where(c => c is { IsFallen: true, Scope: TrustScopes.Exchange }).Select(c => c.Agent).Distinct()
+                .OrderBy(id => id == fourth.Chain.Id));
+    }
+
+    [Fact]
+    public async Task A_vouch_ends_on_the_hour_though_nobody_answers_any_more()
+    {
+        Vouch(friend, third, depth: 0, hours: 1);
+        Start();
+        await IdleAsync();
+        Assert.True(store.IsAdmitted(third.Chain.Id, TrustScopes.Exchange));
+        place.Failure = new VirgaException(FailureKind.Unavailable, "no answer");
+        for (var i = 0; i < 120; i++)
+        {
+            time.Advance(TrustFollower.LookEvery);
+            await IdleAsync();
+        }
+        Assert.Contains(told, c => c.Agent == third.Chain.Id && c.IsFallen);
+        Assert.True(store.IsAdmitted(friend.Chain.Id, TrustScopes.Exchange));
+    }
+
+    [Fact]
+    public async Task Who_is_not_known_is_looked_for_once_for_all_who_ask_meanwhile()
+    {
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Vouch(friend, third, depth: 0);
+        place.Asked.Clear();
+        var asking = Enumerable.Range(0, 20)
+            .Select(_ => follower.AdmitsAsync(third.Chain.Id, TrustScopes.Exchange, 7, default)).ToList();
+        Assert.DoesNotContain(asking, task => task.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(2));
+        Assert.All(await Task.WhenAll(asking), Assert.True);
+        Assert.Single(place.Asked);
+    }
+
+    [Fact]
+    public async Task A_stranger_is_not_admitted_and_costs_a_look_every_two_seconds_at_most()
+    {
+        await follower.LookAsync(time.GetUtcNow(), default);
+        place.Asked.Clear();
+        for (var i = 0; i < 3; i++)
+        {
+            var asking = Enumerable.Range(0, 50)
+                .Select(_ => follower.AdmitsAsync(fourth.Chain.Id, TrustScopes.Exchange, 7, default)).ToList();
+            time.Advance(TimeSpan.FromSeconds(2));
+            Assert.All(await Task.WhenAll(asking), Assert.False);
+        }
+        Assert.Equal(3, place.Asked.Count);
+    }
+
+    [Fact]
+    public async Task A_rotation_takes_back_what_a_thief_said()
+    {
+        await follower.LookAsync(time.GetUtcNow(), default);
+        var thief = new TestChain(2);
+        Vouch(thief, fourth, depth: 0);
+        await follower.LookAsync(time.GetUtcNow(), default);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.True(store.IsAdmitted(fourth.Chain.Id, TrustScopes.Exchange));
+        friend.Add("addkey", StatementWriter.RotateKeyBody(
+            friend.NextKey.PublicKey, TestChain.HashOf(TestChain.NewKey(77))), friend.NextKey);
+        place.With(friend);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.False(store.IsAdmitted(fourth.Chain.Id, TrustScopes.Exchange));
+        Assert.True(store.IsAdmitted(friend.Chain.Id, TrustScopes.Exchange));
+    }
+
+    private void Start() => running = follower.RunAsync(stop.Token);
+
+    /// <summary>Until the follower waits for its next look.</summary>
+    private async Task IdleAsync()
+    {
+        while (time.TimersWaiting == 0) await Task.Yield();
+    }
+
+    private void Vouch(
+        TestChain issuer, TestChain subject, int depth, TrustScopes scopes = TrustScopes.Exchange, int hours = 1_000)
+    {
+        issuer.Add(
+            StatementType.Vouch,
+            new VouchBody(subject.Chain.Id, scopes, depth, TrustWorld.Start, TrustWorld.Start.AddHours(hours)).Encode());
+        if (issuer != me) place.With(issuer);
+    }
+}
