@@ -15,7 +15,8 @@ internal sealed class PeerClients(PeerHttp http, PeerIdentity self, Func<IReadOn
     public ITrustPlace Place(Endpoint endpoint) => new PeerPlace(new LogClient(http, endpoint, Self, ownChain));
 
     /// <summary>The places of some endpoints, each once.</summary>
-    public IReadOnlyList<ITrustPlace> Places(IEnumerable<Endpoint> endpoints) => [.. endpoints.Distinct().Select(Place)];
+    public IReadOnlyList<ITrustPlace> Places(IEnumerable<Endpoint> endpoints) =>
+        [.. endpoints.Distinct().Select(Place)];
 
     public RepositoryClient Repository(Endpoint endpoint) => new(http, endpoint, Self, ownChain);
 }

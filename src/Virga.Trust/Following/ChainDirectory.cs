@@ -77,7 +77,7 @@ public sealed class ChainDirectory(TimeProvider time)
 
     /// <summary>Takes in a chain, or a run of its statements, that came from elsewhere and was not checked.</summary>
     /// <returns>Whether another history stands now than before.</returns>
-    /// <exception cref="VirgaException">As <see cref="Sigchain.Merge"/>; what came before the fault is kept.</exception>
+    /// <exception cref="VirgaException">As <see cref="Sigchain.Merge"/>; what came before is kept.</exception>
     public bool TakeIn(AgentId agent, IReadOnlyList<(byte[] Body, byte[] Signature)> statements) =>
         TakeIn(agent, agents.GetOrAdd(agent, static _ => new Known()), statements);
 

@@ -3,9 +3,9 @@ using Virga.Core;
 namespace Virga.Trust.Following;
 
 /// <summary>
-/// Keeps a <see cref="TrustStore"/> at what others say (spec/v1/trust.md, "When it is acted on"): looks at the chains of
-/// all who may pass trust on, again and again, and tells at once what has changed. Knows no network: the places that it
-/// is given do.
+/// Keeps a <see cref="TrustStore"/> at what others say (spec/v1/trust.md, "When it is acted on"): looks at the chains
+/// of all who may pass trust on, again and again, and tells at once what has changed. Knows no network: the places that
+/// it is given do.
 /// </summary>
 /// <param name="placesOf">Where an agent's chain may be had now.</param>
 /// <param name="changed">Told of changes before anything else happens; none when nothing changed.</param>
