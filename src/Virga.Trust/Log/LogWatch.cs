@@ -42,7 +42,7 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
     public LogBreach? Breach { get; private set; }
 
     /// <summary>Fetches the checkpoint that the repository shows now, and looks at it.</summary>
-    /// <inheritdoc cref="SeeAsync"/>
+    /// <inheritdoc cref="SeeAsync(byte[], LogFetch, CancellationToken)"/>
     public async ValueTask<LogSighting> RefreshAsync(LogFetch fetch, CancellationToken cancellationToken)
     {
         var note = await fetch("checkpoint", cancellationToken) ?? throw new VirgaException(FailureKind.NotFound,
@@ -58,7 +58,15 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
     public async ValueTask<LogSighting> SeeAsync(byte[] note, LogFetch fetch, CancellationToken cancellationToken)
     {
         if (Breach is not null) return new LogSighting(LogVerdict.Breach, Breach);
-        var seen = SignedCheckpoint.Open(note, LogIdentity.Of(Repository));
+        return await SeeAsync(SignedCheckpoint.Open(note, LogIdentity.Of(Repository)), fetch, cancellationToken);
+    }
+
+    /// <summary>As above, of a checkpoint whose signature was checked, perhaps by a key that is valid no more.</summary>
+    /// <inheritdoc cref="SeeAsync(byte[], LogFetch, CancellationToken)"/>
+    public async ValueTask<LogSighting> SeeAsync(
+        SignedCheckpoint seen, LogFetch fetch, CancellationToken cancellationToken)
+    {
+        if (Breach is not null) return new LogSighting(LogVerdict.Breach, Breach);
         // Without its time a head would not bind the log, and anybody on the way can take the time off.
         if (seen.Time is null)
             throw SignedNote.Bad($"the checkpoint of {seen.Head.Origin} does not say of what time it is");
@@ -70,7 +78,8 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
 
         var isOlder = seen.Head.Size < Newest.Head.Size;
         // Its own word is enough, and the tiles of the larger one may be gone with it.
-        if (isOlder && Newest.Time < seen.Time) return Prove(LogBreachKind.Rewind, Newest.Note, seen.Note, []);
+        if (IsRewind(Newest, seen)) return Prove(LogBreachKind.Rewind, Newest.Note, seen.Note, []);
+        if (IsRewind(seen, Newest)) return Prove(LogBreachKind.Rewind, seen.Note, Newest.Note, []);
         var (smaller, larger) = isOlder ? (seen, Newest) : (Newest, seen);
         if (!await IsOneHistoryAsync(smaller, larger, fetch, cancellationToken))
             return new LogSighting(LogVerdict.Breach, Breach);
@@ -90,7 +99,7 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
     /// Looks where the newest checkpoint has the entry that was promised a place there.
     /// </summary>
     /// <returns>Same where it stands there; Older where the checkpoint may be older; or a breach.</returns>
-    /// <inheritdoc cref="SeeAsync"/>
+    /// <inheritdoc cref="SeeAsync(byte[], LogFetch, CancellationToken)"/>
     public async ValueTask<LogSighting> HoldToAsync(
         byte[] promise, LogFetch fetch, CancellationToken cancellationToken)
     {
@@ -110,7 +119,7 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
     }
 
     /// <summary>Whether an entry stands at that place under the newest checkpoint.</summary>
-    /// <inheritdoc cref="SeeAsync"/>
+    /// <inheritdoc cref="SeeAsync(byte[], LogFetch, CancellationToken)"/>
     public async ValueTask<bool> IsIncludedAsync(
         long index, Hash256 leaf, LogFetch fetch, CancellationToken cancellationToken)
     {
@@ -118,6 +127,9 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
         var path = await new LogReader(fetch, Newest.Head.Size).InclusionAsync(index, cancellationToken);
         return LogProof.IsIncluded(index, Newest.Head.Size, leaf, path, Newest.Head.Root);
     }
+
+    private static bool IsRewind(SignedCheckpoint first, SignedCheckpoint second) =>
+        first.Time < second.Time && first.Head.Size > second.Head.Size;
 
     private async ValueTask<bool> IsOneHistoryAsync(
         SignedCheckpoint smaller, SignedCheckpoint larger, LogFetch fetch, CancellationToken cancellationToken)
