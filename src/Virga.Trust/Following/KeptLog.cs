@@ -145,7 +145,7 @@ internal sealed class KeptLog(AgentId repository)
     /// Takes note of a head, and compares it with all others by what they say themselves. Returns the proof where two
     /// contradict each other.
     /// </summary>
-    /// <exception cref="VirgaException">BadInput or Unauthenticated: it is no head of this log, or has no time.</exception>
+    /// <exception cref="VirgaException">BadInput or Unauthenticated: no head of this log, or it has no time.</exception>
     public LogBreach? Meet(byte[] note, Sigchain chain, DateTimeOffset now)
     {
         Open(chain);
@@ -226,7 +226,9 @@ internal sealed class KeptLog(AgentId repository)
         }
     }
 
-    /// <summary>Asks for promises, and compares those that are due with the newest head. The caller holds the gate.</summary>
+    /// <summary>
+    /// Asks for promises, and compares those that are due with the newest head. The caller holds the gate.
+    /// </summary>
     public async Task<LogBreach?> HoldAsync(
         DateTimeOffset now, Action<string> log, CancellationToken cancellationToken)
     {
@@ -372,6 +374,7 @@ internal sealed class KeptLog(AgentId repository)
         return null;
     }
 
-    private static LogBreach Prove(LogBreachKind kind, SignedCheckpoint first, SignedCheckpoint second, Sigchain chain) =>
+    private static LogBreach Prove(
+        LogBreachKind kind, SignedCheckpoint first, SignedCheckpoint second, Sigchain chain) =>
         new(kind, first.Note, second.Note, [], [.. chain.Statements.Select(item => (item.Bytes, item.Signature))]);
 }

@@ -173,7 +173,8 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
             }
         }
         if (from is null) return Heads();
-        foreach (var kept in touched) await GuardedAsync(kept, () => kept.JudgeAsync(cancellationToken), cancellationToken);
+        foreach (var kept in touched)
+            await GuardedAsync(kept, () => kept.JudgeAsync(cancellationToken), cancellationToken);
         return Heads();
     }
 
