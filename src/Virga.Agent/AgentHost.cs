@@ -39,6 +39,9 @@ public sealed record AgentOptions
 
     public ILoggerProvider? Logger { get; init; }
 
+    /// <summary>Told, in one line each, what the user should see at once; the log where it is null.</summary>
+    public Action<string>? Notice { get; init; }
+
     public PeerLimits Limits { get; init; } = new();
 
     public string Version { get; init; } = "";
@@ -149,7 +152,10 @@ public sealed class AgentHost : IAsyncDisposable
         var shareEndpoints = new ShareEndpoints(
             shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), trust, keys.Identity, log);
         trust.Fallen = shareEndpoints.Cut;
-        var trustEndpoints = new TrustEndpoints(trust);
+        var requests = new VouchRequests(
+            new RequestTable(state), chainStore, trust, directory, clients, options.Time, options.Notice ?? log);
+        var trustEndpoints = new TrustEndpoints(trust, requests, new OtherSide(trust, directory, options.Time));
+        var requestEndpoints = new RequestEndpoints(requests, trust, options.Time);
         var control = new ControlEndpoints(
             shares, transfers, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
         server = Own(await PeerServer.StartAsync(
@@ -165,6 +171,7 @@ public sealed class AgentHost : IAsyncDisposable
                 shareEndpoints.Map(routes);
                 control.Map(routes);
                 trustEndpoints.Map(routes);
+                requestEndpoints.Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);

@@ -15,6 +15,7 @@ internal sealed class Gatekeeper(PeerServerOptions options)
 
     private readonly RequestLimiter<ClientAddress> ordinary = new(options.Limits.Address, options.Time);
     private readonly RequestLimiter<ClientAddress> reads = new(options.Limits.Reads, options.Time);
+    private readonly RequestLimiter<ClientAddress> rare = new(options.Limits.Rare, options.Time);
 
     public static VirgaException NotFound() =>
         new(FailureKind.NotFound, "there is nothing here",
@@ -31,6 +32,7 @@ internal sealed class Gatekeeper(PeerServerOptions options)
             var wait = policy?.Requests switch
             {
                 RequestClass.Read => reads.TryAcquire(address),
+                RequestClass.Rare => rare.TryAcquire(address),
                 RequestClass.Free => TimeSpan.Zero,
                 _ => ordinary.TryAcquire(address),
             };

@@ -13,6 +13,9 @@ public enum RequestClass
     /// <summary>Carries a grant, which the endpoint checks; as <see cref="PeerLimits.Reads"/> allows.</summary>
     Read,
 
+    /// <summary>Asks for a person's time; as <see cref="PeerLimits.Rare"/> allows.</summary>
+    Rare,
+
     /// <summary>Never refused: a balancer's question whether we are alive.</summary>
     Free,
 }
@@ -42,8 +45,9 @@ public sealed class PeerRoutes
     /// Only agents with a signature that holds: the body is read whole (at most 1 MiB), the chain is known, nothing is
     /// replayed.
     /// </summary>
-    public void Signed(string method, string pattern, Func<SignedRequest, Task> answer) =>
-        Map(method, pattern, new EndpointPolicy(Listener.Network, RequestClass.Ordinary),
+    public void Signed(string method, string pattern, Func<SignedRequest, Task> answer,
+        RequestClass requests = RequestClass.Ordinary) =>
+        Map(method, pattern, new EndpointPolicy(Listener.Network, requests),
             async context => await answer(await signatures.ReadAsync(context)));
 
     /// <summary>

@@ -63,6 +63,9 @@ public sealed record PeerLimits
     /// <summary>Signed requests of one agent.</summary>
     public RequestRate Agent { get; init; } = new(PerSecond: 20, Burst: 200);
 
+    /// <summary>Requests of one address that a person is to look at, such as those for a vouch.</summary>
+    public RequestRate Rare { get; init; } = new(PerSecond: 1 / 120.0, Burst: 20);
+
     /// <summary>Chains of agents not seen before, from one address.</summary>
     public RequestRate NewChains { get; init; } = new(PerSecond: 0.05, Burst: 100);
 

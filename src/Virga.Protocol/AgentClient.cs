@@ -11,6 +11,8 @@ namespace Virga.Protocol;
 /// </summary>
 public sealed class AgentClient
 {
+    private const string VouchRequestsPath = "/v1/vouch-requests";
+
     private readonly PeerCalls calls;
 
     /// <param name="ownChain">Our sigchain's envelopes, posted when the peer answers <c>unknown-agent</c>.</param>
@@ -58,6 +60,28 @@ public sealed class AgentClient
                 "The peer is broken or lies; get the share from another source.");
         }
         return new HeldGrant(Base64Url.EncodeToString(answer.Grant.Encode()), grant, answer.Owner, answer.Secret);
+    }
+
+    /// <summary>Asks the agent's user for a vouch; returns until when the request is kept there.</summary>
+    /// <param name="request">spec/v1/messages.md, "Requests for a vouch".</param>
+    public async Task<DateTimeOffset> AskForVouchAsync(byte[] request, CancellationToken cancellationToken)
+    {
+        var answer = await calls.CallSignedAsync(
+            HttpMethod.Post, VouchRequestsPath, (_, _) => request, cancellationToken);
+        var seconds = calls.Understand(answer, body => NumberAnswer.Parse(body, "expires"));
+        return DateTimeOffset.FromUnixTimeSeconds(Math.Min(seconds, ProtocolLimits.LastUnixSeconds));
+    }
+
+    /// <summary>What has become of our request, unparsed; NotFound where none is kept.</summary>
+    public Task<byte[]> GetVouchRequestAsync(CancellationToken cancellationToken) =>
+        calls.CallSignedAsync(HttpMethod.Get, VouchRequestsPath, static (_, _) => [], cancellationToken);
+
+    /// <summary>Takes our request back; returns how many were dropped, 0 or 1.</summary>
+    public async Task<long> WithdrawVouchRequestAsync(CancellationToken cancellationToken)
+    {
+        var answer = await calls.CallSignedAsync(
+            HttpMethod.Delete, VouchRequestsPath, static (_, _) => [], cancellationToken);
+        return calls.Understand(answer, body => NumberAnswer.Parse(body, "removed"));
     }
 
     /// <summary>The bencoded info dict; Corrupt unless its SHA-256 is the info-hash.</summary>

@@ -110,19 +110,22 @@ internal static class TrustFields
             : throw Statement.Bad($"statement {statement.Seq}: an agent can't vouch for itself, nor take that back");
     }
 
-    public static TrustScopes ReadScopes(BencodeDictionary fields, Statement statement)
+    public static TrustScopes ReadScopes(BencodeDictionary fields, Statement statement) =>
+        ReadScopes(fields, $"statement {statement.Seq}");
+
+    public static TrustScopes ReadScopes(BencodeDictionary fields, string what)
     {
         var scopes = TrustScopes.None;
         foreach (var name in fields.Texts("scopes", TrustScopeNames.All.Count))
         {
             if (!TrustScopeNames.TryParse(name, out var scope))
-                throw Statement.Bad($"statement {statement.Seq}: it names a scope that is not known");
-            if (scope <= scopes) throw Statement.Bad($"statement {statement.Seq}: its scopes are not in order");
+                throw Statement.Bad($"{what}: it names a scope that is not known");
+            if (scope <= scopes) throw Statement.Bad($"{what}: its scopes are not in order");
             scopes |= scope;
         }
         return scopes != TrustScopes.None
             ? scopes
-            : throw Statement.Bad($"statement {statement.Seq}: it names no scope");
+            : throw Statement.Bad($"{what}: it names no scope");
     }
 
     public static void WriteScopes(BencodeWriter writer, TrustScopes scopes)

@@ -11,7 +11,12 @@ public readonly record struct TrustLink(
 
 /// <summary>A vouch for an agent, and what keeps it from counting.</summary>
 /// <param name="Starts">Only where it has not started yet.</param>
-public readonly record struct TrustHint(TrustLink Vouch, VouchFault Fault, DateTimeOffset? Starts);
+/// <param name="Cut">What revoked or disowned it, as far as <see cref="TrustHistory"/> was asked.</param>
+public readonly record struct TrustHint(
+    TrustLink Vouch, VouchFault Fault, DateTimeOffset? Starts, TrustCut? Cut = null);
+
+/// <summary>The statement that took a vouch back, or disowned what its issuer said.</summary>
+public readonly record struct TrustCut(AgentId By, int Seq, DateTimeOffset At);
 
 /// <summary>Whether an agent is admitted, and on whose word.</summary>
 public enum TrustStanding
@@ -66,6 +71,8 @@ public enum VouchFault
     Disowned,
     /// <summary>Its time has passed.</summary>
     Ended,
+    /// <summary>Its issuer took it back.</summary>
+    Revoked,
     /// <summary>Its time is still to come.</summary>
     NotStarted,
     /// <summary>It is about other scopes.</summary>

@@ -115,17 +115,9 @@ public sealed class TrustStore
         lock (gate)
         {
             roots = [.. newRoots.Distinct()];
-            var indexes = roots.ConvertAll(graph.FindOrAdd);
-            var changes = new List<TrustChange>();
-            foreach (var (key, before) in views.ToList())
-            {
-                var after = views[key] = new TrustView(graph, indexes, key.Scope, key.Reach);
-                for (var agent = 0; agent < graph.AgentCount; agent++)
-                {
-                    var (was, isNow) = (before.LabelOf(agent), after.LabelOf(agent));
-                    if (was != isNow) changes.Add(Named(key, new LabelChange(agent, (byte)was, (byte)isNow)));
-                }
-            }
+            var after = ViewsFrom(roots);
+            var changes = Differences(after);
+            foreach (var (key, view) in after) views[key] = view;
             return changes;
         }
     }
@@ -214,6 +206,16 @@ public sealed class TrustStore
         }
     }
 
+    /// <summary>Whose standing would change with other roots. Nothing is changed.</summary>
+    public IReadOnlyList<TrustChange> WhatIfRoots(IEnumerable<AgentId> otherRoots)
+    {
+        lock (gate)
+        {
+            EvaluateAllScopes();
+            return Differences(ViewsFrom([.. otherRoots.Distinct()]));
+        }
+    }
+
     /// <summary>
     /// For decisions where numbers matter: each agent's share of one whole, the largest first, at most so many. All
     /// that stand behind one vouch together have less than twice what one agent who vouches for nobody gets by that
@@ -298,6 +300,26 @@ public sealed class TrustStore
     {
         if (views.TryGetValue((scope, reach), out var view)) return view;
         return views[(scope, reach)] = new TrustView(graph, roots.Select(graph.FindOrAdd), scope, reach);
+    }
+
+    private Dictionary<(TrustScopes Scope, int Reach), TrustView> ViewsFrom(List<AgentId> from)
+    {
+        var indexes = from.ConvertAll(graph.FindOrAdd);
+        return views.Keys.ToDictionary(key => key, key => new TrustView(graph, indexes, key.Scope, key.Reach));
+    }
+
+    private List<TrustChange> Differences(Dictionary<(TrustScopes Scope, int Reach), TrustView> after)
+    {
+        var changes = new List<TrustChange>();
+        foreach (var (key, view) in after)
+        {
+            for (var agent = 0; agent < graph.AgentCount; agent++)
+            {
+                var (was, isNow) = (views[key].LabelOf(agent), view.LabelOf(agent));
+                if (was != isNow) changes.Add(Named(key, new LabelChange(agent, (byte)was, (byte)isNow)));
+            }
+        }
+        return changes;
     }
 
     /// <summary>Brings every view up to date, and tells what became of whom.</summary>

@@ -36,13 +36,15 @@ internal sealed class Network : IAsyncDisposable
 
     public string Folder(string name) => Directory.CreateDirectory(PathOf(name)).FullName;
 
-    public async Task<TestAgent> AgentAsync(string name, bool usesRepository = true)
+    public async Task<TestAgent> AgentAsync(
+        string name, bool usesRepository = true, Action<string>? notice = null)
     {
         var host = await AgentHost.StartAsync(new AgentOptions
         {
             DataFolder = PathOf("agent-" + name), Repositories = usesRepository ? [Repository!.Endpoint] : [],
             Adapters = [new DiskAdapter(RandomNumberGenerator.Fill)],
             Time = TimeProvider.System, Random = RandomNumberGenerator.Fill, Version = "test",
+            Notice = notice,
         }, CancellationToken.None);
         running.Add(host);
         return new TestAgent(host, Path.Combine(PathOf("agent-" + name), AgentHost.ControlSocketName));
@@ -133,6 +135,26 @@ internal sealed class TestAgent(AgentHost host, string socket)
 
     public async Task<TrustWhy> WhyAsync(string who) => JsonSerializer.Deserialize(
         await http.GetStringAsync($"/control/trust/agents/{who}"), ControlJson.Default.TrustWhy)!;
+
+    public Task<TrustBothSides> SidesAsync(string who) => GetAsync(
+        $"/control/trust/sides?who={Uri.EscapeDataString(who)}", ControlJson.Default.TrustBothSides);
+
+    public Task<List<RequestInfo>> RequestsAsync() =>
+        GetAsync("/control/trust/requests", ControlJson.Default.ListRequestInfo);
+
+    public Task<List<AskedInfo>> AskedAsync() => GetAsync("/control/trust/asked", ControlJson.Default.ListAskedInfo);
+
+    public Task<AskedInfo> AskAsync(string who, int depth = 0, string? note = null, params string[] scopes) =>
+        PostAsync(
+            "/control/trust/asked",
+            new AskRequest(who, scopes.Length > 0 ? scopes : ["exchange"], depth, 30, note),
+            ControlJson.Default.AskRequest, ControlJson.Default.AskedInfo);
+
+    public Task<TrustResult> AnswerAsync(long id, AnswerRequest answer) => PostAsync(
+        $"/control/trust/requests/{id}", answer, ControlJson.Default.AnswerRequest, ControlJson.Default.TrustResult);
+
+    public async Task<T> GetAsync<T>(string path, JsonTypeInfo<T> type) =>
+        JsonSerializer.Deserialize(await http.GetStringAsync(path), type)!;
 
     public Task<TrustResult> RevokeAsync(string who) => PostAsync(
         "/control/trust/revoke", new RevokeRequest(who, []), ControlJson.Default.RevokeRequest,

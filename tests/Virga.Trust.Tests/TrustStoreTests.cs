@@ -259,6 +259,20 @@ public sealed class TrustStoreTests
         Assert.True(store.IsAdmitted(friend, TrustScopes.Exchange));
     }
 
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public void What_if_other_roots_tells_what_then_happens_and_changes_nothing(int seed)
+    {
+        var world = new TrustWorld((ulong)seed + 4_000, disownsInHundred: seed % 2 * 6);
+        var store = new TrustStore([world.Ids[0], world.Ids[1]], TrustWorld.Start);
+        foreach (var beginnings in world.Beginnings) store.Add(beginnings[^1]);
+        var before = TrustWorld.Scopes.ToDictionary(scope => scope, scope => store.Admitted(scope).ToHashSet());
+        var would = store.WhatIfRoots([world.Ids[1]]);
+        foreach (var scope in TrustWorld.Scopes) Assert.Equal(before[scope], store.Admitted(scope).ToHashSet());
+        Assert.Equal([world.Ids[0], world.Ids[1]], store.Roots);
+        Assert.Equal(would.ToHashSet(), store.SetRoots([world.Ids[1]]).ToHashSet());
+    }
+
     internal static void Vouch(TestChain chain, AgentId subject, TrustScopes scopes, int depth, int hours = 100) =>
         chain.Add(StatementType.Vouch, new VouchBody(
             subject, scopes, depth, TrustWorld.Start.AddHours(-1), TrustWorld.Start.AddHours(hours)).Encode());

@@ -7,14 +7,14 @@ using Virga.Trust;
 namespace Virga.Agent.Control;
 
 /// <summary>The local API's part about trust.</summary>
-internal sealed class TrustEndpoints(TrustService trust)
+internal sealed class TrustEndpoints(TrustService trust, VouchRequests requests, OtherSide others)
 {
     private const int DaysMax = 1_830;
 
     public void Map(PeerRoutes routes)
     {
-        routes.Control("GET", "/control/trust", http =>
-            ControlEndpoints.JsonAsync(http, Describe(), ControlJson.Default.TrustInfo));
+        routes.Control("GET", "/control/trust", async http => await ControlEndpoints.JsonAsync(
+            http, Describe(await requests.CountWaitingAsync(http.RequestAborted)), ControlJson.Default.TrustInfo));
         routes.Control("GET", "/control/trust/agents", async http =>
         {
             await trust.RefreshAsync(http.RequestAborted);
@@ -29,6 +29,7 @@ internal sealed class TrustEndpoints(TrustService trust)
             await ControlEndpoints.JsonAsync(
                 http, Why(trust.Decide(agent, Scope(http))), ControlJson.Default.TrustWhy);
         });
+        routes.Control("GET", "/control/trust/sides", SidesAsync);
         MapStatements(routes);
         routes.Control("POST", "/control/trust/what-if", async http =>
         {
@@ -39,13 +40,27 @@ internal sealed class TrustEndpoints(TrustService trust)
                 "revoke" => trust.WhatIfRevoked(agent, Scopes(request.Scopes, isAllWhenEmpty: true)),
                 "disown" => trust.WhatIfDisowned(agent, From(request.From)),
                 "refuse" => trust.WhatIfRefused(agent),
+                "remove-root" => trust.WhatIfRootRemoved(agent),
                 var other => throw new VirgaException(
                     FailureKind.BadInput, $"'{other}' is nothing that can be tried",
-                    "It is revoke, disown or refuse."),
+                    "It is revoke, disown, refuse or remove-root."),
             };
             await AnswerAsync(http, agent, changes, null);
         });
         MapLists(routes);
+    }
+
+    private async Task SidesAsync(HttpContext http)
+    {
+        // An address holds slashes, which a path would not carry.
+        var agent = trust.Known.Find(http.Request.Query["who"].ToString());
+        await trust.RefreshAsync(http.RequestAborted);
+        var mine = Why(trust.Decide(agent.Id, Scope(http)));
+        var (theirs, problem) = agent.Id == trust.Self
+            ? default : await others.DecideAsync(agent, Scope(http), http.RequestAborted);
+        await ControlEndpoints.JsonAsync(
+            http, new TrustBothSides(mine, theirs is null ? null : Why(theirs), problem),
+            ControlJson.Default.TrustBothSides);
     }
 
     private void MapStatements(PeerRoutes routes)
@@ -54,17 +69,7 @@ internal sealed class TrustEndpoints(TrustService trust)
         {
             var request = await ControlEndpoints.BodyAsync(http, ControlJson.Default.VouchRequest);
             var subject = trust.Known.Find(request.Agent);
-            if (request.Depth is < 0 or > VouchBody.MaxDepth)
-            {
-                throw new VirgaException(
-                    FailureKind.BadInput, $"a depth of {request.Depth} can't be vouched for",
-                    $"It is 0 (the agent alone) to {VouchBody.MaxDepth}.");
-            }
-            if (request.Days is < 1 or > DaysMax)
-            {
-                throw new VirgaException(
-                    FailureKind.BadInput, $"a vouch can't hold for {request.Days} days", $"It is 1 to {DaysMax:N0}.");
-            }
+            CheckBounds(request.Depth, request.Days);
             var scopes = Scopes(request.Scopes, isAllWhenEmpty: false);
             var name = KnownAgents.CheckName(request.Name);
             if (name is not null)
@@ -117,7 +122,7 @@ internal sealed class TrustEndpoints(TrustService trust)
         });
     }
 
-    private TrustInfo Describe()
+    private TrustInfo Describe(int waiting)
     {
         var all = trust.Known.All;
         return new TrustInfo(
@@ -125,26 +130,36 @@ internal sealed class TrustEndpoints(TrustService trust)
             [trust.Self.ToString(), .. all.Where(a => a.IsRoot).Select(a => a.Agent.ToString())],
             [.. trust.OwnVouches().Select(Link)],
             [.. all.Where(a => a.IsRefused).Select(a => a.Agent.ToString())],
-            all.Where(a => a.Name is not null).ToDictionary(a => a.Agent.ToString(), a => a.Name!));
+            all.Where(a => a.Name is not null).ToDictionary(a => a.Agent.ToString(), a => a.Name!), waiting);
     }
 
     private TrustWhy Why(TrustDecision decision) => new(
         decision.Agent.ToString(), Name(decision.Agent), TrustScopeNames.Of(decision.Scope)[0],
         decision.Standing.ToString(), decision.Depth, decision.Until, [.. decision.Chain.Select(Link)],
-        [.. decision.Hints.Select(h => new TrustHintInfo(Link(h.Vouch), h.Fault.ToString(), h.Starts))]);
+        [.. decision.Hints.Select(h => new TrustHintInfo(Link(h.Vouch), h.Fault.ToString(), h.Starts, Cut(h.Cut)))]);
 
-    private TrustLinkInfo Link(TrustLink link) => new(
-        link.Issuer.ToString(), Name(link.Issuer), link.Subject.ToString(), Name(link.Subject), link.Seq,
-        TrustScopeNames.Of(link.Scopes), link.Depth, link.Expires);
+    private TrustCutInfo? Cut(TrustCut? cut) =>
+        cut is { } c ? new TrustCutInfo(c.By.ToString(), Name(c.By), c.Seq, c.At) : null;
+
+    private TrustLinkInfo Link(TrustLink link) => Link(link, trust.Known);
+
+    public static TrustLinkInfo Link(TrustLink link, KnownAgents known) => new(
+        link.Issuer.ToString(), known.NameOf(link.Issuer), link.Subject.ToString(), known.NameOf(link.Subject),
+        link.Seq, TrustScopeNames.Of(link.Scopes), link.Depth, link.Expires);
 
     private string? Name(AgentId agent) => trust.Known.NameOf(agent);
 
     /// <summary>Only what holds whatever a share's reach is: reach by reach it would be told many times.</summary>
-    private Task AnswerAsync(HttpContext http, AgentId agent, IReadOnlyList<TrustChange> changes, string? problem)
+    private Task AnswerAsync(HttpContext http, AgentId agent, IReadOnlyList<TrustChange> changes, string? problem) =>
+        AnswerAsync(http, trust, agent, changes, problem);
+
+    /// <inheritdoc cref="AnswerAsync(HttpContext, AgentId, IReadOnlyList{TrustChange}, string?)"/>
+    public static Task AnswerAsync(
+        HttpContext http, TrustService trust, AgentId agent, IReadOnlyList<TrustChange> changes, string? problem)
     {
         var told = changes.Where(c => c.Reach == VouchBody.MaxDepth && c.Agent != trust.Self).Select(
             c => new TrustChangeInfo(
-                c.Agent.ToString(), Name(c.Agent), TrustScopeNames.Of(c.Scope)[0], c.Before, c.After));
+                c.Agent.ToString(), trust.Known.NameOf(c.Agent), TrustScopeNames.Of(c.Scope)[0], c.Before, c.After));
         return ControlEndpoints.JsonAsync(
             http, new TrustResult(agent.ToString(), [.. told], problem), ControlJson.Default.TrustResult);
     }
@@ -153,7 +168,7 @@ internal sealed class TrustEndpoints(TrustService trust)
         http.Request.Query["scope"].ToString() is { Length: > 0 } name
             ? TrustScopeNames.Parse(name) : TrustScopes.Exchange;
 
-    private static TrustScopes Scopes(IReadOnlyList<string> names, bool isAllWhenEmpty)
+    public static TrustScopes Scopes(IReadOnlyList<string> names, bool isAllWhenEmpty)
     {
         if (names.Count == 0)
         {
@@ -162,6 +177,22 @@ internal sealed class TrustEndpoints(TrustService trust)
                 $"The scopes are {string.Join(", ", TrustScopeNames.All)}.");
         }
         return names.Aggregate(TrustScopes.None, (scopes, name) => scopes | TrustScopeNames.Parse(name));
+    }
+
+    /// <summary>BadInput unless a vouch can have them.</summary>
+    public static void CheckBounds(int depth, int days)
+    {
+        if (depth is < 0 or > VouchBody.MaxDepth)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"a depth of {depth} can't be vouched for",
+                $"It is 0 (the agent alone) to {VouchBody.MaxDepth}.");
+        }
+        if (days is < 1 or > DaysMax)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"a vouch can't hold for {days} days", $"It is 1 to {DaysMax:N0}.");
+        }
     }
 
     private static int From(int from) => from is >= 1 and < Sigchain.MaxStatements

@@ -6,9 +6,10 @@ namespace Virga.Agent.Control;
 /// <param name="Vouches">This agent's own vouches that are in force.</param>
 /// <param name="Refused">Ruled out by the user, or by a fraud proof.</param>
 /// <param name="Names">What the user calls agents, by AgentId.</param>
+/// <param name="Requests">How many requests for a vouch wait for the user's answer.</param>
 public sealed record TrustInfo(
     string Agent, IReadOnlyList<string> Roots, IReadOnlyList<TrustLinkInfo> Vouches, IReadOnlyList<string> Refused,
-    IReadOnlyDictionary<string, string> Names);
+    IReadOnlyDictionary<string, string> Names, int Requests = 0);
 
 /// <summary>One vouch.</summary>
 /// <param name="IssuerName">What the user calls it; null when it has no name.</param>
@@ -19,9 +20,14 @@ public sealed record TrustLinkInfo(
 
 /// <summary>A vouch for an agent that does not count.</summary>
 /// <param name="Fault">
-/// None, NoDepthLeft, Disowned, Ended, NotStarted, OtherScope, IssuerNotAdmitted or IssuerRefused.
+/// None, NoDepthLeft, Disowned, Ended, Revoked, NotStarted, OtherScope, IssuerNotAdmitted or IssuerRefused.
 /// </param>
-public sealed record TrustHintInfo(TrustLinkInfo Vouch, string Fault, DateTimeOffset? Starts);
+/// <param name="Cut">For Revoked and Disowned, as far as known chains tell: the statement that did it.</param>
+public sealed record TrustHintInfo(
+    TrustLinkInfo Vouch, string Fault, DateTimeOffset? Starts, TrustCutInfo? Cut = null);
+
+/// <summary>Who took a vouch back, or disowned what its issuer said, by which statement, and when.</summary>
+public sealed record TrustCutInfo(string By, string? ByName, int Seq, DateTimeOffset At);
 
 /// <summary>An agent that is admitted in a scope.</summary>
 /// <param name="Depth">For how many more links it may pass trust on.</param>
@@ -30,10 +36,22 @@ public sealed record AdmittedInfo(string Agent, string? Name, int Depth);
 /// <summary>Whether an agent is admitted, and on whose word.</summary>
 /// <param name="Standing">Root, Admitted, NotKnown, NoChain or Refused.</param>
 /// <param name="Chain">From a root to the agent; empty for roots and when it is not admitted.</param>
-/// <param name="Hints">When it is not admitted: vouches for it that come closest.</param>
+/// <param name="Hints">
+/// When it is not admitted: vouches for it that come closest, and such as are past; also those for an issuer of one of
+/// them that is itself not admitted.
+/// </param>
 public sealed record TrustWhy(
     string Agent, string? Name, string Scope, string Standing, int Depth, DateTimeOffset? Until,
     IReadOnlyList<TrustLinkInfo> Chain, IReadOnlyList<TrustHintInfo> Hints);
+
+/// <summary>Both sides' view.</summary>
+/// <param name="Mine">Whether this agent admits the other.</param>
+/// <param name="Theirs">
+/// Whether the other admits this agent, as far as public chains tell: it may have other roots, and refusals of its own.
+/// Null where its chain can't be had, and for this agent itself.
+/// </param>
+/// <param name="Problem">Why <paramref name="Theirs"/> is missing.</param>
+public sealed record TrustBothSides(TrustWhy Mine, TrustWhy? Theirs, string? Problem);
 
 /// <param name="Agent">An AgentId, an agent address (spec/v1/links.md) or a name that the user gave.</param>
 /// <param name="Days">How long it holds, 1 to 1,830.</param>
@@ -46,7 +64,7 @@ public sealed record RevokeRequest(string Agent, IReadOnlyList<string> Scopes);
 /// <param name="From">Statements of the agent from this number on are not vouched for; at least 1.</param>
 public sealed record DisownRequest(string Agent, int From);
 
-/// <param name="Action">revoke, disown or refuse.</param>
+/// <param name="Action">revoke, disown, refuse or remove-root.</param>
 /// <param name="Scopes">For revoke; empty: all.</param>
 /// <param name="From">For disown.</param>
 public sealed record WhatIfRequest(string Action, string Agent, IReadOnlyList<string> Scopes, int From = 0);

@@ -1,3 +1,4 @@
+using Virga.Core;
 using Virga.Protocol;
 using Virga.Trust.Following;
 
@@ -10,7 +11,9 @@ internal sealed class PeerClients(PeerHttp http, PeerIdentity self, Func<IReadOn
 
     public IReadOnlyList<SignedEnvelope> OwnChain => ownChain();
 
-    public AgentClient Agent(Endpoint endpoint) => new(http, endpoint, Self, ownChain);
+    /// <param name="expected">Who must answer there, where that is known.</param>
+    public AgentClient Agent(Endpoint endpoint, AgentId? expected = null) =>
+        new(http, endpoint, Self, ownChain, expected);
 
     public ITrustPlace Place(Endpoint endpoint) => new PeerPlace(new LogClient(http, endpoint, Self, ownChain));
 

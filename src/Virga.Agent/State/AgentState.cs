@@ -54,6 +54,7 @@ internal sealed class AgentState : IAsyncDisposable
             name TEXT UNIQUE, endpoint TEXT
         ) WITHOUT ROWID;
         """,
+        Trust.RequestTable.SchemaSql,
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>

@@ -48,6 +48,8 @@ internal sealed class TrustService
 
     public AgentId Self => keys.Id;
 
+    public Sigchain OwnChain => keys.Chain;
+
     public KnownAgents Known => known;
 
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -87,7 +89,23 @@ internal sealed class TrustService
         return chain;
     }
 
-    public TrustDecision Decide(AgentId agent, TrustScopes scope) => store.Decide(agent, scope);
+    /// <summary>The decision; where it is no, with what the chains that count here say of the past.</summary>
+    public TrustDecision Decide(AgentId agent, TrustScopes scope)
+    {
+        var decision = store.Decide(agent, scope);
+        if (decision.IsAdmitted) return decision;
+        var issuers = IssuersOf(store, scope, keys.Id, directory).Prepend(keys.Chain).ToList();
+        return TrustHistory.Explain(decision, issuers, options.Time.GetUtcNow());
+    }
+
+    /// <summary>The known chains of those who are admitted: the one given first, then those who may pass on most.
+    /// </summary>
+    public static IReadOnlyList<Sigchain> IssuersOf(
+        TrustStore store, TrustScopes scope, AgentId first, ChainDirectory directory) =>
+    [
+        .. store.Admitted(scope).OrderByDescending(a => a.Agent == first).ThenByDescending(a => a.Depth)
+            .Select(a => directory.Find(a.Agent)).Where(chain => chain is not null).Select(chain => chain!),
+    ];
 
     public IReadOnlyList<(AgentId Agent, int Depth)> Admitted(TrustScopes scope) => store.Admitted(scope);
 
@@ -143,6 +161,14 @@ internal sealed class TrustService
         store.WhatIfDisowned(keys.Id, subject, from);
 
     public IReadOnlyList<TrustChange> WhatIfRefused(AgentId subject) => store.WhatIfRefused(subject);
+
+    /// <summary>NotFound where it is no root.</summary>
+    public IReadOnlyList<TrustChange> WhatIfRootRemoved(AgentId root)
+    {
+        CheckOther(root);
+        return Roots().Contains(root) ? store.WhatIfRoots(Roots().Where(r => r != root)) : throw new VirgaException(
+            FailureKind.NotFound, "that agent is no root", "Roots are listed by: virga trust roots");
+    }
 
     public async Task<IReadOnlyList<TrustChange>> SetRootAsync(
         AgentAddress agent, bool isRoot, CancellationToken cancellationToken)
@@ -214,11 +240,23 @@ internal sealed class TrustService
     /// <summary>
     /// Where an agent's chain may be had: from itself, as far as is known where it is, and repositories.
     /// </summary>
-    private IReadOnlyList<ITrustPlace> PlacesOf(AgentAddress agent)
+    public IReadOnlyList<ITrustPlace> PlacesOf(AgentAddress agent) =>
+        clients.Places([.. KnownEndpointsOf(agent), .. repositories()]);
+
+    /// <summary>Where an agent says that it is reached, and where its address says so.</summary>
+    public async Task<IReadOnlyList<Endpoint>> EndpointsOfAsync(
+        AgentAddress agent, CancellationToken cancellationToken)
+    {
+        if (KnownEndpointsOf(agent) is { Count: > 0 } known) return known;
+        await directory.GetNewestAsync(agent.Id, PlacesOf(agent), cancellationToken);
+        return KnownEndpointsOf(agent);
+    }
+
+    private List<Endpoint> KnownEndpointsOf(AgentAddress agent)
     {
         var own = directory.Find(agent.Id)?.Endpoints.Select(e => new Endpoint(e.Url, e.Certificate)) ?? [];
         var named = agent.Endpoint ?? known.EndpointOf(agent.Id);
-        return clients.Places([.. (named is null ? own : own.Prepend(named)), .. repositories()]);
+        return [.. (named is null ? own : own.Prepend(named)).Distinct()];
     }
 
     private TrustLink? OwnVouch(AgentId subject, TrustScopes scope)

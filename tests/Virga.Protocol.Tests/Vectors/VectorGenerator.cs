@@ -20,7 +20,7 @@ internal static class VectorGenerator
         "link-proof", "request",
         "announce",
         "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer", "read-request", "peer",
-        "error",
+        "error", "vouch-request", "vouch-request-state",
     ];
 
     private static readonly Hash256[] hashes = [.. Enumerable.Range(10, 3).Select(Sample.Hash).Order()];
@@ -32,7 +32,7 @@ internal static class VectorGenerator
         .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. TrustVectors.All(), .. Links(),
         .. LinkSecrets(),
         .. RequestVectors.All(), .. Announces(),
-        .. Withdrawals(), .. Feeds(), .. Grants(), .. Messages(), .. Errors(),
+        .. Withdrawals(), .. Feeds(), .. Grants(), .. Messages(), .. Errors(), .. VouchRequestVectors.All(),
     ];
 
     public static string KeyOf(PeerIdentity peer) => peer.SigningKey.PublicKey.Bytes.ToString();

@@ -66,6 +66,8 @@ public sealed class VectorTests
         "grant-request" => Layer("fields", () => Same(vector, GrantRequest.Parse(vector.Data).Encode())),
         "grant-answer" => Layer("fields", () => Same(vector, GrantAnswer.Parse(vector.Data).Encode())),
         "read-request" => Layer("fields", () => Same(vector, ReadRequest.Encode(ReadRequest.Parse(vector.Data)))),
+        "vouch-request" => Layer("fields", () => Same(vector, VouchAsk.Parse(vector.Data).Encode())),
+        "vouch-request-state" => Layer("fields", () => Same(vector, VouchAskStatus.Parse(vector.Data).Encode())),
         "peer" => Layer("fields", () => Same(vector, PeerInfo.Parse(vector.Data).Encode())),
         "error" => JudgeError(vector),
         _ => throw new InvalidDataException($"no test for type {vector.Type}"),
