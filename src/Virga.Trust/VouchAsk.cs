@@ -60,7 +60,7 @@ public enum VouchAskState
 {
     /// <summary>Nobody has answered yet.</summary>
     Waiting,
-    /// <summary>The vouch stands in the chain of the agent that was asked, at least for some of what was asked.</summary>
+    /// <summary>A vouch stands in the chain of the agent that was asked, at least for some of what was asked.</summary>
     Vouched,
     /// <summary>Its user said no.</summary>
     Refused,
