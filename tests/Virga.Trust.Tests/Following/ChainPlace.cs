@@ -3,7 +3,7 @@ using Virga.Trust.Following;
 
 namespace Virga.Trust.Tests.Following;
 
-/// <summary>A place that has some chains, gives them out a few statements at a time, and counts what it is asked.</summary>
+/// <summary>A place that has some chains, gives out some statements at a time, and counts what it is asked.</summary>
 internal sealed class ChainPlace(string name, int pageSize = 2) : ITrustPlace
 {
     public string Name => name;

@@ -158,7 +158,8 @@ public sealed class TrustFollowerTests : IAsyncLifetime
     {
         issuer.Add(
             StatementType.Vouch,
-            new VouchBody(subject.Chain.Id, scopes, depth, TrustWorld.Start, TrustWorld.Start.AddHours(hours)).Encode());
+            new VouchBody(
+                subject.Chain.Id, scopes, depth, TrustWorld.Start, TrustWorld.Start.AddHours(hours)).Encode());
         if (issuer != me) place.With(issuer);
     }
 }
