@@ -148,6 +148,26 @@ public interface ISymlinks
 /// <param name="FreeBytes">Null where unknown or unlimited.</param>
 public sealed record AccountSpace(long? UsedBytes, long? FreeBytes);
 
+/// <summary>A URL that reads one version of one file for whoever has it. A bearer secret: never logged.</summary>
+/// <param name="IfMatch">The If-Match header without which the URL is refused; null where it needs none.</param>
+/// <param name="CertSha256">The server's certificate where it is self-signed.</param>
+public sealed record SignedReadUrl(Uri Url, string? IfMatch, Hash256? CertSha256)
+{
+    public override string ToString() => $"a signed URL at {Url.Host}";
+}
+
+/// <summary>
+/// Optional: an account whose service reads a file to whoever has a URL that was signed for it. Only where versions
+/// are strong pins: the URL must read the pinned version and no other.
+/// </summary>
+public interface ISignedReadUrls
+{
+    /// <summary>Signs without asking the service; whether the file is still there shows when it is read.</summary>
+    /// <param name="lifetime">After which the service refuses the URL; at most seven days.</param>
+    ValueTask<SignedReadUrl> SignReadAsync(
+        EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken);
+}
+
 /// <summary>Optional: an account that knows how full it is.</summary>
 public interface IReportsSpace
 {

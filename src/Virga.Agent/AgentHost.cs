@@ -133,6 +133,7 @@ public sealed class AgentHost : IAsyncDisposable
         var chainStore = new ChainStore(state.Database, keys, options.Time);
         if (Telemetry.StartExport() is { } telemetry) Own(telemetry);
         var http = Own(new PeerHttp(options.Time, options.Random));
+        var storage = Own(new StorageHttp(options.Time, options.Random));
         var clients = new PeerClients(http, keys.Identity, () => keys.Envelopes);
         var directory = new ChainDirectory(options.Time);
         accountTable = new AccountTable(state, options.Time);
@@ -148,9 +149,11 @@ public sealed class AgentHost : IAsyncDisposable
             () => options.Repositories);
         await shares.LoadAsync(cancellationToken);
         transfers = new TransferService(
-            state, new TransferTable(state), accounts, clients, directory, options, () => options.Repositories, log);
+            state, new TransferTable(state), accounts, clients, storage, directory, options,
+            () => options.Repositories, log);
         var shareEndpoints = new ShareEndpoints(
-            shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), trust, keys.Identity, log);
+            shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), trust, keys.Identity,
+            options.Time, options.Random, log);
         trust.Fallen = shareEndpoints.Cut;
         var requests = new VouchRequests(
             new RequestTable(state), chainStore, trust, directory, clients, options.Time, options.Notice ?? log);

@@ -59,7 +59,21 @@ public sealed class AgentClient
             throw new VirgaException(FailureKind.BadInput, $"{calls.Peer} gave a grant that is not the one asked for",
                 "The peer is broken or lies; get the share from another source.");
         }
-        return new HeldGrant(Base64Url.EncodeToString(answer.Grant.Encode()), grant, answer.Owner, answer.Secret);
+        return new HeldGrant(
+            Base64Url.EncodeToString(answer.Grant.Encode()), grant, answer.Owner, answer.Secret, answer.IsDirect);
+    }
+
+    /// <summary>Signed URLs of the storage for blobs of a share: for as many of them as the agent can sign.</summary>
+    /// <param name="roots">At most <see cref="ReadUrlsRequest.RootsMax"/>.</param>
+    public async Task<ReadUrlsAnswer> GetReadUrlsAsync(
+        Hash256 infoHash, IReadOnlyList<Hash256> roots, string bearer, CancellationToken cancellationToken)
+    {
+        var self = calls.Self;
+        var body = new ReadUrlsRequest(roots, self.SealIdentity.Recipient.PublicKey).Encode();
+        var sealedAnswer = await calls.CallSignedAsync(
+            HttpMethod.Post, $"/v1/shares/{infoHash}/urls", (_, _) => body, cancellationToken, bearer);
+        return calls.Understand(
+            sealedAnswer, bytes => ReadUrlsAnswer.Parse(SealedMessage.Open(bytes, self.SealIdentity)));
     }
 
     /// <summary>Asks the agent's user for a vouch; returns until when the request is kept there.</summary>

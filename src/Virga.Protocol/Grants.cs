@@ -56,7 +56,9 @@ public sealed record Grant(
 /// <param name="Bearer">What the Authorization header carries.</param>
 /// <param name="Owner">Who made the share.</param>
 /// <param name="Secret">Opens the manifest of a share for trusted agents; null for other audiences.</param>
-public sealed record HeldGrant(string Bearer, Grant Grant, AgentId Owner, LinkSecret? Secret)
+/// <param name="IsDirect">Whether the issuer gives signed URLs of the storage itself.</param>
+public sealed record HeldGrant(
+    string Bearer, Grant Grant, AgentId Owner, LinkSecret? Secret, bool IsDirect = false)
 {
     public override string ToString() => Grant.Share.ToString();
 }
@@ -84,11 +86,15 @@ public sealed record GrantRequest(byte[]? Proof, Hash256 Seal)
 /// <summary>What a sealed answer to a request for a grant holds.</summary>
 /// <param name="Owner">Who made the share: the agent to look for in chains and repositories.</param>
 /// <param name="Secret">Opens the manifest of a share for trusted agents; absent for other audiences.</param>
-public sealed record GrantAnswer(SignedEnvelope Grant, AgentId Owner, LinkSecret? Secret = null)
+/// <param name="IsDirect">Whether the storage itself may be read, by signed URLs (spec/v1/direct.md).</param>
+public sealed record GrantAnswer(
+    SignedEnvelope Grant, AgentId Owner, LinkSecret? Secret = null, bool IsDirect = false)
 {
     public byte[] Encode() => BencodeWriter.Encode(writer =>
     {
-        writer.StartDictionary().Key("grant");
+        writer.StartDictionary();
+        if (IsDirect) writer.Key("direct").Integer(1);
+        writer.Key("grant");
         Grant.Write(writer);
         writer.Key("owner").Hash(Owner.Hash);
         if (Secret is not null) writer.Key("secret").Bytes(Secret.Bytes);
@@ -97,11 +103,11 @@ public sealed record GrantAnswer(SignedEnvelope Grant, AgentId Owner, LinkSecret
 
     public static GrantAnswer Parse(ReadOnlySpan<byte> body)
     {
-        var fields = Wire.Dictionary(body, "grant answer", "grant", "owner", "secret");
+        var fields = Wire.Dictionary(body, "grant answer", "direct", "grant", "owner", "secret");
         var secret = fields.OptionalBytes("secret", LinkSecret.ByteCount, LinkSecret.ByteCount);
         return new GrantAnswer(
             SignedEnvelope.Read(fields.Dictionary("grant")), fields.Agent("owner"),
-            secret is null ? null : new LinkSecret(secret));
+            secret is null ? null : new LinkSecret(secret), fields.OptionalInteger("direct", 1, 1) is not null);
     }
 }
 

@@ -74,16 +74,17 @@ internal sealed class PeerCalls(
     /// <summary>A signed call. A peer that does not know us gets our chain, once.</summary>
     /// <param name="body">Made for the receiver and the time of signing.</param>
     public async Task<byte[]> CallSignedAsync(
-        HttpMethod method, string path, Func<AgentId, DateTimeOffset, byte[]> body, CancellationToken cancellationToken)
+        HttpMethod method, string path, Func<AgentId, DateTimeOffset, byte[]> body, CancellationToken cancellationToken,
+        string? bearer = null)
     {
         try
         {
-            return await SignAndCallAsync(method, path, body, cancellationToken);
+            return await SignAndCallAsync(method, path, body, bearer, cancellationToken);
         }
         catch (VirgaException refused) when (ErrorCode.Of(refused) == ErrorCode.UnknownAgent)
         {
             await PostChainAsync(self.Id, ownChain(), cancellationToken);
-            return await SignAndCallAsync(method, path, body, cancellationToken);
+            return await SignAndCallAsync(method, path, body, bearer, cancellationToken);
         }
     }
 
@@ -145,7 +146,7 @@ internal sealed class PeerCalls(
     }
 
     private async Task<byte[]> SignAndCallAsync(
-        HttpMethod method, string path, Func<AgentId, DateTimeOffset, byte[]> makeBody,
+        HttpMethod method, string path, Func<AgentId, DateTimeOffset, byte[]> makeBody, string? bearer,
         CancellationToken cancellationToken)
     {
         var receiver = await ReceiverAsync(cancellationToken);
@@ -153,7 +154,7 @@ internal sealed class PeerCalls(
         var body = makeBody(receiver, created);
         var nonce = new byte[RequestSignature.NonceBytes];
         http.Random(nonce);
-        using var request = Request(method, path, body, null);
+        using var request = Request(method, path, body, bearer);
         var headers = RequestSignature.Sign(self, receiver, method.Method, path, "", body, created, nonce);
         foreach (var (name, value) in headers)
             request.Headers.TryAddWithoutValidation(name, value);

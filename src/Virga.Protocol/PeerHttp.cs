@@ -12,9 +12,12 @@ namespace Virga.Protocol;
 /// <param name="Connect">For TCP and TLS together.</param>
 /// <param name="Stall">Longest time in which not one leaf (16 KiB) or the rest of an answer arrives.</param>
 /// <param name="MaxConnectionsPerPeer">More requests than this wait.</param>
+/// <param name="IsTls12Allowed">For servers that are no peers: TLS 1.2 will do, with the system's ciphers.</param>
+/// <param name="MayReach">Which addresses are connected to; null for all.</param>
 /// <param name="MaxPeers">Endpoints whose connections are kept; the least recently used idle one goes first.</param>
 public sealed record PeerHttpOptions(
-    TimeSpan Connect, TimeSpan Stall, TimeSpan Idle, int MaxConnectionsPerPeer = 64, int MaxPeers = 256)
+    TimeSpan Connect, TimeSpan Stall, TimeSpan Idle, int MaxConnectionsPerPeer = 64, int MaxPeers = 256,
+    bool IsTls12Allowed = false, Func<IPAddress, bool>? MayReach = null)
 {
     public static readonly PeerHttpOptions Default =
         new(Connect: TimeSpan.FromSeconds(10), Stall: TimeSpan.FromSeconds(30), Idle: TimeSpan.FromSeconds(60));
@@ -131,15 +134,15 @@ public sealed class PeerHttp : IDisposable
         UseCookies = false,
         AutomaticDecompression = DecompressionMethods.None,
         ActivityHeadersPropagator = null,
-        ConnectCallback = PeerSocket.ConnectAsync,
-        SslOptions = CreateTls(endpoint),
+        ConnectCallback = (context, token) => PeerSocket.ConnectAsync(context, Options.MayReach, token),
+        SslOptions = CreateTls(endpoint, Options.IsTls12Allowed),
     };
 
-    private static SslClientAuthenticationOptions CreateTls(Endpoint endpoint)
+    private static SslClientAuthenticationOptions CreateTls(Endpoint endpoint, bool isTls12Allowed)
     {
         var tls = new SslClientAuthenticationOptions
         {
-            EnabledSslProtocols = SslProtocols.Tls13,
+            EnabledSslProtocols = isTls12Allowed ? SslProtocols.Tls12 | SslProtocols.Tls13 : SslProtocols.Tls13,
             ApplicationProtocols = [SslApplicationProtocol.Http11],
             // A hostile certificate may name addresses to download others from; nothing is fetched for it.
             CertificateChainPolicy = new X509ChainPolicy
@@ -150,7 +153,7 @@ public sealed class PeerHttp : IDisposable
             RemoteCertificateValidationCallback = (_, certificate, _, errors) => Accept(endpoint, certificate, errors),
         };
         // Only where the platform lets a program choose; elsewhere its own order holds.
-        if (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())
+        if (!isTls12Allowed && (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS()))
         {
             tls.CipherSuitesPolicy = new CipherSuitesPolicy(
             [
@@ -193,12 +196,26 @@ public sealed class PeerHttp : IDisposable
 internal static class PeerSocket
 {
     public static async ValueTask<Stream> ConnectAsync(
-        SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+        SocketsHttpConnectionContext context, Func<IPAddress, bool>? mayReach, CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+            var place = context.DnsEndPoint;
+            if (mayReach is null) await socket.ConnectAsync(place, cancellationToken);
+            else
+            {
+                // What was looked at is what is connected to: a name may be resolved otherwise the next time.
+                var all = await Dns.GetHostAddressesAsync(place.Host, cancellationToken);
+                var allowed = all.Where(mayReach).ToArray();
+                if (allowed.Length == 0 && all.Length > 0)
+                {
+                    throw new VirgaException(
+                        FailureKind.Denied, $"{place.Host} is an address of a private network",
+                        "It can't be read from here; it is read through its agent.");
+                }
+                await socket.ConnectAsync(allowed, place.Port, cancellationToken);
+            }
             return new ReadAheadStream(new NetworkStream(socket, ownsSocket: true));
         }
         catch

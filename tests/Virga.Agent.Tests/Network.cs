@@ -3,7 +3,9 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Virga.Accounts.Adapters;
 using Virga.Accounts.Adapters.Disk;
+using Virga.Accounts.Adapters.S3;
 using Virga.Agent.Control;
 using Virga.Protocol;
 using Virga.Repository;
@@ -42,7 +44,11 @@ internal sealed class Network : IAsyncDisposable
         var host = await AgentHost.StartAsync(new AgentOptions
         {
             DataFolder = PathOf("agent-" + name), Repositories = usesRepository ? [Repository!.Endpoint] : [],
-            Adapters = [new DiskAdapter(RandomNumberGenerator.Fill)],
+            Adapters =
+            [
+                new DiskAdapter(RandomNumberGenerator.Fill),
+                new S3Adapter(new AdapterServices(TimeProvider.System, RandomNumberGenerator.Fill)),
+            ],
             Time = TimeProvider.System, Random = RandomNumberGenerator.Fill, Version = "test",
             Notice = notice,
         }, CancellationToken.None);
@@ -92,13 +98,20 @@ internal sealed class TestAgent(AgentHost host, string socket)
             name, "disk:" + folder, new Dictionary<string, string>(), new Dictionary<string, string>()),
         ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo);
 
-    public async Task<ShareInfo> ShareAsync(string account, string path, string audience, params string[] readers)
+    public Task<ShareInfo> ShareAsync(string account, string path, string audience, params string[] readers) =>
+        ShareAsync(new ShareRequest(account, path, audience, readers));
+
+    public async Task<ShareInfo> ShareAsync(ShareRequest request)
     {
         var lines = await LinesAsync(
-            "/control/shares", new ShareRequest(account, path, audience, readers), ControlJson.Default.ShareRequest,
-            ControlJson.Default.ShareEvent);
+            "/control/shares", request, ControlJson.Default.ShareRequest, ControlJson.Default.ShareEvent);
         return lines[^1].Result ?? throw new InvalidOperationException(lines[^1].Error?.Message);
     }
+
+    /// <summary>Why a share was refused.</summary>
+    public async Task<string> RefusedShareAsync(ShareRequest request) => (await LinesAsync(
+        "/control/shares", request, ControlJson.Default.ShareRequest, ControlJson.Default.ShareEvent))[^1]
+        .Error!.Message;
 
     public async Task<TransferInfo> GetAsync(string link, string account, string path)
     {
@@ -108,13 +121,8 @@ internal sealed class TestAgent(AgentHost host, string socket)
         return await WatchAsync(begun.Id);
     }
 
-    public async Task<ShareInfo> ShareAsync(string account, string path, string audience, int reach)
-    {
-        var lines = await LinesAsync(
-            "/control/shares", new ShareRequest(account, path, audience, [], Reach: reach),
-            ControlJson.Default.ShareRequest, ControlJson.Default.ShareEvent);
-        return lines[^1].Result ?? throw new InvalidOperationException(lines[^1].Error?.Message);
-    }
+    public Task<ShareInfo> ShareAsync(string account, string path, string audience, int reach) =>
+        ShareAsync(new ShareRequest(account, path, audience, [], Reach: reach));
 
     public Task<TransferInfo> BeginAsync(string link, string account, string path) => PostAsync(
         "/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,

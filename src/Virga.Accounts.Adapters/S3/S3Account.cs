@@ -11,7 +11,7 @@ namespace Virga.Accounts.Adapters.S3;
 /// A bucket or a folder in one. Folders are prefixes; one that is made on purpose is an empty object "folder/", so that
 /// it stays while it is empty. The version of an entry is its ETag, which listings, reads and writes all tell alike.
 /// </summary>
-internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped
+internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped, IAbilitySource
 {
     // Amazon S3 User Guide, "Amazon S3 multipart upload limits" and "Naming Amazon S3 objects".
     private const long PartBytesMin = 5L << 20;
@@ -50,6 +50,12 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     }
 
     public AccountTraits Traits { get; }
+
+    /// <summary>Without keys there is nothing to sign with, and in the clear nothing private is to be read.</summary>
+    public TAbility? FindAbility<TAbility>() where TAbility : class =>
+        typeof(TAbility) == typeof(ISignedReadUrls)
+            ? S3SignedUrls.CanSign(bucket.Settings) ? (TAbility)(object)new S3SignedUrls(bucket) : null
+            : this as TAbility;
 
     public async ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken)
     {

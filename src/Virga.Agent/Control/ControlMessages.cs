@@ -43,7 +43,8 @@ public sealed record CheckResult(bool Ok, IReadOnlyList<CheckStep> Steps, long? 
 /// <param name="Feed">Name of a feed to point at the new share; null for none.</param>
 /// <param name="Reach">For audience trusted: 0 (whom this agent vouches for itself) to 7 links more.</param>
 public sealed record ShareRequest(
-    string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null, int Reach = 0);
+    string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null, int Reach = 0,
+    bool IsDirect = false);
 
 /// <summary>How far the making of a share is. What is unchanged since the last one is not read.</summary>
 public sealed record ShareProgress(int FilesSeen, int FilesHashed, int FilesUnchanged, long BytesRead);
@@ -56,7 +57,7 @@ public sealed record SkippedEntry(string Path, string Reason);
 public sealed record ShareInfo(
     string InfoHash, string Link, string Account, string Path, string Audience, IReadOnlyList<string> Readers,
     DateTimeOffset Created,
-    int Files, long Bytes, IReadOnlyList<SkippedEntry> Skipped, string? Feed, string? Problem);
+    int Files, long Bytes, IReadOnlyList<SkippedEntry> Skipped, string? Feed, string? Problem, bool IsDirect = false);
 
 /// <summary>One line of the stream that POST /control/shares answers with; one of the three is set.</summary>
 public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, ControlError? Error);

@@ -20,7 +20,7 @@ internal sealed class PeerPlace(LogClient client) : ITrustPlace
         var bytes = page.Sum(envelope => envelope.Body.Length);
         // A page ends at a number of statements, or where the next might not fit the answer any more.
         var isLast = page.Count < ProtocolLimits.ChainPageEnvelopes
-            && bytes < ProtocolLimits.MessageBytes - (2 * Statement.MaxBytes);
+            && bytes < ProtocolLimits.MessageBytes / 2;
         return new ChainPage([.. page.Select(envelope => (envelope.Body, envelope.Signature))], isLast);
     }
 

@@ -4,6 +4,7 @@ using Virga.Agent.Trust;
 using Virga.Content;
 using Virga.Content.Snapshots;
 using Virga.Core;
+using Virga.Core.Age;
 using Virga.Hosting;
 using Virga.Protocol;
 
@@ -11,8 +12,11 @@ namespace Virga.Agent.Shares;
 
 /// <summary>What other agents read shares by (spec/v1/messages.md, "Agent").</summary>
 internal sealed class ShareEndpoints(
-    ShareService shares, GrantIssuer grants, TrustService trust, PeerIdentity self, Action<string> log)
+    ShareService shares, GrantIssuer grants, TrustService trust, PeerIdentity self, TimeProvider time,
+    RandomBytes random, Action<string> log)
 {
+    private static readonly TimeSpan UrlLifetime = TimeSpan.FromMinutes(5);
+
     private readonly RunningReads running = new();
 
     private const string Bytes = "application/octet-stream";
@@ -40,6 +44,7 @@ internal sealed class ShareEndpoints(
             var body = ShareExtras.Encode(self.Id, index.InfoHash, index.Manifest);
             await WriteAsync(http, SignedEnvelope.Sign(self.SigningKey, ShareExtras.SignatureType, body).Encode());
         }, RequestClass.Read);
+        routes.Signed("POST", share + "urls", SignUrlsAsync);
         routes.Public("GET", share + "blobs/{root}", ReadRangeAsync, RequestClass.Read);
         routes.Public("POST", share + "read", ReadManyAsync, RequestClass.Read);
     }
@@ -52,6 +57,41 @@ internal sealed class ShareEndpoints(
         var cut = running.Cut(trust.IsAdmitted);
         foreach (var agent in fallen) log($"{agent} is not trusted any more: no chain of vouches leads to it");
         if (cut > 0) log($"{cut} running answers were cut off");
+    }
+
+    /// <summary>
+    /// URLs for those who may read now. They outlive a cut by their short life (spec/v1/direct.md), which their owner
+    /// accepted when the share was made direct.
+    /// </summary>
+    private async Task SignUrlsAsync(SignedRequest request)
+    {
+        var http = request.Context;
+        using var read = Enter(http);
+        var infoHash = InfoHash(http);
+        var grant = grants.Accept(infoHash, http.Request.Headers.Authorization.ToString());
+        if (grant.Agent != request.Asker)
+            throw new VirgaException(FailureKind.Denied, "the grant is another agent's", "Ask for one of your own.");
+        var wanted = ReadUrlsRequest.Parse(request.Body.Span);
+        if (!request.Chain.ValidSealKeys.Contains(wanted.Seal))
+            throw new VirgaException(FailureKind.Denied, "the key to seal to is none of the asker's");
+        var urls = new List<ReadUrl>();
+        if (shares.Find(infoHash) is { IsDirect: true })
+        {
+            var reader = await OpenAsync(http);
+            foreach (var root in wanted.Roots)
+                if (await SignAsync(reader, root, http.RequestAborted) is { } url) urls.Add(url);
+        }
+        var answer = new ReadUrlsAnswer(time.GetUtcNow() + UrlLifetime, urls).Encode();
+        await WriteAsync(http, SealedMessage.Seal(answer, new AgeRecipient(wanted.Seal), random));
+    }
+
+    private static async ValueTask<ReadUrl?> SignAsync(
+        ShareReader reader, Hash256 root, CancellationToken cancellationToken)
+    {
+        if (await reader.SignReadAsync(root, UrlLifetime, cancellationToken) is not { } signed) return null;
+        var origin = new Uri(signed.Url.GetLeftPart(UriPartial.Authority));
+        return new ReadUrl(
+            root, new Protocol.Endpoint(origin, signed.CertSha256), signed.Url.PathAndQuery, signed.IfMatch);
     }
 
     private async Task ReadRangeAsync(HttpContext http)

@@ -57,6 +57,7 @@ internal sealed class ShareService(
             .Order(Comparer<AgentId>.Create((x, y) => x.Hash.CompareTo(y.Hash))).ToList();
         var recipients = await RecipientsAsync(readerIds, readers, cancellationToken);
         var account = await accounts.GetAsync(request.Account, cancellationToken);
+        if (request.IsDirect) RequireDirect(request.Account, account);
         await making.WaitAsync(cancellationToken);
         try
         {
@@ -75,14 +76,22 @@ internal sealed class ShareService(
                 account, path, snapshot, progress, cancellationToken);
             if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds)
                 && before.Reach == request.Reach)
-                return Describe(await FeedAsync(before, request.Feed, cancellationToken), null);
+            {
+                var kept = before with { IsDirect = request.IsDirect };
+                if (kept.IsDirect != before.IsDirect)
+                {
+                    await table.PutAsync(kept, cancellationToken);
+                    rows[kept.InfoHash] = kept;
+                }
+                return Describe(await FeedAsync(kept, request.Feed, cancellationToken), null);
+            }
             var row = new ShareRow(
                 made.Index.InfoHash, request.Account, path, audience, readerIds, secret,
                 secret is null ? null : new LinkSecret(secret).ProofKey.PublicKey.Bytes, options.Time.GetUtcNow(),
                 made.Index.Manifest.Entries.Count(e => e.Kind == EntryKind.File),
                 made.Index.Manifest.Entries.Sum(e => e.Size),
                 [.. made.Skipped.Select(s => new Control.SkippedEntry(s.Path, s.Reason))], request.Feed,
-                request.Reach);
+                request.Reach, request.IsDirect);
             SealedFile.Write(state.IndexPath(row.InfoHash), state.Key, made.Index.Encode(), options.Random);
             await table.PutAsync(row, cancellationToken);
             rows[row.InfoHash] = row;
@@ -168,6 +177,14 @@ internal sealed class ShareService(
         return recipients;
     }
 
+    private static void RequireDirect(string name, IAccount account)
+    {
+        if (account.Traits.Pin == PinStrength.Strong && account.Find<ISignedReadUrls>() is not null) return;
+        throw new VirgaException(
+            FailureKind.Unsupported, $"account '{name}' can't let others read its storage directly",
+            "That takes an S3 account with keys, over https. Share it without --direct: this agent passes it on then.");
+    }
+
     private byte[] NewSecret()
     {
         var secret = new byte[SecretBytes];
@@ -194,5 +211,6 @@ internal sealed class ShareService(
     private ShareInfo Describe(ShareRow row, string? problem) => new(
         row.InfoHash.ToString(), LinkOf(row).ToText(), row.Account, row.Path.Value,
         row.Audience.ToString().ToLowerInvariant(), [.. row.Readers.Select(r => r.ToString())],
-        row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem);
+        row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem,
+        row.IsDirect);
 }

@@ -55,6 +55,7 @@ internal sealed class AgentState : IAsyncDisposable
         ) WITHOUT ROWID;
         """,
         Trust.RequestTable.SchemaSql,
+        "ALTER TABLE shares ADD COLUMN direct INTEGER NOT NULL DEFAULT 0;",
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>
@@ -148,11 +149,13 @@ internal sealed class AccountTable(AgentState state, TimeProvider time)
 
 /// <summary>What the agent knows of one of its shares.</summary>
 /// <param name="Secret">Of a share by link or for trusted agents.</param>
+/// <param name="IsDirect">Whether readers get signed URLs of the storage (spec/v1/direct.md).</param>
 /// <param name="Reach">Of a share for trusted agents: how many more links a chain may have (spec/v1/trust.md).</param>
 internal sealed record ShareRow(
     Hash256 InfoHash, string Account, EntryPath Path, AudienceKind Audience, IReadOnlyList<AgentId> Readers,
     byte[]? Secret, Hash256? ProofKey, DateTimeOffset Created, int Files, long Bytes,
-    IReadOnlyList<Control.SkippedEntry> Skipped, string? Feed, int Reach = 0)
+    IReadOnlyList<Control.SkippedEntry> Skipped, string? Feed, int Reach = 0,
+    bool IsDirect = false)
 {
     public override string ToString() => InfoHash.ToString();
 }
@@ -169,10 +172,11 @@ internal sealed class ShareTable(AgentState state)
             {
                 db.Execute(
                     "INSERT OR REPLACE INTO shares (info_hash, account, path, audience, readers, secret, "
-                        + "proof_key, created, files, bytes, skipped, feed, reach) "
-                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + "proof_key, created, files, bytes, skipped, feed, reach, direct) "
+                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.InfoHash, row.Account, row.Path.Value, (int)row.Audience, readers, secret,
-                    row.ProofKey, row.Created, row.Files, row.Bytes, skipped, row.Feed, row.Reach);
+                    row.ProofKey, row.Created, row.Files, row.Bytes, skipped, row.Feed, row.Reach,
+                    row.IsDirect ? 1 : 0);
             },
             cancellationToken);
     }
@@ -182,14 +186,15 @@ internal sealed class ShareTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT info_hash, account, path, audience, readers, secret, "
-                    + "proof_key, created, files, bytes, skipped, feed, reach FROM shares ORDER BY created",
+                    + "proof_key, created, files, bytes, skipped, feed, reach, direct FROM shares ORDER BY created",
                 row => (
                     Hash: row.Hash(0), Account: row.Text(1), Path: row.Text(2),
                     Audience: (AudienceKind)row.Long(3), Readers: row.Text(4),
                     Secret: row.IsNull(5) ? null : row.Bytes(5),
                     ProofKey: row.IsNull(6) ? (Hash256?)null : row.Hash(6),
                     Created: row.Time(7), Files: (int)row.Long(8), Bytes: row.Long(9), Skipped: row.Text(10),
-                    Feed: row.IsNull(11) ? null : row.Text(11), Reach: (int)row.Long(12))),
+                    Feed: row.IsNull(11) ? null : row.Text(11), Reach: (int)row.Long(12),
+                    IsDirect: row.Long(13) != 0)),
             cancellationToken);
         return
         [
@@ -197,7 +202,8 @@ internal sealed class ShareTable(AgentState state)
                 r.Hash, r.Account, EntryPath.Parse(r.Path), r.Audience,
                 [.. r.Readers.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(AgentId.Parse)],
                 r.Secret is { } box ? state.Unseal(box, Place(r.Hash)) : null, r.ProofKey, r.Created, r.Files, r.Bytes,
-                JsonSerializer.Deserialize(r.Skipped, StateJson.Default.ListSkippedEntry)!, r.Feed, r.Reach)),
+                JsonSerializer.Deserialize(r.Skipped, StateJson.Default.ListSkippedEntry)!, r.Feed, r.Reach,
+                r.IsDirect)),
         ];
     }
 

@@ -19,8 +19,9 @@ namespace Virga.Agent.Transfers;
 /// Runs this agent's transfers: begins them, goes on with them after a restart, stops and describes them.
 /// </summary>
 internal sealed class TransferService(
-    AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, ChainDirectory chains,
-    AgentOptions options, Func<IReadOnlyList<Endpoint>> repositories, Action<string> log) : IAsyncDisposable
+    AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, StorageHttp storage,
+    ChainDirectory chains, AgentOptions options, Func<IReadOnlyList<Endpoint>> repositories,
+    Action<string> log) : IAsyncDisposable
 {
     private const int RunningMax = 3;
     private const int IdBytes = 6;
@@ -215,7 +216,8 @@ internal sealed class TransferService(
             FilesTotal = content.Files.Count,
             BytesTotal = content.Files.Sum(f => f.Entry.Size),
         });
-        transfer.Sources = new SourceSet(finder, options.Time, log);
+        transfer.Sources = new SourceSet(
+            new DirectFinder(finder, storage, content.Files, options.Time, log), options.Time, log);
         transfer.Step = "running";
         var journal = new SqliteJournal(state, row.Id);
         var job = new TransferJob(content, transfer.Sources, target, row.Path, row.Collision, journal, transfer.Status);

@@ -35,6 +35,11 @@ internal static class ShareCommands
             Description = "with --trusted: how many links behind those whom you vouch for, 0 to 7 (default: 0, none); "
                 + "a vouch that reaches less far still does",
         };
+        var direct = new Option<bool>("--direct")
+        {
+            Description = "readers get the bytes from the storage itself, by URLs that end after 5 minutes: "
+                + "faster, and at the storage's price alone; they learn where it lies (S3 accounts over https)",
+        };
         var feed = new Option<string?>("--feed")
         {
             HelpName = "NAME", Description = "point this feed of yours at the new share",
@@ -50,6 +55,7 @@ internal static class ShareCommands
                 "virga share nas:photos/2025",
                 "virga share nas:photos/2025 --with \"$(ssh bob virga id)\" | ssh bob virga get - bobs:in --detach",
                 "virga share nas:photos/2025 --trusted --reach 1",
+                "virga share work:videos --link --direct",
                 "virga share nas:talks --public --torrent talks.torrent",
             },
             Notes =
@@ -59,7 +65,7 @@ internal static class ShareCommands
                 "The link alone goes to standard output. Treat a --link share's link like a key: "
                     + "whoever has it can read the share.",
                 "A --trusted share follows your vouches: whom you vouch for later may read it too, and whoever is no "
-                    + "longer trusted is stopped within a second.",
+                    + "longer trusted is stopped within a second. With --direct it may take 5 minutes.",
             },
         };
         verb.Add(place);
@@ -68,6 +74,7 @@ internal static class ShareCommands
         verb.Add(with);
         verb.Add(trusted);
         verb.Add(reach);
+        verb.Add(direct);
         verb.Add(feed);
         verb.Add(torrent);
         verb.Run(options, async (run, cancellationToken) =>
@@ -78,7 +85,7 @@ internal static class ShareCommands
                 run.Parsed.GetValue(isPublic), run.Parsed.GetValue(isLink), run.Parsed.GetValue(trusted), readers);
             var request = new ShareRequest(
                 from.Account, from.Path, audience, readers, run.Parsed.GetValue(feed),
-                ReachOf(run.Parsed.GetValue(reach), audience));
+                ReachOf(run.Parsed.GetValue(reach), audience), run.Parsed.GetValue(direct));
             using var agent = run.OpenAgent();
             var (share, error) = await FollowAsync(run, agent, from, request, cancellationToken);
             if (error is not null) return run.Fail(error);

@@ -63,6 +63,25 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         }
     }
 
+    /// <summary>
+    /// A URL by which the storage itself reads a blob's plain form to whoever has it; null where the account can't sign
+    /// one that is bound to the version that was shared.
+    /// </summary>
+    public async ValueTask<SignedReadUrl?> SignReadAsync(
+        Hash256 root, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        if (account.Traits.Pin != PinStrength.Strong || account.Find<ISignedReadUrls>() is not { } signing
+            || Index.Find(root) is not { } blob) return null;
+        try
+        {
+            return await signing.SignReadAsync(blob.Path, blob.Version, lifetime, cancellationToken);
+        }
+        catch (VirgaException failure)
+        {
+            throw Anonymous(failure);
+        }
+    }
+
     private async ValueTask CopySealedAsync(OwnedBlob blob, ByteRange range, PipeWriter output, CancellationToken token)
     {
         var target = new RangeWriter(output, range);

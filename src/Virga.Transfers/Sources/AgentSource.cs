@@ -51,6 +51,16 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
     public Task<SignedEnvelope?> GetExtrasAsync(CancellationToken cancellationToken) =>
         WithGrantAsync(bearer => client.GetExtrasAsync(infoHash, bearer, cancellationToken), cancellationToken);
 
+    public Endpoint Endpoint => client.Endpoint;
+
+    /// <summary>Whether the agent said, when it was asked last, that its storage may be read directly.</summary>
+    public bool IsDirect => held?.IsDirect ?? false;
+
+    /// <inheritdoc cref="AgentClient.GetReadUrlsAsync"/>
+    public Task<ReadUrlsAnswer> GetReadUrlsAsync(IReadOnlyList<Hash256> roots, CancellationToken cancellationToken) =>
+        WithGrantAsync(
+            bearer => client.GetReadUrlsAsync(infoHash, roots, bearer, cancellationToken), cancellationToken);
+
     public void Dispose() => asking.Dispose();
 
     private async Task ReadRangeAsync(

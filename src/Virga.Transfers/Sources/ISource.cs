@@ -17,6 +17,9 @@ public interface ISource
     /// </summary>
     double WaitShare => 0;
 
+    /// <summary>Of the sources that answer, those with the lowest rank are asked: 0 unless it costs less.</summary>
+    int Rank => 0;
+
     /// <summary>
     /// Fills the whole destination (at most 8 MiB) with bytes of a blob in sealed form, from the offset on.
     /// </summary>

@@ -127,7 +127,7 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
                     if (known.Dropped is not null || refusals.ContainsKey(known.Source.Name)) continue;
                     others++;
                     if (known.PausedUntil > now) soonest = known.PausedUntil < soonest ? known.PausedUntil : soonest;
-                    else if (best is null || known.Running < best.Running) best = known;
+                    else if (best is null || IsBetter(known, best)) best = known;
                 }
                 if (best is not null)
                 {
@@ -152,6 +152,9 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
         }
     }
 
+    private static bool IsBetter(Known known, Known best) =>
+        known.Source.Rank != best.Source.Rank ? known.Source.Rank < best.Source.Rank : known.Running < best.Running;
+
     /// <summary>One look at a time, with growing pauses between looks that find nothing new.</summary>
     private async Task LookAsync(CancellationToken cancellationToken)
     {
@@ -168,7 +171,7 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
                 foreach (var source in found)
                 {
                     if (byName.TryAdd(source.Name, new Known(source))) news++;
-                    else (source as IDisposable)?.Dispose();
+                    else if (!ReferenceEquals(byName[source.Name].Source, source)) (source as IDisposable)?.Dispose();
                 }
                 lookPause = news > 0 ? 0 : lookPause + 1;
             }

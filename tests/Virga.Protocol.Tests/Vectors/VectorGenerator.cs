@@ -19,8 +19,9 @@ internal static class VectorGenerator
         "link-secret",
         "link-proof", "request",
         "announce",
-        "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer", "read-request", "peer",
-        "error", "vouch-request", "vouch-request-state",
+        "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer",
+        "read-urls-request", "read-urls-answer", "read-request", "peer", "error",
+        "vouch-request", "vouch-request-state",
     ];
 
     private static readonly Hash256[] hashes = [.. Enumerable.Range(10, 3).Select(Sample.Hash).Order()];
@@ -32,7 +33,7 @@ internal static class VectorGenerator
         .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. TrustVectors.All(), .. Links(),
         .. LinkSecrets(),
         .. RequestVectors.All(), .. Announces(),
-        .. Withdrawals(), .. Feeds(), .. Grants(), .. Messages(), .. Errors(), .. VouchRequestVectors.All(),
+        .. Withdrawals(), .. Feeds(), .. Grants(), .. Direct(), .. Messages(), .. Errors(), .. VouchRequestVectors.All(),
     ];
 
     public static string KeyOf(PeerIdentity peer) => peer.SigningKey.PublicKey.Bytes.ToString();
@@ -270,6 +271,9 @@ internal static class VectorGenerator
         var secret = new GrantAnswer(
             SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, good), Bob.Id, new LinkSecret(Sample.Array(7, 32)))
             .Encode();
+        yield return Body("grant-answer-direct", "ok", "grant-answer", "the storage may be read directly",
+            new GrantAnswer(
+                SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, good), Bob.Id, IsDirect: true).Encode());
         yield return Body("grant-answer-secret", "ok", "grant-answer", "with the secret of a trusted share", secret);
         yield return Body("grant-answer-short-secret", "fields", "grant-answer", "a secret of 31 bytes",
             [.. Replace(secret, "6:secret32:", "6:secret31:")[..^2], (byte)'e']);
@@ -281,6 +285,28 @@ internal static class VectorGenerator
         static VectorFile Signed(string name, string expect, string comment, byte[] body) =>
             Of("grant-" + name, expect, "grant", comment,
                 SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, body), Bob);
+    }
+
+    private static IEnumerable<VectorFile> Direct()
+    {
+        var request = new ReadUrlsRequest(hashes[..2], Sample.Hash(6)).Encode();
+        yield return Body("read-urls-request-good", "ok", "read-urls-request", "for two blobs", request);
+        yield return Body("read-urls-request-none", "fields", "read-urls-request", "for no blob",
+            new ReadUrlsRequest([], Sample.Hash(6)).Encode());
+        yield return Body("read-urls-request-many", "fields", "read-urls-request", "for 257 blobs",
+            new ReadUrlsRequest([.. Enumerable.Repeat(hashes[0], 257)], Sample.Hash(6)).Encode());
+        var storage = new Endpoint(new Uri("https://storage.example"), null);
+        var pinned = new ReadUrl(hashes[0], storage with { Certificate = Sample.Hash(8) }, "/b/k%20?sig=x", "\"abc\"");
+        var answer = new ReadUrlsAnswer(Now, [pinned, new ReadUrl(hashes[1], storage, "/b/other", null)]).Encode();
+        yield return Body("read-urls-answer-good", "ok", "read-urls-answer", "what a sealed answer holds", answer);
+        yield return Body("read-urls-answer-none", "ok", "read-urls-answer", "no blob has one",
+            new ReadUrlsAnswer(Now, []).Encode());
+        yield return Body("read-urls-answer-http", "fields", "read-urls-answer", "a URL in the clear",
+            Replace(answer, "31:https://storage.example/b/other", "30:http://storage.example/b/other"));
+        yield return Body("read-urls-answer-user", "fields", "read-urls-answer", "a URL with a user",
+            Replace(answer, "31:https://storage.example/b/other", "33:https://u@storage.example/b/other"));
+        yield return Body("read-urls-answer-match", "fields", "read-urls-answer", "a match that would end the header",
+            Replace(answer, "5:\"abc\"", "5:\"a\r\n\""));
     }
 
     private static IEnumerable<VectorFile> Messages()

@@ -1,0 +1,119 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+
+namespace Virga.Testing.Servers;
+
+/// <summary>
+/// TLS before a server that speaks plain HTTP on loopback. Counts what it delivers, apart for those who come with an
+/// S3 presigned URL, and can refuse these.
+/// </summary>
+public sealed class TlsFront : IAsyncDisposable
+{
+    private const string Refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+    private readonly Uri server;
+    private readonly X509Certificate2 certificate;
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource stop = new();
+    private readonly Task accepting;
+    private long signedBytes;
+    private long otherBytes;
+
+    /// <param name="server">Such as <c>http://127.0.0.1:8000</c>.</param>
+    public TlsFront(Uri server)
+    {
+        this.server = server;
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=virga-test", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        certificate = request.CreateSelfSigned(
+            new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero),
+            new DateTimeOffset(2060, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        listener.Start();
+        accepting = AcceptAsync();
+    }
+
+    public Uri Url => new($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
+
+    public string CertSha256 => Convert.ToHexStringLower(SHA256.HashData(certificate.RawData));
+
+    /// <summary>Bytes delivered on connections that began with a presigned URL.</summary>
+    public long SignedBytes => Interlocked.Read(ref signedBytes);
+
+    /// <summary>Bytes delivered on all others.</summary>
+    public long OtherBytes => Interlocked.Read(ref otherBytes);
+
+    /// <summary>Whether presigned URLs are answered with 403 from now on.</summary>
+    public bool RefusesSigned { get; set; }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        listener.Stop();
+        await accepting;
+        certificate.Dispose();
+        stop.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true) _ = ServeAsync(await listener.AcceptTcpClientAsync(stop.Token));
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+        }
+    }
+
+    private async Task ServeAsync(TcpClient client)
+    {
+        try
+        {
+            using var accepted = client;
+            await using var tls = new SslStream(client.GetStream());
+            await tls.AuthenticateAsServerAsync(
+                new SslServerAuthenticationOptions { ServerCertificate = certificate }, stop.Token);
+            var first = new byte[16 << 10];
+            var count = await tls.ReadAsync(first, stop.Token);
+            var isSigned = Encoding.ASCII.GetString(first, 0, count).Split('\n')[0]
+                .Contains("X-Amz-Signature", StringComparison.Ordinal);
+            if (isSigned && RefusesSigned)
+            {
+                await tls.WriteAsync(Encoding.ASCII.GetBytes(Refusal), stop.Token);
+                return;
+            }
+            using var back = new TcpClient { NoDelay = true };
+            await back.ConnectAsync(server.Host, server.Port, stop.Token);
+            await using var plain = back.GetStream();
+            await plain.WriteAsync(first.AsMemory(0, count), stop.Token);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
+            var both = new[] { CopyAsync(tls, plain, null), CopyAsync(plain, tls, isSigned) };
+            await Task.WhenAny(both);
+            await either.CancelAsync();
+            await Task.WhenAll(both);
+
+            async Task CopyAsync(Stream from, Stream to, bool? counted)
+            {
+                var buffer = new byte[64 << 10];
+                int read;
+                while ((read = await from.ReadAsync(buffer, either.Token)) > 0)
+                {
+                    await to.WriteAsync(buffer.AsMemory(0, read), either.Token);
+                    if (counted is true) Interlocked.Add(ref signedBytes, read);
+                    if (counted is false) Interlocked.Add(ref otherBytes, read);
+                }
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException)
+        {
+            // Who was being served sees that.
+        }
+    }
+}

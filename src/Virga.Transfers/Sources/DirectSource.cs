@@ -1,0 +1,162 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using Virga.Accounts;
+using Virga.Content;
+using Virga.Core;
+using Virga.Core.Age;
+using Virga.Protocol;
+
+namespace Virga.Transfers.Sources;
+
+/// <summary>
+/// The owner's storage itself, read by URLs that its agent signs: no byte passes through the agent. What comes is the
+/// plain form; of a private share it is sealed again here, so that it is verified like everything else. Asks for new
+/// URLs before the old ones end. A blob for which there is none, and any failure, is left to the agent.
+/// </summary>
+/// <param name="files">What the share says of each blob, by its root.</param>
+public sealed class DirectSource(
+    AgentSource agent, StorageHttp storage, IReadOnlyDictionary<Hash256, SharedFile> files, TimeProvider time) : ISource
+{
+    private const int ReadsAtOnce = 16;
+    private static readonly TimeSpan RenewBefore = TimeSpan.FromSeconds(45);
+
+    private readonly ConcurrentDictionary<Hash256, Held> urls = [];
+    private readonly SemaphoreSlim asking = new(1, 1);
+
+    /// <param name="Url">Null: the agent signs none for this blob.</param>
+    private sealed record Held(ReadUrl? Url, DateTimeOffset Until);
+
+    public string Name { get; } = $"{agent.Name}'s storage";
+
+    /// <summary>Costs its owner the storage's egress once, and not the agent's as well.</summary>
+    public int Rank => -1;
+
+    public async Task ReadAsync(
+        Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        await PrepareAsync([root], cancellationToken);
+        await ReadAsync(new ByteRange(offset, destination.Length), root, destination, cancellationToken);
+    }
+
+    public async Task ReadManyAsync(
+        IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        foreach (var page in ranges.Select(r => r.Root).Distinct().Chunk(ReadUrlsRequest.RootsMax))
+            await PrepareAsync(page, cancellationToken);
+        var places = new List<(BlobRange Range, Memory<byte> To)>(ranges.Count);
+        foreach (var range in ranges)
+        {
+            places.Add((range, destination[..(int)range.Range.Length]));
+            destination = destination[(int)range.Range.Length..];
+        }
+        var options = new ParallelOptions
+        {
+            MaxDegreeOfParallelism = ReadsAtOnce, CancellationToken = cancellationToken,
+        };
+        await Parallel.ForEachAsync(places, options, async (place, token) =>
+            await ReadAsync(place.Range.Range, place.Range.Root, place.To, token));
+    }
+
+    /// <summary>Asks for the URLs that are missing or about to end.</summary>
+    private async Task PrepareAsync(IReadOnlyList<Hash256> roots, CancellationToken cancellationToken)
+    {
+        if (Missing(roots).Count == 0) return;
+        await asking.WaitAsync(cancellationToken);
+        try
+        {
+            var missing = Missing(roots);
+            if (missing.Count == 0) return;
+            var answer = await agent.GetReadUrlsAsync(missing, cancellationToken);
+            var until = answer.Expires - RenewBefore;
+            foreach (var root in missing) urls[root] = new Held(null, until);
+            foreach (var url in answer.Urls)
+                if (urls.ContainsKey(url.Root)) urls[url.Root] = new Held(url, until);
+        }
+        finally
+        {
+            asking.Release();
+        }
+    }
+
+    private List<Hash256> Missing(IReadOnlyList<Hash256> roots)
+    {
+        var now = time.GetUtcNow();
+        return [.. roots.Where(root => !urls.TryGetValue(root, out var held) || held.Until <= now)];
+    }
+
+    private async Task ReadAsync(
+        ByteRange range, Hash256 root, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        if (urls.GetValueOrDefault(root)?.Url is not { } url || !files.TryGetValue(root, out var file))
+            throw new VirgaException(FailureKind.NotFound, $"{Name} gives no URL for blob {root}");
+        try
+        {
+            if (file.FileKey is { } key)
+                await ReadSealedAsync(url, file, key, range, destination, cancellationToken);
+            else
+                await storage.ReadAsync(url, agent.Endpoint, range, destination, cancellationToken);
+        }
+        catch (VirgaException e) when (e.Kind is FailureKind.Denied or FailureKind.Unauthenticated)
+        {
+            // Perhaps a clock is off, or the key was changed: the next read asks for a new URL, this one the agent.
+            urls.TryRemove(root, out _);
+            throw new VirgaException(FailureKind.Unavailable, e.Message, e.Advice, e);
+        }
+    }
+
+    /// <summary>Reads the plain bytes of all chunks that the range touches, and seals them as the owner does.</summary>
+    private async Task ReadSealedAsync(
+        ReadUrl url, SharedFile file, AgeFileKey key, ByteRange range, Memory<byte> destination,
+        CancellationToken cancellationToken)
+    {
+        var nonce = file.Nonce!.Value;
+        if (range.Offset < AgePayload.NonceBytes)
+        {
+            var head = (int)Math.Min(range.Length, AgePayload.NonceBytes - range.Offset);
+            nonce.Slice((int)range.Offset, head).CopyTo(destination);
+            if (head == range.Length) return;
+        }
+        var size = file.Entry.Size;
+        var first = Math.Max(0, range.Offset - AgePayload.NonceBytes) / AgePayload.SealedChunkBytes;
+        var last = (range.End - AgePayload.NonceBytes - 1) / AgePayload.SealedChunkBytes;
+        var start = first * AgePayload.ChunkBytes;
+        var plain = new ByteRange(start, Math.Min(size, (last + 1) * AgePayload.ChunkBytes) - start);
+        var buffer = ArrayPool<byte>.Shared.Rent((int)plain.Length + AgePayload.SealedChunkBytes);
+        try
+        {
+            await storage.ReadAsync(
+                url, agent.Endpoint, plain, buffer.AsMemory(0, (int)plain.Length), cancellationToken);
+            using var payload = new AgePayload(key, nonce.Span);
+            for (var chunk = first; chunk <= last; chunk++)
+            {
+                var at = (int)((chunk - first) * AgePayload.ChunkBytes);
+                var length = (int)Math.Min(AgePayload.ChunkBytes, plain.Length - at);
+                var sealedAt = AgePayload.NonceBytes + (chunk * AgePayload.SealedChunkBytes);
+                var isLast = chunk == AgePayload.ChunkCount(size) - 1;
+                Seal(payload, chunk, isLast, buffer.AsSpan(at, length), sealedAt, range, destination.Span,
+                    buffer.AsSpan((int)plain.Length));
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Seals straight into the destination, but for a chunk of which only a part is asked for.</summary>
+    private static void Seal(
+        AgePayload payload, long chunk, bool isLast, ReadOnlySpan<byte> plain, long sealedAt, ByteRange range,
+        Span<byte> destination, Span<byte> scratch)
+    {
+        var bytes = plain.Length + AgePayload.TagBytes;
+        if (sealedAt >= range.Offset && sealedAt + bytes <= range.End)
+        {
+            payload.SealChunk(chunk, isLast, plain, destination.Slice((int)(sealedAt - range.Offset), bytes));
+            return;
+        }
+        payload.SealChunk(chunk, isLast, plain, scratch[..bytes]);
+        var from = Math.Max(sealedAt, range.Offset);
+        var to = Math.Min(sealedAt + bytes, range.End);
+        scratch[(int)(from - sealedAt)..(int)(to - sealedAt)].CopyTo(destination[(int)(from - range.Offset)..]);
+    }
+}
