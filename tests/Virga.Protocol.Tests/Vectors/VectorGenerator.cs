@@ -33,7 +33,8 @@ internal static class VectorGenerator
         .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. TrustVectors.All(), .. Links(),
         .. LinkSecrets(),
         .. RequestVectors.All(), .. Announces(),
-        .. Withdrawals(), .. Feeds(), .. Grants(), .. Direct(), .. Messages(), .. Errors(), .. VouchRequestVectors.All(),
+        .. Withdrawals(), .. Feeds(), .. Grants(), .. Direct(), .. Messages(), .. Errors(),
+        .. VouchRequestVectors.All(),
     ];
 
     public static string KeyOf(PeerIdentity peer) => peer.SigningKey.PublicKey.Bytes.ToString();
