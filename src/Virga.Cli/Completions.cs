@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
+using System.Globalization;
 using Virga.Agent.Control;
 using Virga.Cli.Control;
 using Virga.Core;
@@ -16,6 +17,7 @@ internal enum Wanted
     Transfers = 4,
     Shares = 8,
     Agents = 16,
+    Requests = 32,
 }
 
 /// <summary>
@@ -42,6 +44,9 @@ internal sealed class Completions(GlobalOptions options)
 
     public static IEnumerable<string> Agents(GlobalOptions options, CompletionContext _) =>
         Note(options, Wanted.Agents);
+
+    public static IEnumerable<string> Requests(GlobalOptions options, CompletionContext _) =>
+        Note(options, Wanted.Requests);
 
     /// <summary>All words that can stand at the end of a line, which begins with the command's own name.</summary>
     public async Task<IReadOnlyList<string>> AnswerAsync(string line, CancellationToken cancellationToken)
@@ -88,6 +93,9 @@ internal sealed class Completions(GlobalOptions options)
             found.AddRange((await agent.SharesAsync(cancellationToken)).Select(s => s.InfoHash));
         if (wanted.HasFlag(Wanted.Accounts))
             found.AddRange((await agent.AccountsAsync(cancellationToken)).Select(a => a.Name));
+        if (wanted.HasFlag(Wanted.Requests))
+            found.AddRange((await agent.RequestsAsync(cancellationToken)).Where(r => r.State == "Waiting")
+                .Select(r => r.Id.ToString(CultureInfo.InvariantCulture)));
         if (wanted.HasFlag(Wanted.Agents)) found.AddRange(AgentsOf(await agent.TrustAsync(cancellationToken)));
         if (!wanted.HasFlag(Wanted.Places)) return found;
         found.AddRange(word.Contains(':')

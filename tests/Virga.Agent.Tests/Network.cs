@@ -144,8 +144,8 @@ internal sealed class TestAgent(AgentHost host, string socket)
     public async Task<TrustWhy> WhyAsync(string who) => JsonSerializer.Deserialize(
         await http.GetStringAsync($"/control/trust/agents/{who}"), ControlJson.Default.TrustWhy)!;
 
-    public Task<TrustBothSides> SidesAsync(string who) => GetAsync(
-        $"/control/trust/sides?who={Uri.EscapeDataString(who)}", ControlJson.Default.TrustBothSides);
+    public Task<TrustWhy> SidesAsync(string who) => GetAsync(
+        $"/control/trust/sides?who={Uri.EscapeDataString(who)}", ControlJson.Default.TrustWhy);
 
     public Task<List<RequestInfo>> RequestsAsync() =>
         GetAsync("/control/trust/requests", ControlJson.Default.ListRequestInfo);

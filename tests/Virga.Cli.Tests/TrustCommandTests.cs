@@ -24,6 +24,12 @@ public sealed class TrustCommandTests : IAsyncLifetime
     private static readonly TrustWhy forCarolWhy = new(
         carol, null, "exchange", "Admitted", 0, expires, [forBob, forCarol], []);
 
+    private static readonly TrustWhy carolOfMe = new(
+        me, null, "exchange", "NoChain", 0, null, [],
+        [new TrustHintInfo(
+            new TrustLinkInfo(carol, null, me, null, 5, ["exchange"], 0, expires), "Revoked", null,
+            new TrustCutInfo(carol, null, 6, Samples.Start))]);
+
     private static readonly TrustResult carolFalls = new(
         bob, [new TrustChangeInfo(bob, "bob", "exchange", 1, null),
             new TrustChangeInfo(carol, null, "exchange", 0, null)], null);
@@ -47,6 +53,9 @@ public sealed class TrustCommandTests : IAsyncLifetime
             new TrustWhy(bob, "bob", "exchange", "Admitted", 1, expires, [forBob], []), ControlJson.Default.TrustWhy);
         agent.Answer(
             $"GET /control/trust/agents/{carol}?scope=exchange", forCarolWhy, ControlJson.Default.TrustWhy);
+        agent.Answer(
+            $"GET /control/trust/sides?who={carol}&scope=exchange", forCarolWhy with { Theirs = carolOfMe },
+            ControlJson.Default.TrustWhy);
         foreach (var route in new[] { "vouch", "revoke", "disown", "what-if", "roots", "refused", "names" })
         {
             var answer = route is "revoke" or "disown" or "what-if" ? carolFalls : new TrustResult(bob, [], null);
@@ -187,6 +196,11 @@ public sealed class TrustCommandTests : IAsyncLifetime
     [InlineData("what-if")]
     [InlineData("what-if", "--revoke", "bob", "--refuse", "bob")]
     [InlineData("what-if", "--disown", "bob")]
+    [InlineData("ask", "bob", "--depth", "8")]
+    [InlineData("ask", "bob", "--days", "0")]
+    [InlineData("ask", "bob", "--scope", "everything")]
+    [InlineData("answer", "x")]
+    [InlineData("answer", "1", "--yes", "--no")]
     [InlineData("name", "bob", "virga1x")]
     [InlineData("code", "--check")]
     public async Task Wrong_input_is_refused_before_anything_is_asked_of_the_agent(params string[] arguments)
@@ -246,6 +260,7 @@ public sealed class TrustCommandTests : IAsyncLifetime
     [InlineData("--revoke", "bob")]
     [InlineData("--refuse", "bob")]
     [InlineData("--disown", "bob", "--from", "4")]
+    [InlineData("--remove-root", "bob")]
     public async Task What_if_changes_nothing(params string[] arguments)
     {
         var run = await TrustAsync(["what-if", .. arguments]);
@@ -273,16 +288,29 @@ public sealed class TrustCommandTests : IAsyncLifetime
     [Fact]
     public async Task Why_shows_the_chain_as_a_tree()
     {
-        var run = await TrustAsync("why", carol);
-        Assert.Equal(
+        var mine = await TrustAsync("why", carol, "--mine");
+        var tree =
             $"""
             yes: {carol[..14]}.. is admitted for exchange until 2027-01-31; it may pass trust on to nobody
             you ({me[..14]}..)
             └─ bob ({bob[..14]}..): exchange, relay, until 2027-01-31, passed on for 1 link  #3
                └─ {carol[..14]}..: exchange, until 2027-01-31, not passed on  #12
 
+            """;
+        Assert.Equal(tree, mine.Out);
+        var both = await TrustAsync("why", carol);
+        Assert.Equal(
+            tree +
+            $"""
+
+            The other way round, as far as public chains tell
+            no: no chain of vouches leads from {carol[..14]}.. to you for exchange
+              {carol[..14]}.. vouched for you (#5: exchange, until 2027-01-31, not passed on)
+                but {carol[..14]}.. revoked that on 2026-01-31 (#6)
+
             """,
-            run.Out);
+            both.Out);
+        Assert.Contains("other roots, and refusals", both.Error, StringComparison.Ordinal);
         var json = await TrustAsync("why", carol, "--json");
         Assert.Equal(2, JsonSerializer.Deserialize(json.Out, ControlJson.Default.TrustWhy)!.Chain.Count);
     }
@@ -295,14 +323,18 @@ public sealed class TrustCommandTests : IAsyncLifetime
     [InlineData("OtherScope", "this vouch is for exchange, not for host")]
     [InlineData("IssuerNotAdmitted", "is not trusted for host here")]
     [InlineData("IssuerRefused", "is refused")]
-    public async Task Why_not_is_said_in_plain_words(string fault, string words)
+    [InlineData("Revoked", "that was revoked")]
+    [InlineData("Revoked", "but you revoked that on 2026-01-31 (#7)", true)]
+    [InlineData("Disowned", "disowned on 2026-01-31 (#7) what bob", true)]
+    public async Task Why_not_is_said_in_plain_words(string fault, string words, bool isDated = false)
     {
+        var cut = isDated ? new TrustCutInfo(me, null, 7, Samples.Start) : null;
         agent.Answer(
             $"GET /control/trust/agents/{carol}?scope=host",
             new TrustWhy(carol, null, "host", "NoChain", 0, null, [],
-                [new TrustHintInfo(forCarol, fault, Samples.Start)]),
+                [new TrustHintInfo(forCarol, fault, Samples.Start, cut)]),
             ControlJson.Default.TrustWhy);
-        var run = await TrustAsync("why", $"{carol}@https://127.0.0.1:1", "--scope", "host");
+        var run = await TrustAsync("why", $"{carol}@https://127.0.0.1:1", "--scope", "host", "--mine");
         Assert.Equal(0, run.Exit);
         Assert.StartsWith("no: no chain of vouches leads from your roots to", run.Out, StringComparison.Ordinal);
         Assert.Contains(words, run.Out, StringComparison.Ordinal);
@@ -339,6 +371,8 @@ public sealed class TrustCommandTests : IAsyncLifetime
         Assert.Equal($$"""{"agent":"{{bob}}","isOn":true}""", bodies["roots"]);
         Assert.Equal(0, (await TrustAsync("roots", "remove", laptop, "--yes")).Exit);
         Assert.Equal($$"""{"agent":"{{laptop}}","isOn":false}""", bodies["roots"]);
+        Assert.Contains("remove-root", bodies["what-if"], StringComparison.Ordinal);
+        Assert.Equal(ExitCode.NotFound, (await TrustAsync("roots", "remove", "bob", "--yes")).Exit);
         Assert.Equal(ExitCode.Usage, (await TrustAsync("roots", "remove", me, "--yes")).Exit);
     }
 

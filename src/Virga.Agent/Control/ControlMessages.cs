@@ -123,7 +123,6 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(TrustInfo))]
 [JsonSerializable(typeof(List<AdmittedInfo>))]
 [JsonSerializable(typeof(TrustWhy))]
-[JsonSerializable(typeof(TrustBothSides))]
 [JsonSerializable(typeof(List<RequestInfo>))]
 [JsonSerializable(typeof(AnswerRequest))]
 [JsonSerializable(typeof(AskRequest))]

@@ -59,8 +59,8 @@ internal sealed class TrustEndpoints(TrustService trust, VouchRequests requests,
         var (theirs, problem) = agent.Id == trust.Self
             ? default : await others.DecideAsync(agent, Scope(http), http.RequestAborted);
         await ControlEndpoints.JsonAsync(
-            http, new TrustBothSides(mine, theirs is null ? null : Why(theirs), problem),
-            ControlJson.Default.TrustBothSides);
+            http, mine with { Theirs = theirs is null ? null : Why(theirs), TheirsProblem = problem },
+            ControlJson.Default.TrustWhy);
     }
 
     private void MapStatements(PeerRoutes routes)

@@ -40,18 +40,15 @@ public sealed record AdmittedInfo(string Agent, string? Name, int Depth);
 /// When it is not admitted: vouches for it that come closest, and such as are past; also those for an issuer of one of
 /// them that is itself not admitted.
 /// </param>
+/// <param name="Theirs">
+/// Where it was asked for: whether the agent admits this one, as far as public chains tell; it may have other roots,
+/// and refusals of its own. Null where its chain can't be had.
+/// </param>
+/// <param name="TheirsProblem">Why that is missing.</param>
 public sealed record TrustWhy(
     string Agent, string? Name, string Scope, string Standing, int Depth, DateTimeOffset? Until,
-    IReadOnlyList<TrustLinkInfo> Chain, IReadOnlyList<TrustHintInfo> Hints);
-
-/// <summary>Both sides' view.</summary>
-/// <param name="Mine">Whether this agent admits the other.</param>
-/// <param name="Theirs">
-/// Whether the other admits this agent, as far as public chains tell: it may have other roots, and refusals of its own.
-/// Null where its chain can't be had, and for this agent itself.
-/// </param>
-/// <param name="Problem">Why <paramref name="Theirs"/> is missing.</param>
-public sealed record TrustBothSides(TrustWhy Mine, TrustWhy? Theirs, string? Problem);
+    IReadOnlyList<TrustLinkInfo> Chain, IReadOnlyList<TrustHintInfo> Hints, TrustWhy? Theirs = null,
+    string? TheirsProblem = null);
 
 /// <param name="Agent">An AgentId, an agent address (spec/v1/links.md) or a name that the user gave.</param>
 /// <param name="Days">How long it holds, 1 to 1,830.</param>

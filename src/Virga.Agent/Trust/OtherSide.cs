@@ -11,17 +11,25 @@ namespace Virga.Agent.Trust;
 /// </summary>
 internal sealed class OtherSide(TrustService trust, ChainDirectory directory, TimeProvider time)
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
     /// <summary>The decision about this agent; null, and why, where the other's chain can't be had.</summary>
     public async Task<(TrustDecision? Decision, string? Problem)> DecideAsync(
         AgentAddress other, TrustScopes scope, CancellationToken cancellationToken)
     {
+        using var patience = new CancellationTokenSource(Patience, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         try
         {
-            await directory.GetAsync(other.Id, trust.PlacesOf(other), cancellationToken);
+            await directory.GetAsync(other.Id, trust.PlacesOf(other), either.Token);
         }
         catch (VirgaException e)
         {
             return (null, e.Message);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (null, "it did not answer in time");
         }
         var now = time.GetUtcNow();
         var store = new TrustStore([other.Id], now);

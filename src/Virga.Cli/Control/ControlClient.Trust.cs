@@ -18,6 +18,31 @@ internal sealed partial class ControlClient
         HttpMethod.Get, $"/control/trust/agents/{Escape(who)}?scope={Escape(scope)}", null,
         ControlJson.Default.TrustWhy, cancellationToken);
 
+    /// <summary>As <see cref="WhyAsync"/>, and what the other's side says of this agent.</summary>
+    public Task<TrustWhy> SidesAsync(string who, string scope, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get, $"/control/trust/sides?who={Escape(who)}&scope={Escape(scope)}", null,
+        ControlJson.Default.TrustWhy, cancellationToken);
+
+    public Task<List<RequestInfo>> RequestsAsync(CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get, "/control/trust/requests", null, ControlJson.Default.ListRequestInfo, cancellationToken);
+
+    public Task<TrustResult> AnswerAsync(long id, AnswerRequest request, CancellationToken cancellationToken) =>
+        ChangeTrustAsync($"requests/{id}", request, ControlJson.Default.AnswerRequest, cancellationToken);
+
+    public Task DropRequestAsync(long id, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Delete, $"/control/trust/requests/{id}", null, cancellationToken);
+
+    public Task<List<AskedInfo>> AskedAsync(CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get, "/control/trust/asked", null, ControlJson.Default.ListAskedInfo, cancellationToken);
+
+    public Task<AskedInfo> AskAsync(AskRequest request, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, "/control/trust/asked", JsonContent.Create(request, ControlJson.Default.AskRequest),
+        ControlJson.Default.AskedInfo, cancellationToken);
+
+    public Task<TrustResult> TakeBackAsync(string who, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Delete, $"/control/trust/asked/{Escape(who)}", null, ControlJson.Default.TrustResult,
+        cancellationToken);
+
     public Task<TrustResult> VouchAsync(VouchRequest request, CancellationToken cancellationToken) =>
         ChangeTrustAsync("vouch", request, ControlJson.Default.VouchRequest, cancellationToken);
 

@@ -104,6 +104,31 @@ internal static class Display
         return columns > 0 ? fitted + "…" : "";
     }
 
+    /// <summary>Breaks a line between words; what follows is indented. A word that is too long stays whole.</summary>
+    public static string Wrap(string line, int columns, int indent)
+    {
+        if (Columns(line) <= columns) return line;
+        var wrapped = new StringBuilder();
+        var used = 0;
+        foreach (var word in line.Split(' '))
+        {
+            var needs = Columns(word);
+            if (used > indent && used + 1 + needs > columns)
+            {
+                wrapped.Append('\n').Append(' ', indent);
+                used = indent;
+            }
+            else if (wrapped.Length > 0)
+            {
+                wrapped.Append(' ');
+                used++;
+            }
+            wrapped.Append(word);
+            used += needs;
+        }
+        return wrapped.ToString();
+    }
+
     private static int Columns(Rune rune) => Rune.GetUnicodeCategory(rune) switch
     {
         UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format => 0,

@@ -35,6 +35,10 @@ internal sealed class Terminal
 
     private bool HasColor => Variable("NO_COLOR") is null && Variable("TERM") is not "dumb";
 
+    /// <summary>A line for a screen, broken between words; as it is where nobody sees it on one.</summary>
+    public string Wrapped(string line, int indent) =>
+        IsOutTerminal && IsErrorTerminal ? Display.Wrap(line, Math.Max(40, Width()), indent) : line;
+
     public static Terminal OfProcess() => new()
     {
         Out = Console.Out,

@@ -99,31 +99,33 @@ internal static class CutCommands
             options, "--disown", "if you disowned what this agent said from --from on");
         var from = TrustArguments.From();
         var refuse = TrustArguments.WhoOption(options, "--refuse", "if you ruled this agent out");
+        var root = TrustArguments.WhoOption(options, "--remove-root", "if this agent were no root any more");
         var scopes = TrustArguments.Scopes("all; goes with --revoke");
         var verb = new Verb("what-if", "shows who would fall; nothing changes")
         {
             Examples =
             {
                 "virga trust what-if --revoke bob", "virga trust what-if --disown bob --from 12",
-                "virga trust what-if --refuse mallory",
+                "virga trust what-if --refuse mallory", "virga trust what-if --remove-root laptop",
             },
         };
         verb.Add(revoke);
         verb.Add(disown);
         verb.Add(from);
         verb.Add(refuse);
+        verb.Add(root);
         verb.Add(scopes);
         verb.Run(options, async (run, cancellationToken) =>
         {
             (string Action, string? Who)[] given =
             [
                 ("revoke", run.Parsed.GetValue(revoke)), ("disown", run.Parsed.GetValue(disown)),
-                ("refuse", run.Parsed.GetValue(refuse)),
+                ("refuse", run.Parsed.GetValue(refuse)), ("remove-root", run.Parsed.GetValue(root)),
             ];
             var asked = given.Where(g => g.Who is not null).ToList();
             if (asked.Count != 1)
                 throw new VirgaException(
-                    FailureKind.BadInput, "what if what?", "Give one of --revoke, --disown and --refuse.");
+                    FailureKind.BadInput, "what if what?", "Give one of --revoke, --disown, --refuse and --remove-root.");
             var (action, who) = asked[0];
             var first = action == "disown" ? FromOf(run, from) : 0;
             var wanted = TrustArguments.ScopesOf(run, scopes);

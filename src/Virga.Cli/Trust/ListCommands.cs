@@ -150,23 +150,38 @@ internal static class ListCommands
         verb.Run(options, async (run, cancellationToken) =>
         {
             using var agent = run.OpenAgent();
-            var (_, names, target) = await FindOtherAsync(run, agent, who, cancellationToken);
+            var (info, names, target) = await FindOtherAsync(run, agent, who, cancellationToken);
             var label = names.FullLabel(target.Id.ToString());
-            IReadOnlyList<string> meaning = isOn
-                ? [$"You are about to make {label} a root", "  its code     "
+            if (!isOn) return await RemoveRootAsync(run, agent, info, names, target, yes, cancellationToken);
+            IReadOnlyList<string> meaning =
+                [$"You are about to make {label} a root", "  its code     "
                         + string.Join(' ', FingerprintWords.Of(target.Id)),
                     "  it may       admit whomever it vouches for, for everything, as if you had done so yourself",
-                    "  for          as long as you don't remove it"]
-                : [$"You are about to remove the root {label}",
-                    "  neither it nor whom it alone vouched for is admitted any longer, "
-                        + "unless somebody vouches for them"];
+                    "  for          as long as you don't remove it"];
             return await ChangeAsync(
-                run, names, meaning, isOn ? "Add the root?" : "Remove the root?", run.Parsed.GetValue(yes),
-                isOn ? $"a root now: {label}" : $"no root any more: {label}",
-                () => agent.SetRootAsync(new TrustListRequest(target.Wire, isOn), cancellationToken),
+                run, names, meaning, "Add the root?", run.Parsed.GetValue(yes), $"a root now: {label}",
+                () => agent.SetRootAsync(new TrustListRequest(target.Wire, true), cancellationToken),
                 cancellationToken);
         });
         return verb;
+    }
+
+    private static async Task<int> RemoveRootAsync(
+        Invocation run, ControlClient agent, TrustInfo info, AgentNames names, Target target, Option<bool> yes,
+        CancellationToken cancellationToken)
+    {
+        var id = target.Id.ToString();
+        if (!info.Roots.Contains(id, StringComparer.Ordinal))
+            throw new VirgaException(
+                FailureKind.NotFound, $"{names.Label(id)} is no root", "See `virga trust roots`.");
+        var label = names.FullLabel(id);
+        return await CutCommands.CutAsync(
+            run, agent, names,
+            [$"You are about to remove the root {label}",
+                "  it, and whom it vouches for, is admitted from then on only as far as others vouch for them"],
+            new WhatIfRequest("remove-root", target.Wire, []), "Remove the root?", run.Parsed.GetValue(yes),
+            $"no root any more: {label}",
+            () => agent.SetRootAsync(new TrustListRequest(target.Wire, false), cancellationToken), cancellationToken);
     }
 
     private static async Task<int> ChangeAsync(

@@ -9,6 +9,9 @@ namespace Virga.Cli.Trust;
 internal static class TrustArguments
 {
     public const string DefaultScope = "exchange";
+    private const int DepthMax = 7;
+    private const int DaysMax = 1830;
+    private const int DaysUsual = 365;
 
     public static Argument<string> Who(GlobalOptions options, string description = "whom")
     {
@@ -52,6 +55,29 @@ internal static class TrustArguments
         option.CompletionSources.Add([.. TrustScopeNames.All]);
         return option;
     }
+
+    public static Option<int> Depth(string description) => new("--depth")
+    {
+        HelpName = "N", Description = description + ", 0 to 7 (default: 0, to nobody)",
+    };
+
+    public static Option<int> Days(string description = "for how many days") => new("--days")
+    {
+        HelpName = "N",
+        Description = description + ", 1 to 1,830 (default: 365)",
+        DefaultValueFactory = _ => DaysUsual,
+    };
+
+    public static int DepthOf(Invocation run, Option<int> depth) =>
+        Within(run.Parsed.GetValue(depth), 0, DepthMax, "the depth");
+
+    public static int DaysOf(Invocation run, Option<int> days) =>
+        Within(run.Parsed.GetValue(days), 1, DaysMax, "the number of days");
+
+    public static Option<string?> Name() => new("--name")
+    {
+        HelpName = "NAME", Description = "what you call it from now on; known to your agent alone",
+    };
 
     public static Option<int?> From() => new("--from")
     {

@@ -26,6 +26,10 @@ internal static class TrustCommands
             CreateList(options),
             VouchCommands.CreateVouch(options),
             VouchCommands.CreateAdd(options),
+            AskCommands.CreateAsk(options),
+            AskCommands.CreateAsked(options),
+            RequestCommands.CreateRequests(options),
+            RequestCommands.CreateAnswer(options),
             CutCommands.CreateRevoke(options),
             CutCommands.CreateDisown(options),
             CutCommands.CreateWhatIf(options),
@@ -62,7 +66,8 @@ internal static class TrustCommands
             {
                 run.PrintJson(
                     new TrustListing(
-                        info.Agent, info.Roots, info.Vouches, info.Refused, info.Names, wanted, admitted),
+                        info.Agent, info.Roots, info.Vouches, info.Refused, info.Names, wanted, admitted,
+                        info.Requests),
                     CliJson.Default.TrustListing);
             }
             else
@@ -95,6 +100,9 @@ internal static class TrustCommands
                 table.Add(names.NameOf(one.Agent) ?? one.Name ?? "", TrustWords.PassesOn(one.Depth), Id(one.Agent));
             Section($"Admitted for {scope}: {Display.Count(admitted.Count, "agent", "agents")}",
                 admitted.Count > 0 ? table : null);
+            if (info.Requests > 0)
+                run.Say($"{Display.Count(info.Requests, "agent asks", "agents ask")} you for a vouch: "
+                    + "`virga trust requests`");
         }
 
         private TextTable Vouches()
@@ -129,6 +137,8 @@ internal static class TrustCommands
 
 /// <summary>What <c>virga trust list --json</c> prints.</summary>
 /// <param name="Scope">What <paramref name="Admitted"/> are admitted for.</param>
+/// <param name="Requests">How many requests for a vouch wait for an answer.</param>
 internal sealed record TrustListing(
     string Agent, IReadOnlyList<string> Roots, IReadOnlyList<TrustLinkInfo> Vouches, IReadOnlyList<string> Refused,
-    IReadOnlyDictionary<string, string> Names, string Scope, IReadOnlyList<AdmittedInfo> Admitted);
+    IReadOnlyDictionary<string, string> Names, string Scope, IReadOnlyList<AdmittedInfo> Admitted,
+    int Requests);

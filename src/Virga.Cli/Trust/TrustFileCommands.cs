@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text;
 using System.Text.Json;
 using Virga.Agent.Control;
 using Virga.Cli.Control;
@@ -42,7 +43,7 @@ internal static class TrustFileCommands
                 run.Print(json);
                 return ExitCode.Ok;
             }
-            await WriteAsync(path, json + "\n", cancellationToken);
+            await WriteNewAsync(path, Encoding.UTF8.GetBytes(json + "\n"), isPrivate: true, cancellationToken);
             run.Say($"wrote {Display.Count(content.Roots.Count, "root", "roots")}, "
                 + $"{Display.Count(content.Refused.Count, "refusal", "refusals")} and "
                 + $"{Display.Count(content.Names.Count, "name", "names")} to {Display.Safe(path)}");
@@ -175,15 +176,18 @@ internal static class TrustFileCommands
     }
 
     /// <summary>Private to the user, and never in place of another file.</summary>
-    private static async Task WriteAsync(string path, string text, CancellationToken cancellationToken)
+    /// <summary>Conflict where something of that name stands there already.</summary>
+    public static async Task WriteNewAsync(
+        string path, byte[] bytes, bool isPrivate, CancellationToken cancellationToken)
     {
         if (Path.Exists(path))
             throw new VirgaException(
                 FailureKind.Conflict, $"{path} stands there already", "Choose another name, or remove it first.");
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        await using var writer = new StreamWriter(path, options);
-        await writer.WriteAsync(text.AsMemory(), cancellationToken);
+        if (isPrivate && !OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        await using var file = new FileStream(path, options);
+        await file.WriteAsync(bytes, cancellationToken);
     }
 }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Virga.Agent.Control;
+using Virga.Cli.Terminals;
 
 namespace Virga.Cli.Trust;
 
@@ -35,6 +36,11 @@ internal static class TrustWords
         $"{Scopes(vouch.Scopes)}, until {Day(vouch.Expires)}, "
         + (vouch.Depth == 0 ? "not passed on" : $"passed on for {PassesOn(vouch.Depth)}");
 
+    /// <summary>What somebody asks for: exchange, host, for 90 days, passed on for 1 link.</summary>
+    public static string Wish(IReadOnlyList<string> scopes, int depth, int days) =>
+        $"{Scopes(scopes)}, for {Display.Count(days, "day", "days")}, "
+        + (depth == 0 ? "not passed on" : $"passed on for {PassesOn(depth)}");
+
     /// <summary>Why a vouch does not count.</summary>
     public static string Fault(TrustHintInfo hint, string scope, AgentNames names)
     {
@@ -42,6 +48,11 @@ internal static class TrustWords
         return hint.Fault switch
         {
             "NoDepthLeft" => $"{issuer} is trusted, but may not pass trust on any further",
+            "Revoked" when hint.Cut is { } cut =>
+                $"{names.NameOf(cut.By) ?? Display.Short(cut.By)} revoked that on {Day(cut.At)} (#{cut.Seq})",
+            "Revoked" => "that was revoked",
+            "Disowned" when hint.Cut is { } cut => $"{names.Label(cut.By, cut.ByName)} disowned on {Day(cut.At)} "
+                + $"(#{cut.Seq}) what {issuer} says since then",
             "Disowned" => $"what {issuer} said from some point on is disowned, and this vouch came after it",
             "Ended" => $"this vouch ended on {Day(hint.Vouch.Expires)}",
             "NotStarted" when hint.Starts is { } starts => $"this vouch only begins on {Day(starts)}",

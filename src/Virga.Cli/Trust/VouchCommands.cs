@@ -8,21 +8,13 @@ namespace Virga.Cli.Trust;
 /// <summary><c>virga trust vouch</c> and <c>virga trust add</c>.</summary>
 internal static class VouchCommands
 {
-    private const int DepthMax = 7;
-    private const int DaysMax = 1830;
-    private const int DaysUsual = 365;
-
     public static Command CreateVouch(GlobalOptions options)
     {
         var who = TrustArguments.Who(options);
         var scopes = TrustArguments.Scopes(TrustArguments.DefaultScope);
-        var depth = new Option<int>("--depth")
-        {
-            HelpName = "N",
-            Description = "for how many more links it may pass your trust on, 0 to 7 (default: 0, to nobody)",
-        };
-        var days = Days();
-        var name = Name();
+        var depth = TrustArguments.Depth("for how many more links it may pass your trust on");
+        var days = TrustArguments.Days();
+        var name = TrustArguments.Name();
         var yes = Confirmation.Option();
         var verb = new Verb("vouch", "vouches for an agent: admits it, for what you say and as long as you say")
         {
@@ -53,8 +45,8 @@ internal static class VouchCommands
                 run, run.Parsed.GetRequiredValue(who),
                 new VouchRequest(
                     "", given.Count > 0 ? given : [TrustArguments.DefaultScope],
-                    TrustArguments.Within(run.Parsed.GetValue(depth), 0, DepthMax, "the depth"),
-                    DaysOf(run, days), run.Parsed.GetValue(name)),
+                    TrustArguments.DepthOf(run, depth),
+                    TrustArguments.DaysOf(run, days), run.Parsed.GetValue(name)),
                 run.Parsed.GetValue(yes), cancellationToken);
         });
         return verb;
@@ -63,8 +55,8 @@ internal static class VouchCommands
     public static Command CreateAdd(GlobalOptions options)
     {
         var who = TrustArguments.Who(options);
-        var days = Days();
-        var name = Name();
+        var days = TrustArguments.Days();
+        var name = TrustArguments.Name();
         var yes = Confirmation.Option();
         var verb = new Verb("add", "vouches for an agent to exchange with, and for nobody behind it")
         {
@@ -77,7 +69,7 @@ internal static class VouchCommands
         verb.Add(yes);
         verb.Run(options, (run, cancellationToken) => VouchAsync(
             run, run.Parsed.GetRequiredValue(who),
-            new VouchRequest("", [TrustArguments.DefaultScope], 0, DaysOf(run, days), run.Parsed.GetValue(name)),
+            new VouchRequest("", [TrustArguments.DefaultScope], 0, TrustArguments.DaysOf(run, days), run.Parsed.GetValue(name)),
             run.Parsed.GetValue(yes), cancellationToken));
         return verb;
     }
@@ -107,7 +99,7 @@ internal static class VouchCommands
     }
 
     /// <summary>What the vouch says, in words that a lay person can weigh.</summary>
-    private static List<string> Meaning(
+    public static List<string> Meaning(
         Invocation run, TrustInfo info, AgentNames names, Target target, VouchRequest request)
     {
         var paint = run.Terminal.Paint;
@@ -142,7 +134,8 @@ internal static class VouchCommands
                 + "         it is refused, and stays so until `virga trust accept`");
         }
         lines.Add("  public       everybody can read that you vouch for it");
-        return lines;
+        const int afterLabel = 15;
+        return lines.ConvertAll(line => run.Terminal.Wrapped(line, afterLabel));
     }
 
     private static string Reach(int depth) => depth switch
@@ -151,20 +144,5 @@ internal static class VouchCommands
         1 => "this agent, and all whom it vouches for: they are admitted too, without your being asked",
         _ => $"this agent, all whom it vouches for, and whom those vouch for, up to {depth} links behind it: "
             + "they are admitted too, without your being asked",
-    };
-
-    private static Option<int> Days() => new("--days")
-    {
-        HelpName = "N",
-        Description = "for how many days, 1 to 1,830 (default: 365)",
-        DefaultValueFactory = _ => DaysUsual,
-    };
-
-    private static int DaysOf(Invocation run, Option<int> days) =>
-        TrustArguments.Within(run.Parsed.GetValue(days), 1, DaysMax, "the number of days");
-
-    private static Option<string?> Name() => new("--name")
-    {
-        HelpName = "NAME", Description = "what you call it from now on; known to your agent alone",
     };
 }

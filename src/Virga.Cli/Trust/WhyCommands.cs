@@ -14,25 +14,34 @@ internal static class WhyCommands
     {
         var who = TrustArguments.Who(options);
         var scope = TrustArguments.Scope();
-        var verb = new Verb("why", "shows on whose word an agent is admitted, or why it is not")
+        var mine = new Option<bool>("--mine")
         {
-            Examples = { "virga trust why carol", "virga trust why virga1... --scope host" },
+            Description = "only your side: don't ask what the other's side says of you", Arity = ArgumentArity.Zero,
+        };
+        var verb = new Verb("why", "shows on whose word an agent is admitted, or why it is not; and its side of you")
+        {
+            Examples = { "virga trust why carol", "virga trust why virga1... --scope host --mine" },
             Notes =
             {
                 "Each line is a vouch: for what, until when, how far it may be passed on, and its number #N in "
                     + "the sigchain of whoever gave it. Ends with 0 in either case; "
                     + "with --json `standing` tells them apart.",
+                "The other's side is worked out from public sigchains, with the other as the only root. It may have "
+                    + "other roots, and refusals, which it keeps to itself.",
             },
         };
         verb.Add(who);
         verb.Add(scope);
+        verb.Add(mine);
         verb.Run(options, async (run, cancellationToken) =>
         {
             var wanted = TrustArguments.ScopeOf(run, scope);
             using var agent = run.OpenAgent();
             var names = new AgentNames(await agent.TrustAsync(cancellationToken));
             var target = names.Find(run.Parsed.GetRequiredValue(who));
-            var why = await agent.WhyAsync(target.Id.ToString(), wanted, cancellationToken);
+            var why = run.Parsed.GetValue(mine)
+                ? await agent.WhyAsync(target.Id.ToString(), wanted, cancellationToken)
+                : await agent.SidesAsync(target.Wire, wanted, cancellationToken);
             if (run.IsJson) run.PrintJson(why, ControlJson.Default.TrustWhy);
             else Show(run, names, why);
             return ExitCode.Ok;
@@ -80,33 +89,67 @@ internal static class WhyCommands
 
     private static void Show(Invocation run, AgentNames names, TrustWhy why)
     {
-        var paint = run.Terminal.OutPaint;
         var who = names.Label(why.Agent, why.Name);
-        var isAdmitted = why.Standing is "Admitted" or "Root";
-        run.Print((isAdmitted ? paint.Green("yes") : paint.Yellow("no")) + ": " + why.Standing switch
+        var admitted = why.Standing switch
         {
             "Root" => $"{who} is a root: its word counts without a vouch",
-            "Admitted" => $"{who} is admitted for {why.Scope}"
-                + (why.Until is { } until ? $" until {TrustWords.Day(until)}" : "")
-                + $"; it may pass trust on {TrustWords.PassesOn(why.Depth)}",
+            "Admitted" => $"{who} is admitted for {why.Scope}{Until(why)}; "
+                + $"it may pass trust on {TrustWords.PassesOn(why.Depth)}",
             "Refused" => $"{who} is refused: you ruled it out, or it is proven to have signed two different "
                 + "statements with one number",
             "NotKnown" => $"no vouch for {who} is known here",
             _ => $"no chain of vouches leads from your roots to {who} for {why.Scope}",
-        });
-        if (why.Chain.Count > 0)
-            foreach (var line in ChainTree.LinesOf(names, why.Chain)) run.Print(line);
-        foreach (var hint in why.Hints)
-        {
-            run.Print($"  {names.Label(hint.Vouch.Issuer, hint.Vouch.IssuerName)} vouches for it (#{hint.Vouch.Seq}: "
-                + $"{TrustWords.Vouch(hint.Vouch)})");
-            run.Print($"    but {TrustWords.Fault(hint, why.Scope, names)}");
-        }
+        };
+        ShowSide(run, names, why, admitted);
         if (why.Standing is "NotKnown" or "NoChain")
             run.Say("if you know who it is: `virga trust code --check` and `virga trust vouch`");
         else if (why.Standing == "Refused")
             run.Say("to take a refusal of yours back: `virga trust accept`");
+        if (why.Theirs is { } theirs) ShowTheirs(run, names, who, theirs);
+        else if (why.TheirsProblem is { } problem)
+            run.Say($"its side of you is not known: {Display.Safe(problem)}");
     }
+
+    private static void ShowTheirs(Invocation run, AgentNames names, string who, TrustWhy theirs)
+    {
+        run.Print("");
+        run.Print(run.Terminal.OutPaint.Bold("The other way round, as far as public chains tell"));
+        ShowSide(run, names, theirs, theirs.Standing switch
+        {
+            "Admitted" => $"{who} admits you for {theirs.Scope}{Until(theirs)}; "
+                + $"you may pass its trust on {TrustWords.PassesOn(theirs.Depth)}",
+            "NotKnown" => $"neither {who} nor anybody it trusts vouches for you",
+            _ => $"no chain of vouches leads from {who} to you for {theirs.Scope}",
+        });
+        run.Say("it may have other roots, and refusals, that only it knows"
+            + (theirs.Standing == "Admitted" ? "" : "; to be let in: `virga trust ask`"));
+    }
+
+    private static void ShowSide(Invocation run, AgentNames names, TrustWhy why, string verdict)
+    {
+        var paint = run.Terminal.OutPaint;
+        var isAdmitted = why.Standing is "Admitted" or "Root";
+        var isIt = isAdmitted ? paint.Green("yes") : paint.Yellow("no");
+        run.Print(run.Terminal.Wrapped($"{isIt}: {verdict}", indent: 2));
+        if (why.Chain.Count > 0)
+            foreach (var line in ChainTree.LinesOf(names, why.Chain)) run.Print(line);
+        foreach (var hint in why.Hints)
+        {
+            var isPast = hint.Fault is "Revoked" or "Ended";
+            var issuer = names.Label(hint.Vouch.Issuer, hint.Vouch.IssuerName);
+            var subject = hint.Vouch.Subject == why.Agent ? "" : names.Label(hint.Vouch.Subject, hint.Vouch.SubjectName);
+            var whom = subject.Length > 0 ? subject : names.NameOf(why.Agent) == "you" ? "you" : "it";
+            run.Print(run.Terminal.Wrapped(
+                $"  {issuer} {Verb(names, hint.Vouch, isPast)} {whom} "
+                    + $"(#{hint.Vouch.Seq}: {TrustWords.Vouch(hint.Vouch)})", indent: 4));
+            run.Print(run.Terminal.Wrapped($"    but {TrustWords.Fault(hint, why.Scope, names)}", indent: 4));
+        }
+    }
+
+    private static string Verb(AgentNames names, TrustLinkInfo vouch, bool isPast) =>
+        isPast ? "vouched for" : names.NameOf(vouch.Issuer) == "you" ? "vouch for" : "vouches for";
+
+    private static string Until(TrustWhy why) => why.Until is { } until ? $" until {TrustWords.Day(until)}" : "";
 }
 
 /// <summary>Chains, each from a root to an agent, laid over each other.</summary>
