@@ -34,11 +34,12 @@ internal sealed class OtherSide(TrustService trust, ChainDirectory directory, Ti
         var now = time.GetUtcNow();
         var store = new TrustStore([other.Id], now);
         store.Add(trust.OwnChain);
+        // Also of those whom the other does not admit: on whose word it is not.
+        foreach (var chain in directory.All) store.Add(chain);
         // What goes wrong on the way is in the log of the agent's own looks already.
         var follower = new TrustFollower(
             trust.Self, store, directory, agent => trust.PlacesOf(new AgentAddress(agent, null)), static _ => { }, time,
             static _ => { });
-        follower.TakeIn(directory.Find(other.Id)!);
         await follower.RefreshAsync(cancellationToken);
         var decision = store.Decide(trust.Self, scope);
         return (TrustHistory.Explain(decision, TrustService.IssuersOf(store, scope, other.Id, directory), now), null);

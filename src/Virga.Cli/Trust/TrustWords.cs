@@ -31,6 +31,9 @@ internal static class TrustWords
         _ => $"{depth} links",
     };
 
+    /// <summary>To nobody, or for 2 links.</summary>
+    public static string PassesOnFor(int depth) => depth == 0 ? PassesOn(0) : "for " + PassesOn(depth);
+
     /// <summary>Exchange, relay until 2027-01-31, passed on to nobody.</summary>
     public static string Vouch(TrustLinkInfo vouch) =>
         $"{Scopes(vouch.Scopes)}, until {Day(vouch.Expires)}, "

@@ -94,7 +94,7 @@ internal static class WhyCommands
         {
             "Root" => $"{who} is a root: its word counts without a vouch",
             "Admitted" => $"{who} is admitted for {why.Scope}{Until(why)}; "
-                + $"it may pass trust on {TrustWords.PassesOn(why.Depth)}",
+                + $"it may pass trust on {TrustWords.PassesOnFor(why.Depth)}",
             "Refused" => $"{who} is refused: you ruled it out, or it is proven to have signed two different "
                 + "statements with one number",
             "NotKnown" => $"no vouch for {who} is known here",
@@ -117,7 +117,7 @@ internal static class WhyCommands
         ShowSide(run, names, theirs, theirs.Standing switch
         {
             "Admitted" => $"{who} admits you for {theirs.Scope}{Until(theirs)}; "
-                + $"you may pass its trust on {TrustWords.PassesOn(theirs.Depth)}",
+                + $"you may pass its trust on {TrustWords.PassesOnFor(theirs.Depth)}",
             "NotKnown" => $"neither {who} nor anybody it trusts vouches for you",
             _ => $"no chain of vouches leads from {who} to you for {theirs.Scope}",
         });

@@ -40,6 +40,10 @@ public sealed class ChainDirectory(TimeProvider time)
     /// <summary>What is known of a chain without asking anybody.</summary>
     public Sigchain? Find(AgentId agent) => agents.GetValueOrDefault(agent)?.Chain;
 
+    /// <summary>All chains that are known.</summary>
+    public IReadOnlyList<Sigchain> All =>
+        [.. agents.Values.Select(known => known.Chain).Where(chain => chain is not null).Select(chain => chain!)];
+
     /// <summary>The newest chain that any of the places has; NotFound, with what each said, when none has it.</summary>
     public async Task<Sigchain> GetAsync(
         AgentId agent, IReadOnlyList<ITrustPlace> places, CancellationToken cancellationToken) =>
