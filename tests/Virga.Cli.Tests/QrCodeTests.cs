@@ -71,7 +71,8 @@ public sealed partial class QrCodeTests : IDisposable
         var run = await CodeAsync("--qr");
         Assert.DoesNotContain('\e', run.Out);
         Assert.Contains("▀", run.Out, StringComparison.Ordinal);
-        Assert.EndsWith($"{address}\n{string.Join(' ', FingerprintWords.Of(bob))}\n", run.Out, StringComparison.Ordinal);
+        var words = string.Join(' ', FingerprintWords.Of(bob));
+        Assert.EndsWith($"{address}\n{words}\n", run.Out, StringComparison.Ordinal);
         var json = await CodeAsync("--qr", "--json");
         Assert.Contains($"\"address\":\"{address}\"", json.Out, StringComparison.Ordinal);
     }

@@ -17,7 +17,8 @@ internal static class AskCommands
         var days = TrustArguments.Days();
         var note = new Option<string?>("--note")
         {
-            HelpName = "TEXT", Description = $"what its user reads beside it, at most {VouchAsk.NoteCharsMax} characters",
+            HelpName = "TEXT",
+            Description = $"what its user reads beside it, at most {VouchAsk.NoteCharsMax} characters",
         };
         var name = TrustArguments.Name();
         var takeBack = new Option<bool>("--take-back")

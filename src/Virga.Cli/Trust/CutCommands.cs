@@ -125,7 +125,8 @@ internal static class CutCommands
             var asked = given.Where(g => g.Who is not null).ToList();
             if (asked.Count != 1)
                 throw new VirgaException(
-                    FailureKind.BadInput, "what if what?", "Give one of --revoke, --disown, --refuse and --remove-root.");
+                    FailureKind.BadInput, "what if what?",
+                    "Give one of --revoke, --disown, --refuse and --remove-root.");
             var (action, who) = asked[0];
             var first = action == "disown" ? FromOf(run, from) : 0;
             var wanted = TrustArguments.ScopesOf(run, scopes);

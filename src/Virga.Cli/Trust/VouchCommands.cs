@@ -69,7 +69,8 @@ internal static class VouchCommands
         verb.Add(yes);
         verb.Run(options, (run, cancellationToken) => VouchAsync(
             run, run.Parsed.GetRequiredValue(who),
-            new VouchRequest("", [TrustArguments.DefaultScope], 0, TrustArguments.DaysOf(run, days), run.Parsed.GetValue(name)),
+            new VouchRequest(
+                "", [TrustArguments.DefaultScope], 0, TrustArguments.DaysOf(run, days), run.Parsed.GetValue(name)),
             run.Parsed.GetValue(yes), cancellationToken));
         return verb;
     }

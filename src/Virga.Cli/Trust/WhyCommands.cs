@@ -137,8 +137,9 @@ internal static class WhyCommands
         {
             var isPast = hint.Fault is "Revoked" or "Ended";
             var issuer = names.Label(hint.Vouch.Issuer, hint.Vouch.IssuerName);
-            var subject = hint.Vouch.Subject == why.Agent ? "" : names.Label(hint.Vouch.Subject, hint.Vouch.SubjectName);
-            var whom = subject.Length > 0 ? subject : names.NameOf(why.Agent) == "you" ? "you" : "it";
+            var whom = hint.Vouch.Subject != why.Agent
+                ? names.Label(hint.Vouch.Subject, hint.Vouch.SubjectName)
+                : names.NameOf(why.Agent) == "you" ? "you" : "it";
             run.Print(run.Terminal.Wrapped(
                 $"  {issuer} {Verb(names, hint.Vouch, isPast)} {whom} "
                     + $"(#{hint.Vouch.Seq}: {TrustWords.Vouch(hint.Vouch)})", indent: 4));
