@@ -77,7 +77,7 @@ public sealed partial class QrCodeTests : IDisposable
         Assert.Contains($"\"address\":\"{address}\"", json.Out, StringComparison.Ordinal);
     }
 
-    /// <summary>What a camera sees: white where a block is light. Where no colours are set, the screen is dark.</summary>
+    /// <summary>What a camera sees; where no colours are set, the screen is dark.</summary>
     private static string Photograph(IEnumerable<string> lines)
     {
         const int pixels = 6;
@@ -101,10 +101,12 @@ public sealed partial class QrCodeTests : IDisposable
     private static async Task<string> ScanAsync(string picture)
     {
         const string tool = "/usr/bin/zbarimg";
-        if (!File.Exists(tool)) throw new InvalidOperationException("zbarimg is missing: run ./test, which installs it");
+        Assert.True(File.Exists(tool), "zbarimg is missing: run ./test, which installs it");
         var start = new ProcessStartInfo(tool, ["--quiet", "--raw", "--nodbus", picture])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
         };
         using var process = Process.Start(start)!;
         var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
