@@ -74,6 +74,12 @@ public sealed class ChainStore(
     /// <summary>Told of an agent once its fraud is proven, so that whatever is held of it can be dropped.</summary>
     public Action<AgentId>? FraudFound { get; set; }
 
+    /// <summary>Told of a proof, with the chain that it is checked against, once it is stored.</summary>
+    public Action<FraudProof, Sigchain>? FraudProven { get; set; }
+
+    /// <summary>Told when a rotation has settled which history of an agent stands, so that a proof is void.</summary>
+    public Action<Sigchain>? FraudSettled { get; set; }
+
     /// <summary>
     /// Told of a proof inside the transaction that stores it; must only use the session, and be quick.
     /// </summary>
@@ -106,6 +112,23 @@ public sealed class ChainStore(
             RefuseFraud(agent, state.Proof);
             return Page(Statements(sql, agent, from, ProtocolLimits.ChainPageEnvelopes));
         }, cancellationToken);
+    }
+
+    /// <summary>The proofs of fraud that are held, each with the chain that it is checked against.</summary>
+    public async ValueTask<IReadOnlyList<(FraudProof Proof, Sigchain Chain)>> FraudsAsync(
+        int countMax, CancellationToken cancellationToken)
+    {
+        var agents = await database.ReadAsync(
+            sql => sql.Query("SELECT agent FROM chain WHERE proof IS NOT NULL LIMIT ?1",
+                static row => new AgentId(row.Hash(0)), countMax), cancellationToken);
+        var found = new List<(FraudProof Proof, Sigchain Chain)>();
+        foreach (var agent in agents)
+        {
+            using var held = await LockAsync(agent, cancellationToken);
+            var (chain, _, proof) = await LoadAsync(agent, cancellationToken);
+            if (chain is not null && proof is not null) found.Add((FraudProof.Parse(proof), chain));
+        }
+        return found;
     }
 
     /// <summary>Whether any statement of the agent is held, without loading its chain.</summary>
@@ -367,6 +390,7 @@ public sealed class ChainStore(
         }, cancellationToken);
         keptTotals = null;
         cache.Put(after.Id, after, now);
+        FraudSettled?.Invoke(after);
         return new ChainAppend(after.Statements.Count, null);
     }
 
@@ -383,6 +407,7 @@ public sealed class ChainStore(
             cancellationToken);
         cache.Remove(chain.Id);
         FraudFound?.Invoke(chain.Id);
+        FraudProven?.Invoke(proof, chain);
         return new ChainAppend(chain.Statements.Count, encoded);
     }
 

@@ -51,6 +51,13 @@ public sealed class LogClient
         return await response.ReadBodyAsync(bytesMax, calls.Peer);
     }
 
+    /// <summary>Hands a repository a proof (spec/v1/trust.md), which it checks and keeps.</summary>
+    /// <exception cref="VirgaException">
+    /// BadInput or Unauthenticated: it proves nothing. Full: the repository keeps no more of them.
+    /// </exception>
+    public Task PostEvidenceAsync(byte[] proof, CancellationToken cancellationToken) => calls.CallAsync(
+        HttpMethod.Post, "/v1/evidence", "", proof, null, ProtocolLimits.MessageBytes, cancellationToken);
+
     /// <summary>Tells a peer which heads of logs we have seen; returns those that it has seen, unchecked.</summary>
     public Task<byte[]> ExchangeHeadsAsync(byte[] heads, CancellationToken cancellationToken) => calls.CallAsync(
         HttpMethod.Post, "/v1/heads", "", heads, null, ProtocolLimits.MessageBytes, cancellationToken);

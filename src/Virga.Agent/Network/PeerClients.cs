@@ -1,4 +1,5 @@
 using Virga.Core;
+using Virga.Hosting;
 using Virga.Protocol;
 using Virga.Trust.Following;
 
@@ -15,11 +16,15 @@ internal sealed class PeerClients(PeerHttp http, PeerIdentity self, Func<IReadOn
     public AgentClient Agent(Endpoint endpoint, AgentId? expected = null) =>
         new(http, endpoint, Self, ownChain, expected);
 
-    public ITrustPlace Place(Endpoint endpoint) => new PeerPlace(new LogClient(http, endpoint, Self, ownChain));
+    /// <param name="expected">As for <see cref="Agent"/>.</param>
+    public ITrustPlace Place(Endpoint endpoint, AgentId? expected = null) =>
+        new PeerPlace(Log(endpoint, expected));
+
+    public LogClient Log(Endpoint endpoint, AgentId? expected = null) => new(http, endpoint, Self, ownChain, expected);
 
     /// <summary>The places of some endpoints, each once.</summary>
     public IReadOnlyList<ITrustPlace> Places(IEnumerable<Endpoint> endpoints) =>
-        [.. endpoints.Distinct().Select(Place)];
+        [.. endpoints.Distinct().Select(endpoint => Place(endpoint))];
 
     public RepositoryClient Repository(Endpoint endpoint) => new(http, endpoint, Self, ownChain);
 }

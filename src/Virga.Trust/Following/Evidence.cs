@@ -37,7 +37,8 @@ public sealed class Evidence
 
     public LogBreach? Breach { get; }
 
-    private IReadOnlyList<(byte[] Body, byte[] Signature)> Chain { get; }
+    /// <summary>Of who told two histories, up to there; empty where it is a breach.</summary>
+    public IReadOnlyList<(byte[] Body, byte[] Signature)> Chain { get; }
 
     /// <param name="chain">Reaches at least to just before the contested number.</param>
     public static Evidence Of(FraudProof fraud, Sigchain chain)

@@ -7,6 +7,14 @@ namespace Virga.Trust.Following;
 /// <param name="IsLast">Whether the place has no more than these.</param>
 public sealed record ChainPage(IReadOnlyList<(byte[] Body, byte[] Signature)> Statements, bool IsLast);
 
+/// <summary>A place that keeps proofs of others, too: a repository.</summary>
+public interface ITakesEvidence : ITrustPlace
+{
+    /// <summary>Hands it a proof, in the form of <see cref="Evidence.Bytes"/>.</summary>
+    /// <exception cref="VirgaException">BadInput or Unauthenticated: to it that proves nothing.</exception>
+    Task PostEvidenceAsync(byte[] proof, CancellationToken cancellationToken);
+}
+
 /// <summary>
 /// A peer that is asked about trust: a repository or another agent. Nothing that it says is believed unless it proves
 /// itself. Safe for several callers at once. Failures are VirgaExceptions.

@@ -145,7 +145,7 @@ internal sealed class KeptLog(AgentId repository)
     /// Takes note of a head, and compares it with all others by what they say themselves. Returns the proof where two
     /// contradict each other.
     /// </summary>
-    /// <exception cref="VirgaException">BadInput or Unauthenticated: no head of this log, or it has no time.</exception>
+    /// <exception cref="VirgaException">BadInput or Unauthenticated: no head of this log, or undated.</exception>
     public LogBreach? Meet(byte[] note, Sigchain chain, DateTimeOffset now)
     {
         Open(chain);

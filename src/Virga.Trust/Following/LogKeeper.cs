@@ -31,6 +31,7 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
     private const int PlacesMax = 1_000;
     private const int ProofsAtOnce = 16;
     private const long ProofBytesAtOnce = 8 << 20;
+    private const int ProofsPostedAtOnce = 4;
     private const int WitnessesAskedAtOnce = 4;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
 
@@ -41,6 +42,7 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
     private readonly Dictionary<AgentId, long> readAt = [];
     private readonly Dictionary<string, (AgentId? Who, string? Problem)> places = [];
     private readonly HashSet<string> failed = [];
+    private readonly Dictionary<AgentId, HashSet<Hash256>> heldAt = [];
 
     /// <summary>
     /// Told of each proof once, found here or elsewhere, after it was checked, with whom it proves a fraud or a liar.
@@ -85,13 +87,17 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
     }
 
     /// <summary>Takes in what an earlier run kept. Told of like anything that is found.</summary>
-    public void Load(IEnumerable<Evidence> proofs, IEnumerable<KeptHeads> heads)
+    /// <param name="isSettled">Of a proof that counts no more, but keeps its number.</param>
+    public void Load(
+        IEnumerable<Evidence> proofs, IEnumerable<KeptHeads> heads, Func<Evidence, bool>? isSettled = null)
     {
         foreach (var proof in proofs)
         {
             try
             {
-                Take(proof);
+                if (isSettled?.Invoke(proof) != true) Take(proof);
+                else if (shelf.Add(proof, proof.Fraud!.Agent, isStranger: false, _ => true))
+                    shelf.Void(proof.Fraud!.Agent);
             }
             catch (VirgaException e)
             {
@@ -133,6 +139,25 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
         Found?.Invoke(proof, who);
         return who;
     }
+
+    /// <summary>As <see cref="Take"/>, with what is known of the accused elsewhere than in the directory.</summary>
+    /// <inheritdoc cref="Take"/>
+    public async Task<AgentId> TakeAsync(Evidence proof, CancellationToken cancellationToken)
+    {
+        if (proof.Fraud is { } fraud && FindChainAsync is not null
+            && await FindChainAsync(fraud.Agent, cancellationToken) is { } chain)
+            directory.TakeIn(chain.Id, [.. chain.Statements.Select(item => (item.Bytes, item.Signature))]);
+        return Take(proof);
+    }
+
+    /// <summary>A rotation has settled which history of an agent stands: the proof against it counts no more.</summary>
+    public void Settle(Sigchain chain)
+    {
+        if (shelf.Find(chain.Id, isBreach: false)?.Fraud?.IsSettledBy(chain) == true) shelf.Void(chain.Id);
+    }
+
+    /// <summary>The proof that an agent told two histories, which nothing has settled; null where there is none.</summary>
+    public Evidence? FraudOf(AgentId agent) => shelf.Find(agent, isBreach: false);
 
     /// <summary>The heads that were seen here, for others (<see cref="LogHeadsMessage"/>).</summary>
     public byte[] Heads()
@@ -205,6 +230,8 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
             await SaveAllAsync(cancellationToken);
             await Task.WhenAll(repositories.Concat(others).Select(place =>
                 AtAsync(place, token => TalkAsync(place, token), cancellationToken)));
+            await Task.WhenAll(repositories.OfType<ITakesEvidence>().Select(place =>
+                AtAsync(place, token => PostProofsAsync(place, token), cancellationToken)));
             foreach (var place in repositories.Concat(others)) Settle(place);
             await SaveAllAsync(cancellationToken);
         }
@@ -320,7 +347,9 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
             at++;
             try
             {
-                Take(Evidence.Parse(data));
+                var proof = Evidence.Parse(data);
+                lock (state) HeldAt(who).Add(proof.Id);
+                await TakeAsync(proof, cancellationToken);
             }
             catch (VirgaException e) when (e.Kind is FailureKind.BadInput or FailureKind.Unauthenticated
                 or FailureKind.ClockSkew or FailureKind.Corrupt)
@@ -333,6 +362,34 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
                 readAt[who] = at;
             }
         }
+    }
+
+    /// <summary>What it does not have yet, a few each round.</summary>
+    private async Task PostProofsAsync(ITakesEvidence place, CancellationToken cancellationToken)
+    {
+        if (WhoAt(place.Name) is not { } who || BreachOf(who) is not null || FraudOf(who) is not null) return;
+        List<Evidence> missing;
+        lock (state) missing = [.. All.Where(proof => !HeldAt(who).Contains(proof.Id)).Take(ProofsPostedAtOnce)];
+        foreach (var proof in missing)
+        {
+            try
+            {
+                await place.PostEvidenceAsync(proof.Bytes, cancellationToken);
+            }
+            catch (VirgaException e) when (!e.IsTransient)
+            {
+                // It has another one against the same agent, or none of its own takes it.
+                log($"evidence at {place.Name} is not taken: {e.Message}");
+            }
+            lock (state) HeldAt(who).Add(proof.Id);
+        }
+    }
+
+    private HashSet<Hash256> HeldAt(AgentId who)
+    {
+        if (heldAt.TryGetValue(who, out var ids)) return ids;
+        if (heldAt.Count >= LogsMax) heldAt.Clear();
+        return heldAt[who] = [];
     }
 
     private async Task<AgentId> WhoAsync(ITrustPlace place, CancellationToken cancellationToken)

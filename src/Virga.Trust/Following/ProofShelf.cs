@@ -26,6 +26,12 @@ internal sealed class ProofShelf(int countMax = 10_000, long bytesMax = 128 << 2
         lock (gate) return proven.GetValueOrDefault((agent, isBreach));
     }
 
+    /// <summary>The proof of fraud against an agent counts no more, and keeps its place.</summary>
+    public void Void(AgentId agent)
+    {
+        lock (gate) proven.Remove((agent, false));
+    }
+
     /// <summary>False where it is known already, or there is no room.</summary>
     /// <param name="isVoid">Whether a proof against the same agent counts no more.</param>
     public bool Add(Evidence proof, AgentId who, bool isStranger, Func<Evidence, bool> isVoid)

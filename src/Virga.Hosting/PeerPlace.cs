@@ -4,10 +4,10 @@ using Virga.Trust;
 using Virga.Trust.Following;
 using Virga.Trust.Log;
 
-namespace Virga.Agent.Network;
+namespace Virga.Hosting;
 
 /// <summary>A peer at an endpoint, as it is asked about trust.</summary>
-internal sealed class PeerPlace(LogClient client) : ITrustPlace
+public sealed class PeerPlace(LogClient client) : ITakesEvidence
 {
     public string Name { get; } = client.Endpoint.Url.Authority;
 
@@ -29,6 +29,9 @@ internal sealed class PeerPlace(LogClient client) : ITrustPlace
 
     public ValueTask<byte[]?> ReadEvidenceAsync(long number, CancellationToken cancellationToken) =>
         client.EvidenceAsync(number, Evidence.BytesMax, cancellationToken);
+
+    public Task PostEvidenceAsync(byte[] proof, CancellationToken cancellationToken) =>
+        client.PostEvidenceAsync(proof, cancellationToken);
 
     public ValueTask<byte[]?> ReadLogAsync(string path, CancellationToken cancellationToken) =>
         client.ReadAsync(path, LogReader.FileBytesMax, cancellationToken);
