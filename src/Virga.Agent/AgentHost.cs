@@ -10,6 +10,7 @@ using Virga.Core;
 using Virga.Hosting;
 using Virga.Protocol;
 using Virga.Storage;
+using Virga.Trust;
 using Virga.Trust.Following;
 
 namespace Virga.Agent;
@@ -52,6 +53,9 @@ public sealed class AgentHost : IAsyncDisposable
 {
     public const string ControlSocketName = "control.sock";
 
+    /// <summary>Agents that are asked which heads they saw, a few each round.</summary>
+    private const int OthersMax = 64;
+
     private readonly AgentOptions options;
     private readonly CancellationTokenSource stopping = new();
     private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -66,6 +70,7 @@ public sealed class AgentHost : IAsyncDisposable
     private TransferService? transfers;
     private Task announcing = Task.CompletedTask;
     private Task looking = Task.CompletedTask;
+    private Task watching = Task.CompletedTask;
 
     private AgentHost(AgentOptions options)
     {
@@ -76,6 +81,11 @@ public sealed class AgentHost : IAsyncDisposable
     public AgentId Id => keys!.Id;
 
     public Endpoint Endpoint => server!.Endpoint;
+
+    /// <summary>For who wants to wait until the logs were looked at.</summary>
+    internal LogWatcher? Logs { get; private set; }
+
+    internal RepositoriesInUse? InUse { get; private set; }
 
     /// <summary>Completes when somebody asked the agent to stop over the control socket.</summary>
     public Task StopRequested => stopRequested.Task;
@@ -105,7 +115,7 @@ public sealed class AgentHost : IAsyncDisposable
         shares?.Dispose();
         try
         {
-            await Task.WhenAll(announcing, looking);
+            await Task.WhenAll(announcing, looking, watching);
         }
         catch (OperationCanceledException)
         {
@@ -138,19 +148,31 @@ public sealed class AgentHost : IAsyncDisposable
         var directory = new ChainDirectory(options.Time);
         accountTable = new AccountTable(state, options.Time);
         accounts = Own(new AccountPool(accountTable, options.Adapters, options));
-        announcer = new Announcer(
-            clients, options.Repositories, () => Endpoint, _ => Task.FromResult(shares!.InfoHashes), options.Time, log);
         var trust = new TrustService(
-            keys, new KnownAgents(state), directory, clients, options, () => options.Repositories, log);
+            keys, new KnownAgents(state), directory, clients, options, () => InUse!.Now, log);
         await trust.LoadAsync(cancellationToken);
-        chainStore.FraudFound = trust.RefuseFraud;
+        var logs = Own(new LogService(state.Database, chainStore, directory, null, options.Time, log));
+        var verdicts = new Verdicts(trust, directory, chainStore, logs, options.Notice ?? log);
+        var inUse = InUse = new RepositoriesInUse(options.Repositories, state, clients, options.Time, log)
+        {
+            WhyNot = verdicts.WhyNot, IsAnybodyRuledOut = () => verdicts.IsAnybodyRuledOut,
+            Admitted = () => trust.Vouched(TrustScopes.Repository), EndpointsAsync = trust.EndpointsAsync,
+        };
+        await inUse.LoadAsync(cancellationToken);
+        await logs.LoadAsync(cancellationToken);
+        Logs = new LogWatcher(logs, inUse, directory, clients, () => trust.OtherEndpoints(OthersMax), options.Time);
+        announcer = new Announcer(
+            clients, inUse, () => Endpoint, _ => Task.FromResult(shares!.InfoHashes), options.Time, log)
+        {
+            Posted = Logs.Posted,
+        };
+        trust.Posted = Logs.Posted;
         shares = new ShareService(
             state, new ShareTable(state), accounts, announcer, directory, clients, trust, options, () => Endpoint,
-            () => options.Repositories);
+            () => inUse.Now);
         await shares.LoadAsync(cancellationToken);
         transfers = new TransferService(
-            state, new TransferTable(state), accounts, clients, storage, directory, options,
-            () => options.Repositories, log);
+            state, new TransferTable(state), accounts, clients, storage, directory, options, inUse, log);
         var shareEndpoints = new ShareEndpoints(
             shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), trust, keys.Identity,
             options.Time, options.Random, log);
@@ -159,6 +181,7 @@ public sealed class AgentHost : IAsyncDisposable
             new RequestTable(state), chainStore, trust, directory, clients, options.Time, options.Notice ?? log);
         var trustEndpoints = new TrustEndpoints(trust, requests, new OtherSide(trust, directory, options.Time));
         var requestEndpoints = new RequestEndpoints(requests, trust, options.Time);
+        var logEndpoints = new LogEndpoints(logs, inUse, trust.Known);
         var control = new ControlEndpoints(
             shares, transfers, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
         server = Own(await PeerServer.StartAsync(
@@ -175,12 +198,15 @@ public sealed class AgentHost : IAsyncDisposable
                 control.Map(routes);
                 trustEndpoints.Map(routes);
                 requestEndpoints.Map(routes);
+                logs.Map(routes, takesEvidence: false);
+                logEndpoints.Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);
         await transfers.LoadAsync(cancellationToken);
         announcing = Task.Run(() => announcer.RunAsync(stopping.Token), CancellationToken.None);
         looking = Task.Run(() => trust.RunAsync(stopping.Token), CancellationToken.None);
+        watching = Task.Run(() => Logs.RunAsync(stopping.Token), CancellationToken.None);
     }
 
     private async Task<AgentStatus> StatusAsync(CancellationToken cancellationToken)

@@ -19,7 +19,7 @@ public sealed class LogService : IAsyncDisposable
     public const string SchemaSql = """
         CREATE TABLE log_kept(repository BLOB PRIMARY KEY, kept BLOB NOT NULL) WITHOUT ROWID;
         CREATE TABLE evidence(number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, agent BLOB NOT NULL,
-            is_settled INTEGER NOT NULL DEFAULT 0, proof BLOB NOT NULL);
+            is_fraud INTEGER NOT NULL, is_settled INTEGER NOT NULL DEFAULT 0, proof BLOB NOT NULL);
         """;
 
     private const int FraudsMax = 10_000;
@@ -92,7 +92,7 @@ public sealed class LogService : IAsyncDisposable
     {
         Keeper.Settle(chain);
         if (Keeper.FraudOf(chain.Id) is not null) return;
-        Write(sql => sql.Execute("UPDATE evidence SET is_settled=1 WHERE agent=?1 AND is_settled=0", chain.Id));
+        Write(sql => sql.Execute("UPDATE evidence SET is_settled=1 WHERE agent=?1 AND is_fraud=1", chain.Id));
     }
 
     /// <summary>Completes when all that was found by now is durable.</summary>
@@ -181,8 +181,9 @@ public sealed class LogService : IAsyncDisposable
             // It is being read from there.
             if (!isLoaded) return;
         }
-        Write(sql => sql.Execute("INSERT INTO evidence(id,agent,proof) VALUES(?1,?2,?3) ON CONFLICT DO NOTHING",
-            proof.Id, who, proof.Bytes));
+        Write(sql => sql.Execute(
+            "INSERT INTO evidence(id,agent,is_fraud,proof) VALUES(?1,?2,?3,?4) ON CONFLICT DO NOTHING",
+            proof.Id, who, proof.Fraud is null ? 0 : 1, proof.Bytes));
     }
 
     private void Write(Action<SqlSession> write)

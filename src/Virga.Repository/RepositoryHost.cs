@@ -9,6 +9,7 @@ using Virga.Hosting;
 using Virga.Protocol;
 using Virga.Repository.Log;
 using Virga.Storage;
+using Virga.Trust.Following;
 using Virga.Trust.Log;
 using Endpoint = Virga.Protocol.Endpoint;
 
@@ -101,6 +102,7 @@ public sealed class RepositoryHost : IAsyncDisposable
     [
         ChainStore.SchemaSql + FeedStore.SchemaSql + OrderLog.SchemaSql,
         TransparencyLog.SchemaSql + WitnessStore.SchemaSql + LogFollower.SchemaSql,
+        LogService.SchemaSql,
     ]);
 
     private readonly RepositoryOptions options;
@@ -114,8 +116,11 @@ public sealed class RepositoryHost : IAsyncDisposable
     private readonly long started;
     private readonly List<LogLoop> loops = [];
     private readonly List<LogFollower> followers = [];
+    private Task taking = Task.CompletedTask;
+    private bool isLoaded;
     private PeerHttp? http;
     private TransparencyLog? log;
+    private LogService? logs;
     private PeerServer? server;
     private IDisposable? export;
 
@@ -137,6 +142,9 @@ public sealed class RepositoryHost : IAsyncDisposable
     public AgentId Id => keys.Id;
 
     internal PeerKeys Keys => keys;
+
+    /// <summary>The logs that it watches, and the proofs that it holds.</summary>
+    public LogKeeper Logs => logs!.Keeper;
 
     /// <summary>The newest checkpoint of the log, as a signed note.</summary>
     public SignedCheckpoint Checkpoint => log!.Current;
@@ -194,6 +202,8 @@ public sealed class RepositoryHost : IAsyncDisposable
         if (server is not null) await server.DisposeAsync();
         foreach (var loop in loops) await loop.DisposeAsync();
         if (log is not null) await log.DisposeAsync();
+        await taking;
+        if (logs is not null) await logs.DisposeAsync();
         http?.Dispose();
         export?.Dispose();
         meter.Dispose();
@@ -210,6 +220,12 @@ public sealed class RepositoryHost : IAsyncDisposable
         {
             FraudFound = board.RemoveAgent,
             ProofStored = (sql, proof) => log?.Append(sql, proof),
+        };
+        logs = new LogService(
+            database, chains, new ChainDirectory(options.Time), keys.Id, options.Time,
+            message => logger?.LogInformation("{Message}", message))
+        {
+            Found = (proof, who) => Act(chains, proof, who, logger),
         };
         log = await TransparencyLog.OpenAsync(
             database, files, keys, options.Time, (opening, entries, token) =>
@@ -239,10 +255,13 @@ public sealed class RepositoryHost : IAsyncDisposable
         {
             endpoints.Map(routes);
             logEndpoints.Map(routes);
+            logs.Map(routes, takesEvidence: true);
             routes.Control("GET", "/control/status", StatusAsync);
             routes.Control("POST", "/control/stop", StopAsync);
         }, cancellationToken);
         if (!options.IsEmbedded) export = Telemetry.StartExport();
+        await logs.LoadAsync(cancellationToken);
+        isLoaded = true;
         log.Start();
         StartLoops(chains, logger);
     }
@@ -258,7 +277,7 @@ public sealed class RepositoryHost : IAsyncDisposable
         http = new PeerHttp(options.Time, options.Random);
         foreach (var endpoint in options.Follow)
         {
-            var follower = new LogFollower(database, chains, ClientOf(endpoint, null), options.Time);
+            var follower = new LogFollower(database, chains, ClientOf(endpoint, null), logs!, options.Time);
             followers.Add(follower);
             Loop($"following {endpoint.Origin}", async token =>
             {
@@ -275,11 +294,52 @@ public sealed class RepositoryHost : IAsyncDisposable
             log!.Published += _ => loop.Wake();
         }
 
-        LogLoop Loop(string name, Func<CancellationToken, ValueTask> work)
+        if (options.Follow.Count > 0)
         {
-            var loop = new LogLoop(name, work, options.FollowInterval, options.Time, logger);
+            Loop("the logs that are followed", async token => await logs!.Keeper.RoundAsync(
+                [.. options.Follow.Select(endpoint => new PeerPlace(ClientOf(endpoint, null)))], [], token),
+                LogKeeper.RoundEvery);
+        }
+
+        LogLoop Loop(string name, Func<CancellationToken, ValueTask> work, TimeSpan? interval = null)
+        {
+            var loop = new LogLoop(name, work, interval ?? options.FollowInterval, options.Time, logger);
             loops.Add(loop);
             return loop;
+        }
+    }
+
+    /// <summary>
+    /// Who told two histories is refused here, too; in the log it stands by the statements themselves. A repository
+    /// that broke its log is followed no more.
+    /// </summary>
+    private void Act(ChainStore chains, Evidence proof, AgentId who, ILogger? logger)
+    {
+        if (proof.Breach is { } breach)
+            logger?.LogWarning("{Repository} has broken its log ({Kind}), which is proven", who, breach.Kind);
+        if (proof.Fraud is not { } fraud || who == Id || !isLoaded) return;
+        List<SignedEnvelope> statements =
+        [
+            .. proof.Chain.Select(item => new SignedEnvelope(item.Body, item.Signature)),
+            new(fraud.BodyA, fraud.SignatureA), new(fraud.BodyB, fraud.SignatureB),
+        ];
+        lock (followers) taking = TakeInAsync(taking, chains, who, statements, logger);
+    }
+
+    private async Task TakeInAsync(
+        Task before, ChainStore chains, AgentId who, List<SignedEnvelope> statements, ILogger? logger)
+    {
+        await before;
+        // Whoever found it may hold the lock of that very chain.
+        await Task.Yield();
+        try
+        {
+            foreach (var page in SignedEnvelope.Pages(statements))
+                await chains.AppendAsync(who, page, CancellationToken.None);
+        }
+        catch (VirgaException e)
+        {
+            logger?.LogInformation("the fraud of {Agent} is not taken in: {Message}", who, e.Message);
         }
     }
 

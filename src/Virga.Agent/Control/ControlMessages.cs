@@ -135,4 +135,8 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(TrustListRequest))]
 [JsonSerializable(typeof(NameRequest))]
 [JsonSerializable(typeof(TrustResult))]
+[JsonSerializable(typeof(List<LogInfo>))]
+[JsonSerializable(typeof(List<EvidenceInfo>))]
+[JsonSerializable(typeof(EvidenceInfo))]
+[JsonSerializable(typeof(EvidenceBytes))]
 public sealed partial class ControlJson : JsonSerializerContext;

@@ -10,7 +10,7 @@ namespace Virga.Agent.Network;
 /// again.
 /// </summary>
 internal sealed class Announcer(
-    PeerClients clients, IReadOnlyList<Endpoint> repositories, Func<Endpoint> ownEndpoint,
+    PeerClients clients, RepositoriesInUse repositories, Func<Endpoint> ownEndpoint,
     Func<CancellationToken, Task<List<Hash256>>> shares, TimeProvider time, Action<string> log)
 {
     private const int HashesMax = 1000;
@@ -22,19 +22,25 @@ internal sealed class Announcer(
     private readonly ConcurrentDictionary<Endpoint, RepositoryStatus> states = [];
 
     public IReadOnlyList<RepositoryStatus> States =>
-        [.. repositories.Select(r => states.GetValueOrDefault(r) ?? new RepositoryStatus(r.ToText(), null, null))];
+        [.. repositories.All.Select(r => r.WhyNot is { } why
+            ? new RepositoryStatus(r.Endpoint.ToText(), states.GetValueOrDefault(r.Endpoint)?.LastContact, why)
+            : states.GetValueOrDefault(r.Endpoint) ?? new RepositoryStatus(r.Endpoint.ToText(), null, null))];
+
+    /// <summary>Told of each repository that has taken this agent's chain in.</summary>
+    public Action<Endpoint>? Posted { get; set; }
 
     /// <summary>Announces now, everywhere; returns what went wrong, by repository.</summary>
     public async Task<IReadOnlyList<string>> AnnounceAsync(
         IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
     {
-        var problems = await Task.WhenAll(repositories.Select(r => AnnounceAtAsync(r, hashes, cancellationToken)));
+        var allowed = await repositories.AllowAsync(repositories.Now, cancellationToken);
+        var problems = await Task.WhenAll(allowed.Select(r => AnnounceAtAsync(r, hashes, cancellationToken)));
         return [.. problems.Where(p => p is not null).Select(p => p!)];
     }
 
     public async Task WithdrawAsync(Hash256 infoHash, CancellationToken cancellationToken)
     {
-        foreach (var repository in repositories)
+        foreach (var repository in repositories.Now)
         {
             try
             {
@@ -66,6 +72,7 @@ internal sealed class Announcer(
         {
             var client = clients.Repository(repository);
             await client.PostChainAsync(clients.Self.Id, clients.OwnChain, cancellationToken);
+            Posted?.Invoke(repository);
             foreach (var page in hashes.Order().Chunk(HashesMax))
                 await client.AnnounceAsync(page, [ownEndpoint()], Lifetime, cancellationToken);
             states[repository] = new RepositoryStatus(repository.ToText(), time.GetUtcNow(), null);

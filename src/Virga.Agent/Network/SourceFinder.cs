@@ -10,7 +10,7 @@ namespace Virga.Agent.Network;
 /// repositories.
 /// </summary>
 internal sealed class SourceFinder(
-    ShareLink link, IReadOnlyList<Endpoint> ownRepositories, PeerClients clients, ChainDirectory chains,
+    ShareLink link, RepositoriesInUse repositories, PeerClients clients, ChainDirectory chains,
     TimeProvider time, Action<string> log) : ISourceFinder
 {
     private const int SourcesMax = 64;
@@ -28,7 +28,8 @@ internal sealed class SourceFinder(
     {
         var problems = new List<string>();
         var found = new List<Endpoint>(link.Endpoints);
-        foreach (var repository in link.Repositories.Concat(ownRepositories).Distinct())
+        foreach (var repository in await repositories.AllowAsync(
+            link.Repositories.Concat(repositories.Now), cancellationToken))
         {
             try
             {

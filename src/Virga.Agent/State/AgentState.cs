@@ -56,6 +56,7 @@ internal sealed class AgentState : IAsyncDisposable
         """,
         Trust.RequestTable.SchemaSql,
         "ALTER TABLE shares ADD COLUMN direct INTEGER NOT NULL DEFAULT 0;",
+        Hosting.LogService.SchemaSql + Network.RepositoriesInUse.SchemaSql,
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>

@@ -20,7 +20,7 @@ namespace Virga.Agent.Transfers;
 /// </summary>
 internal sealed class TransferService(
     AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, StorageHttp storage,
-    ChainDirectory chains, AgentOptions options, Func<IReadOnlyList<Endpoint>> repositories,
+    ChainDirectory chains, AgentOptions options, RepositoriesInUse repositories,
     Action<string> log) : IAsyncDisposable
 {
     private const int RunningMax = 3;
@@ -289,12 +289,13 @@ internal sealed class TransferService(
         async Task<bool> CheckExtrasAsync(SignedEnvelope extras, CancellationToken token)
         {
             var agent = ShareExtras.Parse(extras.Body, link.InfoHash).Agent;
-            var chain = await chains.GetAsync(agent, clients.Places([.. link.Repositories, .. link.Endpoints]), token);
+            var places = await repositories.AllowAsync(link.Repositories, token);
+            var chain = await chains.GetAsync(agent, clients.Places([.. places, .. link.Endpoints]), token);
             return chain.ValidSigningKeys.Any(key => extras.Verify(key, ShareExtras.SignatureType));
         }
     }
 
-    private SourceFinder Finder(ShareLink link) => new(link, repositories(), clients, chains, options.Time, log);
+    private SourceFinder Finder(ShareLink link) => new(link, repositories, clients, chains, options.Time, log);
 
     private List<AgeIdentity> Identities(ShareLink link) =>
         link.Secret is { } secret ? [secret.Identity, clients.Self.SealIdentity] : [clients.Self.SealIdentity];

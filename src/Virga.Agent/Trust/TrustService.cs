@@ -36,12 +36,13 @@ internal sealed class TrustService
         follower = new TrustFollower(
             keys.Id, store, directory, agent => PlacesOf(new AgentAddress(agent, null)), changes => Tell(changes),
             options.Time, log);
-        directory.FraudFound = (proof, _) => RefuseFraud(proof.Agent);
-        directory.FraudSettled = chain => Settle(chain);
     }
 
     /// <summary>Told of the agents that are not admitted for exchange any more, before anything else happens.</summary>
     public Action<IReadOnlyList<AgentId>>? Fallen { get; set; }
+
+    /// <summary>Told of each repository that has taken this agent's chain in.</summary>
+    public Action<Endpoint>? Posted { get; set; }
 
     /// <summary>When somebody last fell; what is shared anew after that gets new keys.</summary>
     public DateTimeOffset LastCut { get; private set; }
@@ -108,6 +109,27 @@ internal sealed class TrustService
     ];
 
     public IReadOnlyList<(AgentId Agent, int Depth)> Admitted(TrustScopes scope) => store.Admitted(scope);
+
+    /// <summary>Who may be used in a scope because of a vouch.</summary>
+    public IEnumerable<AgentId> Vouched(TrustScopes scope) =>
+        store.Admitted(scope).Select(a => a.Agent).Except(Roots());
+
+    /// <summary>Where an agent is reached: as the user said, or its chain says.</summary>
+    public async Task<IReadOnlyList<Endpoint>> EndpointsAsync(AgentId agent, CancellationToken cancellationToken)
+    {
+        var places = PlacesOf(new AgentAddress(agent, null));
+        var chain = await directory.GetAsync(agent, places, cancellationToken);
+        var stated = chain.Endpoints.Select(e => new Endpoint(e.Url, e.Certificate));
+        return [.. (known.EndpointOf(agent) is { } named ? stated.Prepend(named) : stated).Distinct()];
+    }
+
+    /// <summary>Where other agents are reached that are trusted, in a stable order.</summary>
+    public IReadOnlyList<Endpoint> OtherEndpoints(int countMax) =>
+        [.. store.Admitted(TrustScopes.Exchange).Select(a => a.Agent).Where(agent => agent != keys.Id)
+            .OrderBy(agent => agent.ToString(), StringComparer.Ordinal)
+            .Select(agent => known.EndpointOf(agent) ?? directory.Find(agent)?.Endpoints
+                .Select(e => new Endpoint(e.Url, e.Certificate)).FirstOrDefault())
+            .OfType<Endpoint>().Distinct().Take(countMax)];
 
     /// <summary>This agent's own vouches that are in force.</summary>
     public IReadOnlyList<TrustLink> OwnVouches()
@@ -198,7 +220,7 @@ internal sealed class TrustService
     public void RefuseFraud(AgentId agent) => Tell(store.Refuse(agent));
 
     /// <summary>Its owner has settled with a rotation which of two histories stands.</summary>
-    private void Settle(Sigchain chain)
+    public void Settle(Sigchain chain)
     {
         follower.TakeIn(chain, isReplaced: true);
         if (!known.IsRefused(chain.Id)) Tell(store.Accept(chain.Id));
@@ -216,6 +238,7 @@ internal sealed class TrustService
             try
             {
                 await clients.Repository(repository).PostChainAsync(keys.Id, clients.OwnChain, cancellationToken);
+                Posted?.Invoke(repository);
             }
             catch (VirgaException e)
             {

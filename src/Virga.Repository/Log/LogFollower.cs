@@ -18,7 +18,7 @@ internal sealed record FollowState(long Size, long Refused, bool IsAtHead);
 /// caller at a time.
 /// </summary>
 internal sealed class LogFollower(
-    Database database, ChainStore chains, LogClient client, TimeProvider time)
+    Database database, ChainStore chains, LogClient client, LogService logs, TimeProvider time)
 {
     public const string SchemaSql =
         "CREATE TABLE log_followed(agent BLOB PRIMARY KEY, endpoint TEXT NOT NULL, size INTEGER NOT NULL, "
@@ -46,11 +46,13 @@ internal sealed class LogFollower(
         var agent = known ??= await WhoAsync(cancellationToken);
         var state = await LoadAsync(agent, cancellationToken) ?? new Row(agent, 0, [], null, 0, null);
         if (state.Breach is { } proof) throw Liar(Breach ??= LogBreach.Parse(proof));
+        // Somebody else may have proven it.
+        if (logs.Keeper.BreachOf(agent)?.Breach is { } heard) throw await StopAsync(agent, heard, cancellationToken);
         watch ??= await WatchAsync(state, cancellationToken);
         if (watch.Newest is null || watch.Newest.Head.Size <= state.Size)
         {
             var sighting = await SeeAsync(state, cancellationToken);
-            if (sighting.Breach is { } breach) throw await StopAsync(breach, cancellationToken);
+            if (sighting.Breach is { } breach) throw await StopAsync(agent, breach, cancellationToken);
         }
 
         var head = watch.Newest!;
@@ -240,10 +242,11 @@ internal sealed class LogFollower(
         return new LogWatch(chain, newest);
     }
 
-    private async ValueTask<VirgaException> StopAsync(LogBreach breach, CancellationToken cancellationToken)
+    private async ValueTask<VirgaException> StopAsync(
+        AgentId breached, LogBreach breach, CancellationToken cancellationToken)
     {
         Breach = breach;
-        var breached = watch!.Repository.Id;
+        logs.Report(breach);
         await database.WriteAsync(
             sql => sql.Execute("UPDATE log_followed SET breach=?2 WHERE agent=?1", breached, breach.ToText()),
             cancellationToken);
