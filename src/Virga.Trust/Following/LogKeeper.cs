@@ -156,7 +156,7 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
         if (shelf.Find(chain.Id, isBreach: false)?.Fraud?.IsSettledBy(chain) == true) shelf.Void(chain.Id);
     }
 
-    /// <summary>The proof that an agent told two histories, which nothing has settled; null where there is none.</summary>
+    /// <summary>The proof of an agent's two histories, where nothing has settled it; null for none.</summary>
     public Evidence? FraudOf(AgentId agent) => shelf.Find(agent, isBreach: false);
 
     /// <summary>The heads that were seen here, for others (<see cref="LogHeadsMessage"/>).</summary>

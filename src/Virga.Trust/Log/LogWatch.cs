@@ -61,7 +61,7 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
         return await SeeAsync(SignedCheckpoint.Open(note, LogIdentity.Of(Repository)), fetch, cancellationToken);
     }
 
-    /// <summary>As above, of a checkpoint whose signature was checked, perhaps by a key that is valid no more.</summary>
+    /// <summary>As above, of a checkpoint that was opened, perhaps with a key that is valid no more.</summary>
     /// <inheritdoc cref="SeeAsync(byte[], LogFetch, CancellationToken)"/>
     public async ValueTask<LogSighting> SeeAsync(
         SignedCheckpoint seen, LogFetch fetch, CancellationToken cancellationToken)
