@@ -66,6 +66,13 @@ internal sealed class AgentProcess : IAsyncDisposable
             ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo, token);
     }
 
+    public Task AddS3Async(string name, string url, string key, string secret, CancellationToken token) => PostAsync(
+        "/control/accounts",
+        new AccountAddRequest(
+            name, "s3:" + url, new Dictionary<string, string>(),
+            new Dictionary<string, string> { ["accessKey"] = key, ["secretKey"] = secret }),
+        ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo, token);
+
     public async Task<string> ShareAsync(string account, string path, CancellationToken token)
     {
         var done = await PostAsync(

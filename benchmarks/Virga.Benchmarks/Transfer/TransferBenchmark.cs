@@ -25,12 +25,12 @@ public sealed class TransferBenchmark : IBenchmark
     private const double CpuSecondsPerGiBMax = 2.5;
 
     private static readonly string[] LargePeers = ["scp", "libtorrent_v1", "libtorrent_v2", "syncthing"];
-    private static readonly string[] Cases = ["private-1gib", "small-files", "peak-mib-10gib"];
+    private static readonly string[] Cases = ["private-1gib", "small-files", "peak-mib-10gib", "s3-to-s3"];
 
     public string Name => "transfer";
 
     public string Summary =>
-        "private transfers between two agents beside scp, libtorrent, Syncthing and rclone; memory and start; "
+        "private transfers between two agents, on disk and S3, beside scp, libtorrent, Syncthing, rclone; memory, start; "
         + "[--rounds N] [CASE ...]";
 
     public async IAsyncEnumerable<BenchLine> RunAsync(
@@ -45,6 +45,7 @@ public sealed class TransferBenchmark : IBenchmark
                 foreach (var line in await LargeAsync(rounds, token)) yield return line;
             if (cases.Contains("small-files")) yield return await SmallAsync(rounds, token);
             if (cases.Contains("peak-mib-10gib")) yield return await PeakAsync(token);
+            if (cases.Contains("s3-to-s3")) yield return await S3Async(rounds, token);
         }
         finally
         {
@@ -170,6 +171,12 @@ public sealed class TransferBenchmark : IBenchmark
         var peak = Math.Max(sender, receiver);
         await Console.Error.WriteLineAsync($"peak: sender {sender:f0} MiB, receiver {receiver:f0} MiB");
         return new BenchLine(Name, "peak-mib-10gib", peak, "MiB", "bar", peak / PeakMiBMax);
+    }
+
+    private async Task<BenchLine> S3Async(int rounds, CancellationToken token)
+    {
+        await using var s3 = new S3Rounds(Name, $"{Root}/s3");
+        return await s3.RunAsync(rounds, token);
     }
 
     /// <summary>MiB/s, and CPU seconds of both sides a GiB.</summary>
