@@ -172,7 +172,8 @@ public sealed class AgentHost : IAsyncDisposable
             () => inUse.Now);
         await shares.LoadAsync(cancellationToken);
         transfers = new TransferService(
-            state, new TransferTable(state), accounts, clients, storage, directory, options, inUse, log);
+            state, new TransferTable(state), accounts, clients, storage, directory, options, inUse, trust.IsRefused,
+            log);
         var shareEndpoints = new ShareEndpoints(
             shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), trust, keys.Identity,
             options.Time, options.Random, log);

@@ -152,6 +152,12 @@ public sealed class TrustStore
         }
     }
 
+    /// <summary>Whether it is refused for itself: see <see cref="Refuse"/>.</summary>
+    public bool IsRefused(AgentId agent)
+    {
+        lock (gate) return graph.Find(agent) is >= 0 and var index && graph.IsRefused(index);
+    }
+
     /// <summary>All that are admitted, roots too, with the depth that is left to each.</summary>
     public IReadOnlyList<(AgentId Agent, int Depth)> Admitted(TrustScopes scope, int reach = VouchBody.MaxDepth)
     {

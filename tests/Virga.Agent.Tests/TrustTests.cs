@@ -62,6 +62,29 @@ public sealed class TrustTests
     }
 
     [Fact]
+    public async Task Who_rules_an_agent_out_takes_nothing_from_it_any_more_until_it_is_accepted_again()
+    {
+        await using var network = await Network.StartAsync();
+        var (a, _, c) = await ThreeAsync(network, fileBytes: 1L << 30);
+        var share = await a.ShareAsync("disk", "music", "link");
+        var begun = await c.BeginAsync(share.Link, "disk", "got");
+        for (var now = begun; now.BytesDone == 0; now = await c.TransferAsync(begun.Id))
+        {
+            Assert.True(now.State is TransferState.Waiting or TransferState.Running, now.Error?.Message);
+            await Task.Delay(5);
+        }
+
+        await c.SetAsync("refused", a.Id, isOn: true);
+        var ended = await c.WatchAsync(begun.Id);
+        Assert.Equal(TransferState.Failed, ended.State);
+        Assert.Contains("ruled out", ended.Error!.Message, StringComparison.Ordinal);
+        Assert.InRange(ended.BytesDone, 1, (1L << 30) - 1);
+        await c.SetAsync("refused", a.Id, isOn: false);
+        var whole = await c.ResumeAsync(begun.Id);
+        Assert.Equal((TransferState.Completed, null), (whole.State, whole.Error?.Message));
+    }
+
+    [Fact]
     public async Task A_vouch_tells_of_every_scope_that_it_admits_in()
     {
         await using var network = await Network.StartAsync();

@@ -11,7 +11,7 @@ namespace Virga.Agent.Network;
 /// </summary>
 internal sealed class SourceFinder(
     ShareLink link, RepositoriesInUse repositories, PeerClients clients, ChainDirectory chains,
-    TimeProvider time, Action<string> log) : ISourceFinder
+    Func<AgentId, bool> isRefused, TimeProvider time, Action<string> log) : ISourceFinder
 {
     private const int SourcesMax = 64;
 
@@ -21,7 +21,11 @@ internal sealed class SourceFinder(
     public async Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken)
     {
         var endpoints = await FindEndpointsAsync(cancellationToken);
-        return [.. endpoints.Select(e => new AgentSource(clients.Agent(e), link.InfoHash, link.Secret, time))];
+        return
+        [
+            .. endpoints.Select(
+                e => new AgentSource(clients.Agent(e), link.InfoHash, link.Secret, time, isRefused)),
+        ];
     }
 
     public async Task<IReadOnlyList<Endpoint>> FindEndpointsAsync(CancellationToken cancellationToken)
@@ -54,7 +58,8 @@ internal sealed class SourceFinder(
         try
         {
             var announce = Announce.Parse(envelope.Body);
-            if (announce.Agent == clients.Self.Id || announce.Expires < time.GetUtcNow()) return [];
+            if (announce.Agent == clients.Self.Id || announce.Expires < time.GetUtcNow()
+                || isRefused(announce.Agent)) return [];
             var chain = await chains.GetAsync(announce.Agent, clients.Places([repository]), cancellationToken);
             return chain.ValidSigningKeys.Any(key => envelope.Verify(key, "announce")) ? announce.Endpoints : [];
         }

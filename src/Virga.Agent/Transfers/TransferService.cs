@@ -21,7 +21,7 @@ namespace Virga.Agent.Transfers;
 internal sealed class TransferService(
     AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, StorageHttp storage,
     ChainDirectory chains, AgentOptions options, RepositoriesInUse repositories,
-    Action<string> log) : IAsyncDisposable
+    Func<AgentId, bool> isRefused, Action<string> log) : IAsyncDisposable
 {
     private const int RunningMax = 3;
     private const int IdBytes = 6;
@@ -295,7 +295,8 @@ internal sealed class TransferService(
         }
     }
 
-    private SourceFinder Finder(ShareLink link) => new(link, repositories, clients, chains, options.Time, log);
+    private SourceFinder Finder(ShareLink link) =>
+        new(link, repositories, clients, chains, isRefused, options.Time, log);
 
     private List<AgeIdentity> Identities(ShareLink link) =>
         link.Secret is { } secret ? [secret.Identity, clients.Self.SealIdentity] : [clients.Self.SealIdentity];

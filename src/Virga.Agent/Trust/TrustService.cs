@@ -91,6 +91,9 @@ internal sealed class TrustService
     }
 
     /// <summary>The decision; where it is no, with what the chains that count here say of the past.</summary>
+    /// <summary>Whether nothing is taken from an agent: a proven fraud, or one that the user has ruled out.</summary>
+    public bool IsRefused(AgentId agent) => store.IsRefused(agent);
+
     public TrustDecision Decide(AgentId agent, TrustScopes scope)
     {
         var decision = store.Decide(agent, scope);
@@ -212,6 +215,12 @@ internal sealed class TrustService
         AgentId agent, bool isRefused, CancellationToken cancellationToken)
     {
         CheckOther(agent);
+        if (!isRefused && directory.IsFraud(agent))
+        {
+            throw new VirgaException(
+                FailureKind.Conflict, "that agent is proven to have told two histories: nobody can accept it",
+                "Its owner may settle which one stands, with a rotation to the key kept apart.");
+        }
         await known.SetAsync(agent, a => a with { IsRefused = isRefused }, cancellationToken);
         return Tell(isRefused ? store.Refuse(agent) : store.Accept(agent));
     }

@@ -6,7 +6,11 @@ namespace Virga.Transfers.Sources;
 /// <summary>
 /// An agent that serves a share. Asks for a grant when it needs one, once at a time, and again before it expires.
 /// </summary>
-public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret? secret, TimeProvider time)
+/// <param name="isRefused">
+/// Whether nothing is taken from an agent any more, looked at with each leaf that arrives; null: from all.
+/// </param>
+public sealed class AgentSource(
+    AgentClient client, Hash256 infoHash, LinkSecret? secret, TimeProvider time, Func<AgentId, bool>? isRefused = null)
     : ISource, IDisposable
 {
     private const int MeasuredBytesMin = 256 << 10;
@@ -75,6 +79,7 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
         void Arrived(int bytes)
         {
             if (first == 0) first = time.GetTimestamp();
+            RequireAccepted();
         }
     }
 
@@ -92,11 +97,21 @@ public sealed class AgentSource(AgentClient client, Hash256 infoHash, LinkSecret
         }
     }
 
+    /// <summary>Denied once its agent is refused.</summary>
+    public void RequireAccepted()
+    {
+        if (held is not { } grant || isRefused?.Invoke(grant.Grant.Issuer) != true) return;
+        throw new VirgaException(
+            FailureKind.Denied, $"nothing is taken from {grant.Grant.Issuer} any more: it is ruled out",
+            "See why with `virga trust why`; `virga trust accept` takes back what you decided yourself.");
+    }
+
     private async Task<T> WithGrantAsync<T>(Func<string, Task<T>> call, CancellationToken cancellationToken)
     {
         var grant = held is { } have && time.GetUtcNow() < have.Grant.Expires - RenewBefore
             ? have
             : await AskAsync(null, cancellationToken);
+        RequireAccepted();
         try
         {
             return await call(grant.Bearer);

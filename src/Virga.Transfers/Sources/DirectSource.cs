@@ -34,6 +34,7 @@ public sealed class DirectSource(
     public async Task ReadAsync(
         Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {
+        agent.RequireAccepted();
         await PrepareAsync([root], cancellationToken);
         await ReadAsync(new ByteRange(offset, destination.Length), root, destination, cancellationToken);
     }
@@ -41,6 +42,7 @@ public sealed class DirectSource(
     public async Task ReadManyAsync(
         IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken)
     {
+        agent.RequireAccepted();
         foreach (var page in ranges.Select(r => r.Root).Distinct().Chunk(ReadUrlsRequest.RootsMax))
             await PrepareAsync(page, cancellationToken);
         var places = new List<(BlobRange Range, Memory<byte> To)>(ranges.Count);

@@ -44,6 +44,9 @@ public sealed class ChainDirectory(TimeProvider time)
     public IReadOnlyList<Sigchain> All =>
         [.. agents.Values.Select(known => known.Chain).Where(chain => chain is not null).Select(chain => chain!)];
 
+    /// <summary>Whether an agent is known to have told two histories, of which none is settled to stand.</summary>
+    public bool IsFraud(AgentId agent) => agents.GetValueOrDefault(agent)?.Proof is not null;
+
     /// <summary>The newest chain that any of the places has; NotFound, with what each said, when none has it.</summary>
     public async Task<Sigchain> GetAsync(
         AgentId agent, IReadOnlyList<ITrustPlace> places, CancellationToken cancellationToken) =>
