@@ -30,7 +30,7 @@ public sealed class TransferBenchmark : IBenchmark
     public string Name => "transfer";
 
     public string Summary =>
-        "private transfers between two agents, on disk and S3, beside scp, libtorrent, Syncthing, rclone; memory, start; "
+        "private transfers between two agents, disk and S3, beside scp, libtorrent, Syncthing, rclone; memory; "
         + "[--rounds N] [CASE ...]";
 
     public async IAsyncEnumerable<BenchLine> RunAsync(
