@@ -83,4 +83,5 @@ internal sealed record Finding(string What, bool Ok, string Message, string? Adv
 [JsonSerializable(typeof(Trust.TrustFile))]
 [JsonSerializable(typeof(Trust.TrustImport))]
 [JsonSerializable(typeof(Trust.CodeInfo))]
+[JsonSerializable(typeof(Trust.EvidenceCheck))]
 internal sealed partial class CliJson : JsonSerializerContext;

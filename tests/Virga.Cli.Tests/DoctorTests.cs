@@ -26,6 +26,11 @@ public sealed class DoctorTests
         agent.Answer("GET /control/status", Samples.Status, ControlJson.Default.AgentStatus);
         agent.Answer(
             "GET /control/accounts", [new AccountInfo("nas", "disk", "disk:/a")], ControlJson.Default.ListAccountInfo);
+        agent.Answer(
+            "GET /control/trust/logs",
+            [new LogInfo("https://liar.example.org", Samples.Status.Agent, null, false, 12, Samples.Start, 0, null,
+                "liar", "rewind", "it has broken its log", null)],
+            ControlJson.Default.ListLogInfo);
         agent.Fail(
             "POST /control/accounts/nas/check", FailureKind.Denied, "the password is wrong", "Add it anew.", 403);
         File.SetUnixFileMode(agent.DataFolder, (UnixFileMode)0b111_101_101);
@@ -38,6 +43,8 @@ public sealed class DoctorTests
         Assert.Contains("problem  repository: ", run.Out, StringComparison.Ordinal);
         Assert.Contains(
             "problem  account nas: the password is wrong\n         Add it anew.", run.Out, StringComparison.Ordinal);
-        Assert.EndsWith("4 problems\n", run.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "problem  log: https://liar.example.org: PROVEN LIAR (rewind)", run.Out, StringComparison.Ordinal);
+        Assert.EndsWith("5 problems\n", run.Error, StringComparison.Ordinal);
     }
 }

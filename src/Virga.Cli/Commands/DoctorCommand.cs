@@ -6,6 +6,7 @@ using System.Security.Cryptography;
 using Virga.Agent.Control;
 using Virga.Cli.Control;
 using Virga.Cli.Terminals;
+using Virga.Cli.Trust;
 using Virga.Core;
 using Virga.Core.Age;
 using Virga.Core.Keys;
@@ -65,6 +66,7 @@ internal static class DoctorCommand
         yield return found;
         if (status is null) yield break;
         await foreach (var finding in NetworkAsync(status, cancellationToken)) yield return finding;
+        await foreach (var finding in LogsAsync(agent, cancellationToken)) yield return finding;
         await foreach (var finding in AccountsAsync(agent, cancellationToken)) yield return finding;
     }
 
@@ -125,6 +127,23 @@ internal static class DoctorCommand
             if (repository.Problem is { } problem)
                 yield return new Finding("announces", false, $"{endpoint.Origin}: {problem}",
                     "The agent tries again by itself; links stay good where it can be reached.");
+        }
+    }
+
+    private static async IAsyncEnumerable<Finding> LogsAsync(
+        ControlClient agent, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var (logs, found) = await AskAsync(
+            "logs", () => agent.LogsAsync(cancellationToken),
+            static l => $"{l.Count}");
+        if (logs is null) yield return found;
+        foreach (var log in logs ?? [])
+        {
+            var name = log.Name ?? Endpoint.FromUser(log.Endpoint).Origin;
+            var size = log.Entries is { } entries ? $", {Display.Count(entries, "entry", "entries")}" : "";
+            yield return LogCommands.Advice(log) is { } advice && log.State != "refused"
+                ? new Finding("log", false, $"{name}: {LogCommands.State(log)}: {log.Problem}", advice)
+                : new Finding("log", true, $"{name}: {LogCommands.State(log)}{size}", null);
         }
     }
 

@@ -64,6 +64,23 @@ internal sealed partial class ControlClient
     public Task<TrustResult> SetNameAsync(NameRequest request, CancellationToken cancellationToken) =>
         ChangeTrustAsync("names", request, ControlJson.Default.NameRequest, cancellationToken);
 
+    public Task<List<LogInfo>> LogsAsync(CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get, "/control/trust/logs", null, ControlJson.Default.ListLogInfo, cancellationToken);
+
+    public Task<List<EvidenceInfo>> EvidenceAsync(CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get, "/control/trust/evidence", null, ControlJson.Default.ListEvidenceInfo, cancellationToken);
+
+    /// <summary>With the proof itself.</summary>
+    public Task<EvidenceInfo> EvidenceAsync(string number, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get, $"/control/trust/evidence/{Escape(number)}", null, ControlJson.Default.EvidenceInfo,
+        cancellationToken);
+
+    /// <param name="proof">Base64.</param>
+    public Task<EvidenceInfo> TakeEvidenceAsync(string proof, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, "/control/trust/evidence",
+        JsonContent.Create(new EvidenceBytes(proof), ControlJson.Default.EvidenceBytes),
+        ControlJson.Default.EvidenceInfo, cancellationToken);
+
     private Task<TrustResult> ChangeTrustAsync<T>(
         string what, T request, JsonTypeInfo<T> type, CancellationToken cancellationToken) => SendAsync(
         HttpMethod.Post, $"/control/trust/{what}", JsonContent.Create(request, type), ControlJson.Default.TrustResult,
