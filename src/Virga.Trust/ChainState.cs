@@ -29,13 +29,11 @@ internal sealed record ChainState(
     {
         for (var i = SigningKeys.Length - 1; i >= 0; i--)
         {
-            if (DomainSignature.Verify(SigningKeys[i], Statement.SignatureType, statement.Bytes, statement.Signature))
-                return true;
+            if (SignatureCheck.IsStatementBy(SigningKeys[i], statement)) return true;
         }
         return statement.Type == StatementType.AddKey
             && statement.Fields("next", "seal", "sign").OptionalHash("sign") is { } added && IsNext(added)
-            && DomainSignature.Verify(
-                new VerifyKey(added), Statement.SignatureType, statement.Bytes, statement.Signature);
+            && SignatureCheck.IsStatementBy(new VerifyKey(added), statement);
     }
 
     /// <summary>The state after a statement that fits; BadInput when its body breaks a rule.</summary>
@@ -62,7 +60,7 @@ internal sealed record ChainState(
     /// Whether a statement that fits is the rotation: it adds the key that the chain committed to, and is signed by it.
     /// </summary>
     public bool IsRotation(Statement statement) => RotationKey(statement) is { } key && IsNext(key)
-        && DomainSignature.Verify(new VerifyKey(key), Statement.SignatureType, statement.Bytes, statement.Signature);
+        && SignatureCheck.IsStatementBy(new VerifyKey(key), statement);
 
     /// <summary>
     /// The signing key that a statement adds with a commitment to the one after it; null for any other.

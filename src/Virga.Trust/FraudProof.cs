@@ -85,7 +85,7 @@ public sealed record FraudProof(byte[] BodyA, byte[] SignatureA, byte[] BodyB, b
         ChainState.RotationKey(a) is { } key && ChainState.RotationKey(b) == key;
 
     private static bool IsSignedBy(Hash256 key, Statement statement) =>
-        DomainSignature.Verify(new VerifyKey(key), Statement.SignatureType, statement.Bytes, statement.Signature);
+        SignatureCheck.IsStatementBy(new VerifyKey(key), statement);
 
     private static VirgaException Forged() =>
         new(FailureKind.Unauthenticated, "fraud proof: one of its statements is not signed by the agent",

@@ -129,6 +129,17 @@ public sealed class TrustStore
         lock (gate) return graph.Find(agent) is >= 0 and var index && View(scope, reach).LabelOf(index) > 0;
     }
 
+    /// <summary>Whether it is a root, or anybody known here ever vouched for it, whether that counts or not.</summary>
+    public bool IsVouchedFor(AgentId agent)
+    {
+        lock (gate)
+        {
+            if (roots.Contains(agent)) return true;
+            return graph.Find(agent) is >= 0 and var index
+                && View(TrustScopes.Exchange, VouchBody.MaxDepth).Vouches(index, 1).Count > 0;
+        }
+    }
+
     /// <summary>The decision with its chain, or with the vouches that come closest.</summary>
     public TrustDecision Decide(AgentId agent, TrustScopes scope, int reach = VouchBody.MaxDepth)
     {

@@ -37,6 +37,10 @@ public sealed class ChainDirectory(TimeProvider time)
     /// <summary>Told when a rotation has settled which history of an agent stands, so that a proof is void.</summary>
     public Action<Sigchain>? FraudSettled { get; set; }
 
+    /// <summary>Those against whom there is a proof that no rotation has settled yet, in a stable order.</summary>
+    public IReadOnlyList<AgentId> Contested =>
+        [.. agents.Where(pair => pair.Value.Proof is not null).Select(pair => pair.Key).OrderBy(id => id.Hash)];
+
     /// <summary>What is known of a chain without asking anybody.</summary>
     public Sigchain? Find(AgentId agent) => agents.GetValueOrDefault(agent)?.Chain;
 
@@ -104,6 +108,8 @@ public sealed class ChainDirectory(TimeProvider time)
             statements = await ReadAsync(agent, place, from, cancellationToken);
         }
         known.CountAt[place.Name] = from + statements.Count;
+        // Mostly there is nothing new.
+        if (from > 0 && statements.Count == 1 && IsSame(known.Chain, from, statements[0].Body)) return false;
         return TakeIn(agent, known, statements);
     }
 

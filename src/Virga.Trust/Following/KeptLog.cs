@@ -67,6 +67,7 @@ internal sealed class KeptLog(AgentId repository)
     private readonly HashSet<(long Size, Hash256 Root)> judged = [];
     private readonly Dictionary<Hash256, Expectation> expected = [];
     private KeptHeads? unread;
+    private long saved;
     private bool hasFailed;
     private LogWatch? watch;
 
@@ -76,7 +77,7 @@ internal sealed class KeptLog(AgentId repository)
 
     public string Origin { get; } = LogIdentity.OriginOf(repository);
 
-    public SemaphoreSlim Gate { get; } = new(1, 1);
+    public Turnstile Gate { get; } = new();
 
     /// <summary>Where its files are fetched; null of a log that is only heard of.</summary>
     public ITrustPlace? Place { get; set; }
@@ -89,8 +90,11 @@ internal sealed class KeptLog(AgentId repository)
 
     public SignedCheckpoint? Newest => watch?.Newest;
 
-    /// <summary>What must survive a restart has changed.</summary>
-    private bool IsChanged { get; set; }
+    /// <summary>Counts changes of what is told to others and must survive a restart.</summary>
+    public long Changes { get; private set; }
+
+    /// <summary>Heads that were forgotten before they could be judged: to be told again.</summary>
+    public long Forgotten { get; private set; }
 
     public DateTimeOffset HeardAt { get; private set; }
 
@@ -127,8 +131,8 @@ internal sealed class KeptLog(AgentId repository)
     {
         lock (state)
         {
-            if (!IsChanged) return null;
-            IsChanged = false;
+            if (saved == Changes) return null;
+            saved = Changes;
             return new KeptHeads(
                 Repository, [.. watch!.Repository.Statements.Select(item => (item.Bytes, item.Signature))],
                 Newest?.Note.Encode(), [.. Told().Where(head => head != Newest).Select(head => head.Note.Encode())]);
@@ -181,7 +185,7 @@ internal sealed class KeptLog(AgentId repository)
         lock (state)
         {
             Accept(seen);
-            IsChanged |= watch.Newest != before;
+            if (watch.Newest != before) Changes++;
         }
         SeenAt = now;
         return await JudgeAsync(cancellationToken);
@@ -205,7 +209,7 @@ internal sealed class KeptLog(AgentId repository)
                 lock (state)
                 {
                     Accept(head);
-                    IsChanged |= watch.Newest != before;
+                    if (watch.Newest != before) Changes++;
                 }
             }
             catch (VirgaException)
@@ -349,7 +353,7 @@ internal sealed class KeptLog(AgentId repository)
             var oldest = heads[0].Head.Size;
             heads.RemoveAll(item => item.Head.Size == oldest);
         }
-        IsChanged = true;
+        Changes++;
     }
 
     private void Await(SignedCheckpoint head)
@@ -358,8 +362,12 @@ internal sealed class KeptLog(AgentId repository)
         pending.Add(head);
         pending.Sort((a, b) => a.Head.Size.CompareTo(b.Head.Size));
         // What is nearest can be judged first; a liar who shows many far ones crowds nothing out.
-        if (pending.Count > PendingMax) pending.RemoveAt(PendingMax);
-        IsChanged = true;
+        if (pending.Count > PendingMax)
+        {
+            pending.RemoveAt(PendingMax);
+            Forgotten++;
+        }
+        Changes++;
     }
 
     private static bool IsSame(SignedCheckpoint a, SignedCheckpoint b) =>

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using Virga.Core;
 using Virga.Trust.Log;
@@ -28,6 +29,7 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
     public static readonly TimeSpan RoundEvery = TimeSpan.FromSeconds(30);
 
     private const int LogsMax = 256;
+    private const int MetMax = 16_384;
     private const int PlacesMax = 1_000;
     private const int ProofsAtOnce = 16;
     private const long ProofBytesAtOnce = 8 << 20;
@@ -35,7 +37,7 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
     private const int WitnessesAskedAtOnce = 4;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(25);
 
-    private readonly SemaphoreSlim round = new(1, 1);
+    private readonly Turnstile round = new();
     private readonly Lock state = new();
     private readonly ProofShelf shelf = new();
     private readonly Dictionary<AgentId, KeptLog> logs = [];
@@ -43,6 +45,8 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
     private readonly Dictionary<string, (AgentId? Who, string? Problem)> places = [];
     private readonly HashSet<string> failed = [];
     private readonly Dictionary<AgentId, HashSet<Hash256>> heldAt = [];
+    private readonly HashSet<Hash256> met = [];
+    private ((long Changes, int Proofs) Version, byte[] Message)? told;
 
     /// <summary>
     /// Told of each proof once, found here or elsewhere, after it was checked, with whom it proves a fraud or a liar.
@@ -162,6 +166,16 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
     /// <summary>The heads that were seen here, for others (<see cref="LogHeadsMessage"/>).</summary>
     public byte[] Heads()
     {
+        var version = (Snapshot().Sum(kept => kept.Changes), shelf.All.Count);
+        lock (state)
+            if (told is { } before && before.Version == version) return before.Message;
+        var message = EncodeHeads();
+        lock (state) told = (version, message);
+        return message;
+    }
+
+    private byte[] EncodeHeads()
+    {
         // The newest of each log before an older one of any.
         var told = Snapshot().Where(kept => BreachOf(kept.Repository) is null)
             .OrderBy(kept => kept.Place is null).ThenByDescending(kept => kept.HeardAt)
@@ -183,14 +197,24 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
         var touched = new HashSet<KeptLog>();
         foreach (var note in LogHeadsMessage.Parse(heads))
         {
+            // Everybody tells the same heads again and again.
+            var digest = new Hash256(SHA256.HashData(note));
+            lock (state)
+                if (met.Contains(digest)) continue;
             if (RepositoryOf(note) is not { } repository || repository == Self || BreachOf(repository) is not null)
                 continue;
             try
             {
                 if (await ChainAsync(repository, cancellationToken) is not { } chain) continue;
                 var kept = Log(repository);
+                var forgotten = kept.Forgotten;
                 if (kept.Meet(note, chain, time.GetUtcNow()) is { } breach) Take(Evidence.Of(breach));
                 else touched.Add(kept);
+                lock (state)
+                {
+                    if (met.Count >= MetMax || kept.Forgotten != forgotten) met.Clear();
+                    met.Add(digest);
+                }
             }
             catch (VirgaException e) when (e.Kind is FailureKind.BadInput or FailureKind.Unauthenticated)
             {

@@ -23,7 +23,7 @@ public sealed class TrustFollower(
     private const int LooksAtOnce = 8;
     private const int IssuersMax = 1_000;
 
-    private readonly SemaphoreSlim looking = new(1, 1);
+    private readonly Turnstile looking = new();
     private DateTimeOffset lookBegan;
 
     /// <summary>Looks until it is cancelled.</summary>
@@ -103,14 +103,18 @@ public sealed class TrustFollower(
     public void TakeIn(Sigchain chain, bool isReplaced = false) =>
         changed(isReplaced ? store.Replace(chain) : store.Add(chain));
 
-    /// <summary>Whose own vouches count: roots, and those that may pass trust on, in any scope.</summary>
+    /// <summary>
+    /// Whose own vouches count: roots, and those that may pass trust on, in any scope. And those who are refused as
+    /// frauds though somebody has vouched for them: a rotation may have settled which of their histories stands.
+    /// </summary>
     private IEnumerable<AgentId> Vouchers() => TrustScopeNames.All
         .SelectMany(name => store.Admitted(TrustScopeNames.Parse(name)))
-        .Where(a => a.Depth > 0).Select(a => a.Agent).Distinct();
+        .Where(a => a.Depth > 0).Select(a => a.Agent)
+        .Concat(directory.Contested.Where(store.IsVouchedFor)).Distinct();
 
     private async Task LookAtAllAsync(List<AgentId> agents, CancellationToken cancellationToken)
     {
-        using var room = new SemaphoreSlim(LooksAtOnce, LooksAtOnce);
+        var room = new Turnstile(LooksAtOnce);
         await Task.WhenAll(agents.Select(async agent =>
         {
             await room.WaitAsync(cancellationToken);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Numerics;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Virga.Core;
 
@@ -33,6 +34,13 @@ public static class LogTree
 
     /// <summary>SHA-256 over a byte 1 and both children.</summary>
     public static Hash256 NodeHash(Hash256 left, Hash256 right)
+    {
+        if (SimulationMemo.Nodes is not { } known) return HashNode(left, right);
+        ref var hash = ref CollectionsMarshal.GetValueRefOrAddDefault(known, (left, right), out var isKnown);
+        return isKnown ? hash : hash = HashNode(left, right);
+    }
+
+    private static Hash256 HashNode(Hash256 left, Hash256 right)
     {
         Span<byte> data = stackalloc byte[1 + (2 * Hash256.ByteCount)];
         data[0] = 1;

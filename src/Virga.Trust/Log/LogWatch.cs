@@ -32,6 +32,8 @@ public sealed record LogSighting(LogVerdict Verdict, LogBreach? Breach = null);
 /// <param name="newest">The newest checkpoint that was accepted before; null for none.</param>
 public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = null)
 {
+    private LogReader? reader;
+
     /// <summary>The repository's chain; a newer one takes its place when its keys change.</summary>
     public Sigchain Repository { get; set; } = repository;
 
@@ -110,9 +112,9 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
         if (Newest.Head.Size <= place.Index)
             return place.Time < Newest.Time ? Prove(LogBreachKind.Dropped, note, Newest.Note, [])
                 : new LogSighting(LogVerdict.Older);
-        var reader = new LogReader(fetch, Newest.Head.Size);
-        var leaf = await reader.LeafAsync(place.Index, cancellationToken);
-        var path = await reader.InclusionAsync(place.Index, cancellationToken);
+        var tiles = ReaderAt(Newest.Head.Size, fetch);
+        var leaf = await tiles.LeafAsync(place.Index, cancellationToken);
+        var path = await tiles.InclusionAsync(place.Index, cancellationToken);
         if (!LogProof.IsIncluded(place.Index, Newest.Head.Size, leaf, path, Newest.Head.Root)) throw Unfit(Newest);
         return leaf == place.Leaf ? new LogSighting(LogVerdict.Same)
             : Prove(LogBreachKind.Replaced, note, Newest.Note, [leaf, .. path]);
@@ -124,8 +126,10 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
         long index, Hash256 leaf, LogFetch fetch, CancellationToken cancellationToken)
     {
         if (Newest is null || Breach is not null || index < 0 || index >= Newest.Head.Size) return false;
-        var path = await new LogReader(fetch, Newest.Head.Size).InclusionAsync(index, cancellationToken);
-        return LogProof.IsIncluded(index, Newest.Head.Size, leaf, path, Newest.Head.Root);
+        var path = await ReaderAt(Newest.Head.Size, fetch).InclusionAsync(index, cancellationToken);
+        if (LogProof.IsIncluded(index, Newest.Head.Size, leaf, path, Newest.Head.Root)) return true;
+        reader = null;
+        return false;
     }
 
     private static bool IsRewind(SignedCheckpoint first, SignedCheckpoint second) =>
@@ -143,8 +147,7 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
         }
 
         if (first.Size == 0) return true;
-        var reader = new LogReader(fetch, second.Size);
-        var whole = await reader.ConsistencyAsync(first.Size, isWhole: true, cancellationToken);
+        var whole = await ReaderAt(second.Size, fetch).ConsistencyAsync(first.Size, isWhole: true, cancellationToken);
         // The tiles must be those of the larger head; then what they say of the smaller one is its own word.
         if (LogProof.RootsOf(first.Size, second.Size, whole) is not { } roots || roots.Second != second.Root)
             throw Unfit(larger);
@@ -160,7 +163,20 @@ public sealed class LogWatch(Sigchain repository, SignedCheckpoint? newest = nul
         return new LogSighting(LogVerdict.Breach, Breach);
     }
 
-    private VirgaException Unfit(SignedCheckpoint head) => new(FailureKind.Corrupt,
-        $"the tiles of {Repository.Id}'s log do not fit its checkpoint of {head.Head.Size} entries",
-        "Its log is damaged, or it shows others another one. Use another repository until its owner has repaired it.");
+    /// <summary>Many heads are compared with one: its tiles are fetched once.</summary>
+    private LogReader ReaderAt(long size, LogFetch fetch)
+    {
+        if (reader is null || reader.Size != size) reader = new LogReader(fetch, size);
+        return reader;
+    }
+
+    private VirgaException Unfit(SignedCheckpoint head)
+    {
+        // It may show others the next time.
+        reader = null;
+        return new VirgaException(FailureKind.Corrupt,
+            $"the tiles of {Repository.Id}'s log do not fit its checkpoint of {head.Head.Size} entries",
+            "Its log is damaged, or it shows others another one. Use another repository until its owner has repaired "
+                + "it.");
+    }
 }

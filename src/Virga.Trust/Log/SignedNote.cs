@@ -80,9 +80,9 @@ public sealed record NoteKey(string Name, NoteKeyType Type, VerifyKey Key)
     /// <summary>Whether the signature is this key's over the text.</summary>
     public bool Verify(string text, NoteSignature signature) => IsOf(signature) && Type switch
     {
-        NoteKeyType.Ed25519 => Key.Verify(Encoding.UTF8.GetBytes(text), signature.Bytes),
+        NoteKeyType.Ed25519 => SignatureCheck.IsBy(Key, Encoding.UTF8.GetBytes(text), signature.Bytes),
         _ => signature.Bytes.Length == TimedBytes && SecondsOf(signature) is var seconds and >= 0
-            && Key.Verify(TimedMessage(text, seconds), signature.Bytes.AsSpan(8)),
+            && SignatureCheck.IsBy(Key, TimedMessage(text, seconds), signature.Bytes.AsSpan(8)),
     };
 
     /// <summary>When a cosignature says that it was made, in seconds since 1970; not verified.</summary>

@@ -13,14 +13,16 @@ public sealed class TrustFollowerTests : IAsyncLifetime
     private readonly List<TrustChange> told = [];
     private readonly CancellationTokenSource stop = new();
     private readonly TrustStore store;
+    private readonly ChainDirectory directory;
     private readonly TrustFollower follower;
     private Task running = Task.CompletedTask;
 
     public TrustFollowerTests()
     {
         store = new TrustStore([me.Chain.Id], time.GetUtcNow());
+        directory = new ChainDirectory(time);
         follower = new TrustFollower(
-            me.Chain.Id, store, new ChainDirectory(time), _ => [place], told.AddRange, time, _ => { });
+            me.Chain.Id, store, directory, _ => [place], told.AddRange, time, _ => { });
         foreach (var chain in new[] { friend, third, fourth }) place.With(chain);
         Vouch(me, friend, depth: 2);
         store.Add(me.Chain);
@@ -143,6 +145,28 @@ public sealed class TrustFollowerTests : IAsyncLifetime
         await follower.LookAsync(time.GetUtcNow(), default);
         Assert.False(store.IsAdmitted(fourth.Chain.Id, TrustScopes.Exchange));
         Assert.True(store.IsAdmitted(friend.Chain.Id, TrustScopes.Exchange));
+    }
+
+    [Fact]
+    public async Task Who_is_refused_as_a_fraud_is_asked_for_until_a_rotation_settles_it()
+    {
+        Vouch(friend, third, depth: 0);
+        await follower.LookAsync(time.GetUtcNow(), default);
+        // It may not vouch itself, so that nobody looked at it until the proof came, from somewhere else.
+        var thief = new TestChain(3).Add(StatementType.Profile, StatementWriter.ProfileBody("thief"));
+        third.Add(StatementType.Profile, StatementWriter.ProfileBody("owner"));
+        directory.FraudFound = (proof, _) => store.Refuse(proof.Agent);
+        directory.FraudSettled = chain => store.Accept(chain.Id);
+        directory.TakeIn(third.Chain.Id, thief.Envelopes);
+        directory.TakeIn(third.Chain.Id, third.Envelopes);
+        Assert.False(store.IsAdmitted(third.Chain.Id, TrustScopes.Exchange));
+        third.Add("addkey", StatementWriter.RotateKeyBody(
+            third.NextKey.PublicKey, TestChain.HashOf(TestChain.NewKey(77))), third.NextKey);
+        place.With(third);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.True(store.IsAdmitted(third.Chain.Id, TrustScopes.Exchange));
+        Assert.Empty(directory.Contested);
     }
 
     private void Start() => running = follower.RunAsync(stop.Token);
