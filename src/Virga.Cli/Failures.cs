@@ -12,8 +12,11 @@ internal static class Failures
 {
     public static void Print(Terminal terminal, string message, string? advice)
     {
-        terminal.Error.WriteLine($"{terminal.Paint.Red("virga:")} {Display.Safe(message)}");
-        if (!string.IsNullOrEmpty(advice)) terminal.Error.WriteLine($"       {Display.Safe(advice)}");
+        const int afterName = 7;
+        terminal.Error.WriteLine(
+            terminal.Wrapped($"{terminal.Paint.Red("virga:")} {Display.Safe(message)}", afterName));
+        if (!string.IsNullOrEmpty(advice))
+            terminal.Error.WriteLine(terminal.Wrapped(new string(' ', afterName) + Display.Safe(advice), afterName));
     }
 
     /// <summary>Prints what was thrown; gives the exit code.</summary>

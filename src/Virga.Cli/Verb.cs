@@ -73,7 +73,7 @@ internal sealed class Invocation(GlobalOptions options, ParseResult parsed)
     /// <summary>Words for people, on standard error; left out where JSON is asked for.</summary>
     public void Say(string line)
     {
-        if (!IsJson) Terminal.Error.WriteLine(line);
+        if (!IsJson) Terminal.Error.WriteLine(Terminal.Wrapped(line, indent: 2));
     }
 
     public void PrintJson<T>(T value, JsonTypeInfo<T> type) => Print(JsonSerializer.Serialize(value, type));

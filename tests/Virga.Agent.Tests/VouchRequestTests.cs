@@ -146,6 +146,37 @@ public sealed class VouchRequestTests
     }
 
     [Fact]
+    public async Task A_vouch_made_in_another_way_answers_too_and_who_is_ruled_out_is_forgotten()
+    {
+        await using var network = await Network.StartAsync();
+        var (a, b, c) = (
+            await network.AgentAsync("a"), await network.AgentAsync("b"), await network.AgentAsync("c"));
+        await b.AskAsync(a.Address, 0, null, "exchange", "host");
+        await c.AskAsync(a.Address);
+        await VouchAsync(a, b, depth: 0);
+        await a.SetAsync("refused", c.Id, true);
+        var left = Assert.Single(await a.RequestsAsync());
+        Assert.Equal((b.Id, "Vouched"), (left.Agent, left.State));
+        Assert.Equal("Vouched", Assert.Single(await b.AskedAsync()).State);
+    }
+
+    [Fact]
+    public async Task Own_vouches_are_listed_also_for_roots_and_for_those_that_are_refused()
+    {
+        await using var network = await Network.StartAsync();
+        var (a, b, c) = (
+            await network.AgentAsync("a"), await network.AgentAsync("b"), await network.AgentAsync("c"));
+        await VouchAsync(a, b, depth: 0);
+        await VouchAsync(a, c, depth: 1);
+        await a.SetAsync("roots", b.Address, true);
+        await a.SetAsync("refused", c.Id, true);
+        Assert.Equal(
+            [(b.Id, 0), (c.Id, 1)], (await a.TrustAsync()).Vouches.Select(v => (v.Subject, v.Depth)));
+        await a.RevokeAsync(c.Id);
+        Assert.Equal(b.Id, Assert.Single((await a.TrustAsync()).Vouches).Subject);
+    }
+
+    [Fact]
     public async Task Nobody_asks_for_themselves_nor_for_what_makes_no_sense()
     {
         await using var network = await Network.StartAsync();

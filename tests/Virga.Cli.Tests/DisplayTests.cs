@@ -135,4 +135,12 @@ public sealed class DisplayTests
             Out = TextWriter.Null, Error = text, In = TextReader.Null, IsErrorTerminal = isTerminal, Time = time,
         }), text);
     }
+
+    [Theory]
+    [InlineData("short enough", "short enough")]
+    [InlineData("  label  some words that are too many", "  label  some words\n         that are too\n         many")]
+    [InlineData("a\e[32mgreen\e[0m word is not longer", "a\e[32mgreen\e[0m word is not\n         longer")]
+    [InlineData("areallylongwordthatstayswhole b", "areallylongwordthatstayswhole\n         b")]
+    public void A_line_is_broken_between_words_and_keeps_its_indent(string line, string wrapped) =>
+        Assert.Equal(wrapped, Display.Wrap(line, columns: 21, indent: 9));
 }

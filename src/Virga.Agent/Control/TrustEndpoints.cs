@@ -76,6 +76,7 @@ internal sealed class TrustEndpoints(TrustService trust, VouchRequests requests,
                 await trust.Known.SetAsync(subject.Id, a => a with { Name = name }, http.RequestAborted);
             var (changes, problem) =
                 await trust.VouchAsync(subject, scopes, request.Depth, request.Days, http.RequestAborted);
+            await requests.NoteVouchAsync(subject.Id, scopes, http.RequestAborted);
             await AnswerAsync(http, subject.Id, changes, problem);
         });
         routes.Control("POST", "/control/trust/revoke", async http =>
@@ -108,6 +109,7 @@ internal sealed class TrustEndpoints(TrustService trust, VouchRequests requests,
         {
             var request = await ControlEndpoints.BodyAsync(http, ControlJson.Default.TrustListRequest);
             var agent = trust.Known.Find(request.Agent).Id;
+            if (request.IsOn) await requests.WithdrawAsync(agent, http.RequestAborted);
             await AnswerAsync(
                 http, agent, await trust.SetRefusedAsync(agent, request.IsOn, http.RequestAborted), null);
         });

@@ -134,23 +134,9 @@ internal sealed class TrustService
                 .Select(e => new Endpoint(e.Url, e.Certificate)).FirstOrDefault())
             .OfType<Endpoint>().Distinct().Take(countMax)];
 
-    /// <summary>This agent's own vouches that are in force.</summary>
-    public IReadOnlyList<TrustLink> OwnVouches()
-    {
-        var found = new List<TrustLink>();
-        foreach (var subject in keys.Chain.Statements.Where(s => s.Type == StatementType.Vouch)
-            .Select(s => VouchBody.Parse(s).Subject).Distinct())
-        {
-            foreach (var name in TrustScopeNames.All)
-            {
-                if (OwnVouch(subject, TrustScopeNames.Parse(name)) is not { } vouch) continue;
-                var at = found.FindIndex(f => f.Subject == subject && f.Seq == vouch.Seq);
-                if (at < 0) found.Add(vouch);
-                else found[at] = found[at] with { Scopes = found[at].Scopes | vouch.Scopes };
-            }
-        }
-        return found;
-    }
+    /// <summary>This agent's own vouches that are in force, also for roots and for those that are refused here.
+    /// </summary>
+    public IReadOnlyList<TrustLink> OwnVouches() => ChainVouches.Of(keys.Chain, options.Time.GetUtcNow());
 
     public async Task<(IReadOnlyList<TrustChange> Changes, string? Problem)> VouchAsync(
         AgentAddress subject, TrustScopes scopes, int depth, int days, CancellationToken cancellationToken)
@@ -289,12 +275,6 @@ internal sealed class TrustService
         var own = directory.Find(agent.Id)?.Endpoints.Select(e => new Endpoint(e.Url, e.Certificate)) ?? [];
         var named = agent.Endpoint ?? known.EndpointOf(agent.Id);
         return [.. (named is null ? own : own.Prepend(named)).Distinct()];
-    }
-
-    private TrustLink? OwnVouch(AgentId subject, TrustScopes scope)
-    {
-        var decision = store.Decide(subject, scope, reach: 0);
-        return decision.Chain.Count == 1 && decision.Chain[0].Issuer == keys.Id ? decision.Chain[0] : null;
     }
 
     private void CheckOther(AgentId agent)

@@ -66,6 +66,7 @@ internal sealed class VouchRequests(
         return new VouchAskStatus(row.State, row.Reason, row.Expires);
     }
 
+    /// <summary>Drops an agent's request: it takes it back, or is ruled out.</summary>
     public Task<bool> WithdrawAsync(AgentId asker, CancellationToken cancellationToken) =>
         table.RemoveOfAsync(asker, cancellationToken).AsTask();
 
@@ -88,6 +89,15 @@ internal sealed class VouchRequests(
             new AgentAddress(row.Agent, null), scopes, depth, days, cancellationToken);
         await table.AnswerAsync(id, VouchAskState.Vouched, null, time.GetUtcNow() + Lifetime, cancellationToken);
         return (row.Agent, changes, problem);
+    }
+
+    /// <summary>A vouch that was made in another way answers what waits, too, if it gives some of it.</summary>
+    public async Task NoteVouchAsync(AgentId agent, TrustScopes scopes, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        if (await table.FindAsync(agent, now, cancellationToken) is { State: VouchAskState.Waiting } row
+            && (row.Ask.Scopes & scopes) != 0)
+            await table.AnswerAsync(row.Id, VouchAskState.Vouched, null, now + Lifetime, cancellationToken);
     }
 
     /// <summary>The user's no; the asker is told, with the reason if there is one.</summary>
@@ -220,16 +230,10 @@ internal sealed class VouchRequests(
     private TrustLink? VouchIn(AskedRow row)
     {
         if (directory.Find(row.Agent) is not { } chain) return null;
-        var store = new TrustStore([row.Agent], time.GetUtcNow());
-        store.Add(chain);
-        TrustLink? found = null;
-        foreach (var scope in TrustScopeNames.Of(row.Ask.Scopes).Select(TrustScopeNames.Parse))
-        {
-            if (store.Decide(trust.Self, scope, reach: 0).Chain is not [var link]
-                || chain.Statements[link.Seq].Time < row.Asked - ClockDifference) continue;
-            if (found is null || link.Seq > found.Value.Seq) found = link;
-        }
-        return found;
+        var since = row.Asked - ClockDifference;
+        var found = ChainVouches.Of(chain, trust.Self, time.GetUtcNow())
+            .Where(link => (link.Scopes & row.Ask.Scopes) != 0 && chain.Statements[link.Seq].Time >= since).ToList();
+        return found.Count == 0 ? null : found.MaxBy(link => link.Seq);
     }
 
     /// <summary>Calls the agent at the first endpoint where it answers.</summary>

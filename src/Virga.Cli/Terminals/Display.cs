@@ -104,29 +104,42 @@ internal static class Display
         return columns > 0 ? fitted + "…" : "";
     }
 
-    /// <summary>Breaks a line between words; what follows is indented. A word that is too long stays whole.</summary>
+    /// <summary>
+    /// Breaks a line between words, and indents what follows. A word that is too long stays whole; colours take no
+    /// room.
+    /// </summary>
     public static string Wrap(string line, int columns, int indent)
     {
-        if (Columns(line) <= columns) return line;
-        var wrapped = new StringBuilder();
-        var used = 0;
-        foreach (var word in line.Split(' '))
+        if (ShownColumns(line) <= columns) return line;
+        var start = line.TakeWhile(c => c == ' ').Count();
+        var wrapped = new StringBuilder().Append(' ', start);
+        var (used, isFirst) = (start, true);
+        foreach (var word in line[start..].Split(' '))
         {
-            var needs = Columns(word);
-            if (used > indent && used + 1 + needs > columns)
+            var needs = ShownColumns(word);
+            if (!isFirst && used + 1 + needs > columns)
             {
                 wrapped.Append('\n').Append(' ', indent);
                 used = indent;
             }
-            else if (wrapped.Length > 0)
+            else if (!isFirst)
             {
                 wrapped.Append(' ');
                 used++;
             }
             wrapped.Append(word);
             used += needs;
+            isFirst = false;
         }
         return wrapped.ToString();
+    }
+
+    private static int ShownColumns(string text)
+    {
+        var columns = Columns(text);
+        for (var at = text.IndexOf('\e'); at >= 0; at = text.IndexOf('\e', at + 1))
+            columns -= text.IndexOf('m', at) is var end and > 0 ? Columns(text[at..(end + 1)]) : 0;
+        return columns;
     }
 
     private static int Columns(Rune rune) => Rune.GetUnicodeCategory(rune) switch

@@ -35,9 +35,14 @@ internal sealed class Terminal
 
     private bool HasColor => Variable("NO_COLOR") is null && Variable("TERM") is not "dumb";
 
-    /// <summary>A line for a screen, broken between words; as it is where nobody sees it on one.</summary>
-    public string Wrapped(string line, int indent) =>
-        IsOutTerminal && IsErrorTerminal ? Display.Wrap(line, Math.Max(40, Width()), indent) : line;
+    /// <summary>A line for people, on standard error: on a screen it is broken between words.</summary>
+    public string Wrapped(string line, int indent) => Wrapped(line, indent, IsErrorTerminal);
+
+    /// <summary>The same on standard output.</summary>
+    public string OutWrapped(string line, int indent) => Wrapped(line, indent, IsOutTerminal);
+
+    private string Wrapped(string line, int indent, bool isOnScreen) =>
+        isOnScreen && !line.Contains('\n') ? Display.Wrap(line, Math.Max(40, Width()), indent) : line;
 
     public static Terminal OfProcess() => new()
     {

@@ -35,6 +35,9 @@ internal sealed class AgentNames(TrustInfo info)
     public string? NameOf(string agent) =>
         agent == info.Agent ? "you" : info.Names.TryGetValue(agent, out var name) ? name : null;
 
+    /// <summary>By the user; else a proof of fraud does.</summary>
+    public bool IsRefused(string agent) => info.Refused.Contains(agent, StringComparer.Ordinal);
+
     /// <summary>The name and the start of the id: <c>bob (virga1qxy2..)</c>; made harmless.</summary>
     public string Label(string agent, string? name = null) => Label(agent, NameOf(agent) ?? name, Display.Short(agent));
 

@@ -81,7 +81,9 @@ internal static class AskCommands
                 run.PrintJson(asked, ControlJson.Default.AskedInfo);
                 return ExitCode.Ok;
             }
-            run.Print($"asked {label} to vouch for you: {TrustWords.Wish(asked.Scopes, asked.Depth, asked.Days)}");
+            run.Print(run.Terminal.OutWrapped(
+                $"asked {label} to vouch for you: {TrustWords.Wish(asked.Scopes, asked.Depth, asked.Days)}",
+                indent: 2));
             run.Say($"it waits there until {TrustWords.Day(asked.Expires)}; `virga trust asked` tells the answer");
             run.Say("tell the other your six words, by a voice they know: "
                 + run.Terminal.Paint.Bold(string.Join(' ', FingerprintWords.Of(AgentId.Parse(info.Agent)))));
@@ -137,7 +139,7 @@ internal static class AskCommands
         void Print(string line)
         {
             const int afterLabel = 8;
-            run.Print(run.Terminal.Wrapped(line, afterLabel));
+            run.Print(run.Terminal.OutWrapped(line, afterLabel));
         }
     }
 }

@@ -21,7 +21,10 @@ internal static class Confirmation
         CancellationToken cancellationToken)
     {
         // Also with --json where a person is asked: nobody should say yes to what was not shown.
-        if (!run.IsJson || !isYes) foreach (var line in meaning) run.Terminal.Error.WriteLine(line);
+        if (!run.IsJson || !isYes)
+        {
+            foreach (var line in meaning) run.Terminal.Error.WriteLine(run.Terminal.Wrapped(line, indent: 4));
+        }
         if (isYes) return true;
         if (!run.Terminal.IsInTerminal)
         {

@@ -56,12 +56,16 @@ internal static class ListCommands
         verb.Run(options, async (run, cancellationToken) =>
         {
             using var agent = run.OpenAgent();
-            var (_, names, target) = await FindOtherAsync(run, agent, who, cancellationToken);
-            var label = names.FullLabel(target.Id.ToString());
+            var (info, names, target) = await FindOtherAsync(run, agent, who, cancellationToken);
+            var id = target.Id.ToString();
+            var label = names.FullLabel(id);
             return await CutCommands.CutAsync(
                 run, agent, names,
-                [$"You are about to refuse {label}: it is not admitted here, whoever vouches for it,",
-                    "  and what it vouches for counts for nothing"],
+                [$"You are about to refuse {label}",
+                    "  it is not admitted here, whoever vouches for it, and what it vouches for counts for nothing",
+                    .. info.Vouches.Where(v => v.Subject == id).Select(
+                        v => $"  your own vouch #{v.Seq} for it stays public, unless you revoke it: "
+                            + "`virga trust revoke`")],
                 new WhatIfRequest("refuse", target.Wire, []), "Refuse?", run.Parsed.GetValue(yes), $"refused: {label}",
                 () => agent.SetRefusedAsync(new TrustListRequest(target.Wire, true), cancellationToken),
                 cancellationToken);

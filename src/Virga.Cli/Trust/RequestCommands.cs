@@ -10,6 +10,7 @@ namespace Virga.Cli.Trust;
 internal static class RequestCommands
 {
     private const string Waiting = "Waiting";
+    private const int AfterLabel = 10;
 
     public static Command CreateRequests(GlobalOptions options)
     {
@@ -120,8 +121,10 @@ internal static class RequestCommands
             var meaning = VouchCommands.Meaning(
                 run, info, names, new Target(AgentId.Parse(request.Agent), request.Agent),
                 new VouchRequest(request.Agent, given.Scopes, given.Depth, given.Days, given.Name));
+            var shown = Lines(run.Terminal.Paint, names, request)
+                .Select(line => run.Terminal.Wrapped(line, AfterLabel));
             if (!await Confirmation.AskAsync(
-                run, [.. Card(run, run.Terminal.Paint, names, request), "", .. meaning], "Vouch?", isYes,
+                run, [.. shown, "", .. meaning], "Vouch?", isYes,
                 cancellationToken))
             {
                 run.Say($"the request goes on waiting; to say no: `virga trust answer {number} --no`");
@@ -156,14 +159,8 @@ internal static class RequestCommands
 
     private static void Show(Invocation run, AgentNames names, RequestInfo request)
     {
-        foreach (var line in Card(run, run.Terminal.OutPaint, names, request)) run.Print(line);
-    }
-
-    private static IEnumerable<string> Card(
-        Invocation run, Paint paint, AgentNames names, RequestInfo request)
-    {
-        const int afterLabel = 10;
-        return Lines(paint, names, request).Select(line => run.Terminal.Wrapped(line, afterLabel));
+        foreach (var line in Lines(run.Terminal.OutPaint, names, request))
+            run.Print(run.Terminal.OutWrapped(line, AfterLabel));
     }
 
     private static IEnumerable<string> Lines(Paint paint, AgentNames names, RequestInfo request)

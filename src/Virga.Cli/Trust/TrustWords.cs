@@ -63,7 +63,7 @@ internal static class TrustWords
             "OtherScope" => $"this vouch is for {Scopes(hint.Vouch.Scopes)}, not for {scope}",
             "IssuerNotAdmitted" => $"{issuer} is not trusted for {scope} here",
             "IssuerRefused" => $"{issuer} is refused",
-            "None" => "this vouch counts",
+            "None" => "it would count, if the agent were not refused",
             var other => other,
         };
     }

@@ -95,16 +95,16 @@ internal static class WhyCommands
             "Root" => $"{who} is a root: its word counts without a vouch",
             "Admitted" => $"{who} is admitted for {why.Scope}{Until(why)}; "
                 + $"it may pass trust on {TrustWords.PassesOnFor(why.Depth)}",
-            "Refused" => $"{who} is refused: you ruled it out, or it is proven to have signed two different "
-                + "statements with one number",
+            "Refused" when names.IsRefused(why.Agent) => $"{who} is refused: you ruled it out",
+            "Refused" => $"{who} is refused: it is proven to have signed two different statements with one number",
             "NotKnown" => $"no vouch for {who} is known here",
             _ => $"no chain of vouches leads from your roots to {who} for {why.Scope}",
         };
         ShowSide(run, names, why, admitted);
         if (why.Standing is "NotKnown" or "NoChain")
             run.Say("if you know who it is: `virga trust code --check` and `virga trust vouch`");
-        else if (why.Standing == "Refused")
-            run.Say("to take a refusal of yours back: `virga trust accept`");
+        else if (why.Standing == "Refused" && names.IsRefused(why.Agent))
+            run.Say("to take your refusal back: `virga trust accept`");
         if (why.Theirs is { } theirs) ShowTheirs(run, names, who, theirs);
         else if (why.TheirsProblem is { } problem)
             run.Say($"its side of you is not known: {Display.Safe(problem)}");
@@ -130,9 +130,10 @@ internal static class WhyCommands
         var paint = run.Terminal.OutPaint;
         var isAdmitted = why.Standing is "Admitted" or "Root";
         var isIt = isAdmitted ? paint.Green("yes") : paint.Yellow("no");
-        run.Print(run.Terminal.Wrapped($"{isIt}: {verdict}", indent: 2));
+        run.Print(run.Terminal.OutWrapped($"{isIt}: {verdict}", indent: 2));
         if (why.Chain.Count > 0)
-            foreach (var line in ChainTree.LinesOf(names, why.Chain)) run.Print(line);
+            foreach (var (i, line) in ChainTree.LinesOf(names, why.Chain).Index())
+                run.Print(run.Terminal.OutWrapped(line, indent: (3 * i) + 2));
         foreach (var hint in why.Hints)
         {
             var isPast = hint.Fault is "Revoked" or "Ended";
@@ -140,10 +141,10 @@ internal static class WhyCommands
             var whom = hint.Vouch.Subject != why.Agent
                 ? names.Label(hint.Vouch.Subject, hint.Vouch.SubjectName)
                 : names.NameOf(why.Agent) == "you" ? "you" : "it";
-            run.Print(run.Terminal.Wrapped(
+            run.Print(run.Terminal.OutWrapped(
                 $"  {issuer} {Verb(names, hint.Vouch, isPast)} {whom} "
                     + $"(#{hint.Vouch.Seq}: {TrustWords.Vouch(hint.Vouch)})", indent: 4));
-            run.Print(run.Terminal.Wrapped($"    but {TrustWords.Fault(hint, why.Scope, names)}", indent: 4));
+            run.Print(run.Terminal.OutWrapped($"    but {TrustWords.Fault(hint, why.Scope, names)}", indent: 4));
         }
     }
 
