@@ -117,14 +117,9 @@ internal sealed class TrustService
     public IEnumerable<AgentId> Vouched(TrustScopes scope) =>
         store.Admitted(scope).Select(a => a.Agent).Except(Roots());
 
-    /// <summary>Where an agent is reached: as the user said, or its chain says.</summary>
-    public async Task<IReadOnlyList<Endpoint>> EndpointsAsync(AgentId agent, CancellationToken cancellationToken)
-    {
-        var places = PlacesOf(new AgentAddress(agent, null));
-        var chain = await directory.GetAsync(agent, places, cancellationToken);
-        var stated = chain.Endpoints.Select(e => new Endpoint(e.Url, e.Certificate));
-        return [.. (known.EndpointOf(agent) is { } named ? stated.Prepend(named) : stated).Distinct()];
-    }
+    /// <inheritdoc cref="EndpointsOfAsync"/>
+    public Task<IReadOnlyList<Endpoint>> EndpointsAsync(AgentId agent, CancellationToken cancellationToken) =>
+        EndpointsOfAsync(new AgentAddress(agent, null), cancellationToken);
 
     /// <summary>Where other agents are reached that are trusted, in a stable order.</summary>
     public IReadOnlyList<Endpoint> OtherEndpoints(int countMax) =>
@@ -261,12 +256,11 @@ internal sealed class TrustService
     public IReadOnlyList<ITrustPlace> PlacesOf(AgentAddress agent) =>
         clients.Places([.. KnownEndpointsOf(agent), .. repositories()]);
 
-    /// <summary>Where an agent says that it is reached, and where its address says so.</summary>
+    /// <summary>Where an agent is reached: as its address or the user said, then as its chain says.</summary>
     public async Task<IReadOnlyList<Endpoint>> EndpointsOfAsync(
         AgentAddress agent, CancellationToken cancellationToken)
     {
-        if (KnownEndpointsOf(agent) is { Count: > 0 } known) return known;
-        await directory.GetNewestAsync(agent.Id, PlacesOf(agent), cancellationToken);
+        await directory.GetAsync(agent.Id, PlacesOf(agent), cancellationToken);
         return KnownEndpointsOf(agent);
     }
 
