@@ -34,7 +34,7 @@ public sealed class TrustTests(ITestOutputHelper output)
         var link = await ShareAsync(a, "s3", "films");
         var id = (await c.Control.StartTransferAsync(new TransferRequest(link, "disk", "in"), default)).Id;
         await UntilAsync(c, id, t => t.BytesDone > Bytes / 10);
-        Assert.Equal("Admitted", await StandingAsync(a, c));
+        Assert.Equal(("Admitted", "Admitted"), (await StandingAsync(a, c), await TheirStandingAsync(c, a)));
 
         await RunAsync(a, "trust", "revoke", b.Id, "--yes");
         var atCut = (await c.Control.TransfersAsync(default))[0];
@@ -48,15 +48,37 @@ public sealed class TrustTests(ITestOutputHelper output)
         Assert.True(ended.BytesDone < Bytes, "the transfer was through before it could be cut");
         // A second at the rate that it had is far more than this: what was under way, and no more.
         Assert.True(ended.BytesFetched - atCut.BytesFetched <= 64 << 20, $"{ended.BytesFetched - atCut.BytesFetched}");
-        Assert.Equal("NoChain", await StandingAsync(a, c));
+        Assert.Equal(("NoChain", "NoChain"), (await StandingAsync(a, c), await TheirStandingAsync(c, a)));
 
         await RunAsync(a, "trust", "vouch", await AddressAsync(c), "--days", "30", "--yes");
         await c.Control.ResumeAsync(id, default);
         var whole = await Scene.WatchAsync(c, id);
-        Assert.Equal((TransferState.Completed, null), (whole.State, whole.Error?.Message));
+        Assert.True(whole.State == TransferState.Completed, whole.Error?.Message);
         Assert.True(whole.BytesFetched <= Bytes + (64 << 20), $"{whole.BytesFetched:N0} bytes were fetched in all");
         Assert.Empty(FileTree.Differences(
             FileTree.Hash(scene.PathOf("source")), FileTree.Hash(scene.PathOf("c-disk/in"))));
+    }
+
+    [Fact]
+    public async Task A_request_for_a_vouch_outlives_its_owner_and_becomes_a_vouch_by_a_yes_alone()
+    {
+        await using var scene = new Scene(inMemory: true);
+        var a = await scene.AgentAsync("a", []);
+        var b = await scene.AgentAsync("b", []);
+        await RunAsync(b, "trust", "ask", await AddressAsync(a), "--name", "ann", "--depth", "1", "--note", "It's Bob");
+        a.Kill();
+        await a.WaitEndedAsync();
+        a = await scene.AgentAsync("a", []);
+        Assert.Contains("It's Bob", await RunAsync(a, "trust", "requests"), StringComparison.Ordinal);
+        Assert.Contains("waiting", await RunAsync(b, "trust", "asked"), StringComparison.Ordinal);
+        var silent = await Executable.RunAsync(a.DataFolder, ["trust", "answer", "1"]);
+        Assert.Equal(2, silent.Exit);
+        Assert.Equal("NotKnown", await StandingAsync(a, b));
+
+        await RunAsync(a, "trust", "answer", "1", "--yes", "--depth", "0", "--days", "7");
+        Assert.Equal("Admitted", await StandingAsync(a, b));
+        Assert.Contains("vouches for you", await RunAsync(b, "trust", "asked"), StringComparison.Ordinal);
+        Assert.Equal("Admitted", await TheirStandingAsync(b, a));
     }
 
     private static async Task<string> ShareAsync(PeerProcess agent, string account, string path)
@@ -74,6 +96,13 @@ public sealed class TrustTests(ITestOutputHelper output)
     {
         using var why = JsonDocument.Parse(await RunAsync(agent, "trust", "why", other.Id, "--json"));
         return why.RootElement.GetProperty("standing").GetString()!;
+    }
+
+    private static async Task<string> TheirStandingAsync(PeerProcess agent, PeerProcess other)
+    {
+        using var why = JsonDocument.Parse(
+            await RunAsync(agent, "trust", "why", await AddressAsync(other), "--json"));
+        return why.RootElement.GetProperty("theirs").GetProperty("standing").GetString()!;
     }
 
     private static async Task<string> RunAsync(PeerProcess agent, params string[] arguments)

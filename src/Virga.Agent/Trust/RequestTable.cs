@@ -73,18 +73,16 @@ internal sealed class RequestTable(AgentState state, int rowsMax = RequestTable.
                 id, now) ?? throw NoSuch(id),
             cancellationToken);
 
-    public ValueTask AnswerAsync(
+    /// <summary>False where it is gone: taken back, or another has taken its place.</summary>
+    public async ValueTask<bool> AnswerAsync(
         long id, VouchAskState answer, string? reason, DateTimeOffset expires, CancellationToken cancellationToken) =>
-        state.Database.WriteAsync(
-            db =>
-            {
-                var changed = db.Execute(
-                    "UPDATE vouch_requests SET state = ?, reason = ?, expires = ? WHERE id = ?", (int)answer, reason,
-                    expires, id);
-                if (changed == 0) throw NoSuch(id);
-            },
-            cancellationToken);
+        await state.Database.WriteAsync(
+            db => db.Execute(
+                "UPDATE vouch_requests SET state = ?, reason = ?, expires = ? WHERE id = ?", (int)answer, reason,
+                expires, id),
+            cancellationToken) > 0;
 
+    /// <summary>NotFound where it is gone.</summary>
     public async ValueTask RemoveAsync(long id, CancellationToken cancellationToken)
     {
         var removed = await state.Database.WriteAsync(
@@ -174,7 +172,7 @@ internal sealed class RequestTable(AgentState state, int rowsMax = RequestTable.
         (TrustScopes)row.Long(at), (int)row.Long(at + 1), (int)row.Long(at + 2),
         row.IsNull(at + 3) ? null : row.Text(at + 3));
 
-    private static VirgaException NoSuch(long id) => new(
+    public static VirgaException NoSuch(long id) => new(
         FailureKind.NotFound, $"no request {id} waits for an answer",
         "Who asks for something else gets another number; see them with: virga trust requests");
 }

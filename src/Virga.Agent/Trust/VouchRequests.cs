@@ -87,6 +87,7 @@ internal sealed class VouchRequests(
             directory.TakeIn(row.Agent, [.. chain.Statements.Select(s => (s.Bytes, s.Signature))]);
         var (changes, problem) = await trust.VouchAsync(
             new AgentAddress(row.Agent, null), scopes, depth, days, cancellationToken);
+        // Where it was taken back meanwhile, or something else is asked for: the vouch is what the user saw, and stands.
         await table.AnswerAsync(id, VouchAskState.Vouched, null, time.GetUtcNow() + Lifetime, cancellationToken);
         return (row.Agent, changes, problem);
     }
@@ -105,9 +106,9 @@ internal sealed class VouchRequests(
     {
         var row = await table.RequireWaitingAsync(id, time.GetUtcNow(), cancellationToken);
         reason = VouchAsk.CheckNote(reason, "reason");
-        await table.AnswerAsync(
+        var isThere = await table.AnswerAsync(
             id, VouchAskState.Refused, reason, time.GetUtcNow() + Lifetime, cancellationToken);
-        return row.Agent;
+        return isThere ? row.Agent : throw RequestTable.NoSuch(id);
     }
 
     public Task DropAsync(long id, CancellationToken cancellationToken) =>

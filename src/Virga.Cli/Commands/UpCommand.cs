@@ -79,7 +79,8 @@ internal static class UpCommand
                 Time = TimeProvider.System,
                 Random = Adapters.SystemRandom,
                 Logger = choices.Peer.LoggerOf(run),
-                Notice = line => run.Say($"{Display.Moment(run.Terminal.Time.GetUtcNow())}  {Display.Safe(line)}"),
+                Notice = run.IsJson ? null
+                    : line => run.Say($"{Display.Moment(run.Terminal.Time.GetUtcNow())}  {Display.Safe(line)}"),
                 Version = PeerOptions.Version,
             },
             cancellationToken);
