@@ -87,7 +87,7 @@ internal sealed class VouchRequests(
             directory.TakeIn(row.Agent, [.. chain.Statements.Select(s => (s.Bytes, s.Signature))]);
         var (changes, problem) = await trust.VouchAsync(
             new AgentAddress(row.Agent, null), scopes, depth, days, cancellationToken);
-        // Where it was taken back meanwhile, or something else is asked for: the vouch is what the user saw, and stands.
+        // Where it was taken back meanwhile, or asks for something else: the vouch is what the user saw, and stands.
         await table.AnswerAsync(id, VouchAskState.Vouched, null, time.GetUtcNow() + Lifetime, cancellationToken);
         return (row.Agent, changes, problem);
     }
