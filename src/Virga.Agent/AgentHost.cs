@@ -160,7 +160,8 @@ public sealed class AgentHost : IAsyncDisposable
         };
         await inUse.LoadAsync(cancellationToken);
         await logs.LoadAsync(cancellationToken);
-        Logs = new LogWatcher(logs, inUse, directory, clients, () => trust.OtherEndpoints(OthersMax), options.Time);
+        Logs = new LogWatcher(
+            logs, inUse, directory, clients, () => trust.OtherEndpoints(OthersMax), options.Time, log);
         announcer = new Announcer(
             clients, inUse, () => Endpoint, _ => Task.FromResult(shares!.InfoHashes), options.Time, log)
         {

@@ -296,9 +296,7 @@ public sealed class RepositoryHost : IAsyncDisposable
 
         if (options.Follow.Count > 0)
         {
-            Loop("the logs that are followed", async token => await logs!.Keeper.RoundAsync(
-                [.. options.Follow.Select(endpoint => new PeerPlace(ClientOf(endpoint, null)))], [], token),
-                LogKeeper.RoundEvery);
+            Loop("the logs that are followed", async token => await RoundAsync(token), LogKeeper.RoundEvery);
         }
 
         LogLoop Loop(string name, Func<CancellationToken, ValueTask> work, TimeSpan? interval = null)
@@ -347,6 +345,14 @@ public sealed class RepositoryHost : IAsyncDisposable
         new(http!, endpoint, keys.Identity, () => keys.Envelopes, expected);
 
     internal IReadOnlyList<LogFollower> Followers => followers;
+
+    /// <summary>Compares what was seen of the followed logs with what others saw, once, now.</summary>
+    internal async Task RoundAsync(CancellationToken cancellationToken)
+    {
+        await logs!.Keeper.RoundAsync(
+            [.. options.Follow.Select(endpoint => new PeerPlace(ClientOf(endpoint, null)))], [], cancellationToken);
+        await logs.WrittenAsync();
+    }
 
     /// <summary>Follows and asks for cosignatures once, now; failures are thrown.</summary>
     internal async ValueTask DriveAsync(CancellationToken cancellationToken)

@@ -13,7 +13,7 @@ namespace Virga.Agent.Network;
 /// <param name="others">Other agents that may be asked which heads they saw.</param>
 internal sealed class LogWatcher(
     LogService logs, RepositoriesInUse repositories, ChainDirectory directory, PeerClients clients,
-    Func<IReadOnlyList<Endpoint>> others, TimeProvider time)
+    Func<IReadOnlyList<Endpoint>> others, TimeProvider time, Action<string> log)
 {
     /// <summary>Of this agent's own statements, those that a repository is held to after a start.</summary>
     private const int OwnMax = 64;
@@ -30,7 +30,14 @@ internal sealed class LogWatcher(
     {
         while (true)
         {
-            await RoundAsync(cancellationToken);
+            try
+            {
+                await RoundAsync(cancellationToken);
+            }
+            catch (VirgaException e)
+            {
+                log($"the repositories' logs can't be watched at the moment: {e.Message}");
+            }
             await Task.Delay(LogKeeper.RoundEvery, time, cancellationToken);
         }
     }

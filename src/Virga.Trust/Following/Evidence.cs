@@ -72,7 +72,8 @@ public sealed class Evidence
         fields.AllowOnly("breach", "chain", "fraud");
         if (fields.OptionalBytes("breach", 1, LogBreach.BytesMax) is { } text)
         {
-            if (fields.OptionalDictionary("fraud") is not null) throw Statement.Bad("evidence: it is of two kinds");
+            if (fields.Contains("fraud") || fields.Contains("chain"))
+                throw Statement.Bad("evidence: it is of two kinds");
             return new Evidence(bytes, null, [], LogBreach.Parse(Encoding.UTF8.GetString(text)));
         }
         var chain = fields.List("chain", Sigchain.MaxStatements).Select(item =>

@@ -139,6 +139,12 @@ internal sealed class KeptLog(AgentId repository)
         }
     }
 
+    /// <summary>What was to be saved could not be: it is tried again.</summary>
+    public void Unsave()
+    {
+        lock (state) saved = -1;
+    }
+
     public void Fail(string what, DateTimeOffset now)
     {
         hasFailed = true;

@@ -455,7 +455,17 @@ public sealed class LogKeeper(ChainDirectory directory, TimeProvider time, Actio
         if (SaveAsync is null) return;
         foreach (var kept in Snapshot())
         {
-            if (kept.Save() is { } heads) await SaveAsync(heads, cancellationToken);
+            if (kept.Save() is not { } heads) continue;
+            try
+            {
+                await SaveAsync(heads, cancellationToken);
+            }
+            catch (VirgaException e)
+            {
+                // What is seen in this run holds for this run; it is written down as soon as that is possible.
+                kept.Unsave();
+                log($"what is known of the log of {kept.Repository} can't be written down: {e.Message}");
+            }
         }
     }
 

@@ -40,6 +40,7 @@ public sealed class LogVectorTests
                 "log-heads" => JudgeHeads(vector),
                 "log-breach" => JudgeBreach(vector),
                 "log-add-checkpoint" => JudgeRequest(vector),
+                EvidenceVectors.Type => EvidenceVectors.Judge(vector),
                 _ => throw new InvalidDataException($"no test for type {vector.Type}"),
             };
         }

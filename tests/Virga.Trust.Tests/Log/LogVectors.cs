@@ -10,14 +10,20 @@ namespace Virga.Trust.Tests.Log;
 internal static class LogVectors
 {
     public static readonly string[] Types =
-        ["log-tile", "log-entry", "log-checkpoint", "log-promise", "log-heads", "log-breach", "log-add-checkpoint"];
+    [
+        "log-tile", "log-entry", "log-checkpoint", "log-promise", "log-heads", "log-breach", "log-add-checkpoint",
+        EvidenceVectors.Type,
+    ];
 
     private static readonly TestChain repository = new(41);
     private static readonly NaiveLog log = new NaiveLog(repository).Add(300);
     private static readonly string key = repository.Key.PublicKey.Bytes.ToString();
 
     public static IReadOnlyList<VectorFile> All() =>
-        [.. Tiles(), .. Entries(), .. Checkpoints(), .. Promises(), .. Heads(), .. Breaches(), .. Requests()];
+    [
+        .. Tiles(), .. Entries(), .. Checkpoints(), .. Promises(), .. Heads(), .. Breaches(), .. Requests(),
+        .. EvidenceVectors.All(),
+    ];
 
     private static IEnumerable<VectorFile> Tiles()
     {
