@@ -202,6 +202,24 @@ public sealed class LogKeeperTests
     }
 
     [Fact]
+    public async Task What_can_not_be_written_down_is_held_to_all_the_same_and_written_down_later()
+    {
+        var log = new NaiveLog(liar).Add(30);
+        var peer = new Peer(time);
+        var save = peer.Keeper.SaveAsync!;
+        peer.Keeper.SaveAsync = (_, _) => throw new VirgaException(FailureKind.Full, "the disk is full", "Make room.");
+        await peer.RoundAsync(new View(log, time));
+        Assert.Contains(peer.Said, said => said.Contains("the disk is full", StringComparison.Ordinal));
+        Assert.Empty(peer.Saved);
+        peer.Keeper.SaveAsync = save;
+        await peer.RoundAsync(new View(log, time));
+        peer = Restart(peer);
+        time.Advance(TimeSpan.FromMinutes(5));
+        await peer.RoundAsync(new View(log.Fork(10), time));
+        peer.AssertCaught(liar.Chain.Id, LogBreachKind.Rewind);
+    }
+
+    [Fact]
     public async Task A_rewind_that_grew_over_its_old_size_is_a_fork()
     {
         var log = new NaiveLog(liar).Add(30);
