@@ -160,13 +160,13 @@ public sealed class LogTests
 
     private static async Task<List<LogInfo>> UntilAsync(TestAgent agent, Func<List<LogInfo>, bool> isSo)
     {
-        for (var i = 0; i < 100; i++)
+        for (var i = 0; i < 50; i++)
         {
             await agent.Host.Logs!.RoundAsync(None);
             var logs = await LogsAsync(agent);
             if (isSo(logs)) return logs;
             // Times in a log are whole seconds.
-            await Task.Delay(100);
+            await Task.Delay(200);
         }
         throw new TimeoutException(string.Join("; ", await LogsAsync(agent)));
     }

@@ -56,7 +56,9 @@ internal sealed class LogWatcher(
                 if (logs.Keeper.WhoAt(endpoint.Url.Authority) is { } agent)
                     await repositories.MeetAsync(endpoint, agent, cancellationToken);
             }
-            await IntroduceAsync(endpoints, cancellationToken);
+            // Whose heads they are told of they know only now.
+            if (await IntroduceAsync(endpoints, cancellationToken))
+                await logs.Keeper.RoundAsync(repositories.Places, [], cancellationToken);
             foreach (var (endpoint, count) in posted) Expect(endpoint, count);
             await logs.WrittenAsync();
         }
@@ -75,10 +77,12 @@ internal sealed class LogWatcher(
     }
 
     /// <summary>
-    /// Tells each repository the chains of the others, without which it could not tell whose heads it hears of.
+    /// Tells each repository the chains of the others, without which it could not tell whose heads it hears of. Returns
+    /// whether any of them was told something new.
     /// </summary>
-    private async Task IntroduceAsync(IReadOnlyList<Endpoint> endpoints, CancellationToken cancellationToken)
+    private async Task<bool> IntroduceAsync(IReadOnlyList<Endpoint> endpoints, CancellationToken cancellationToken)
     {
+        var isAnyTold = false;
         foreach (var (to, about) in endpoints.SelectMany(to => endpoints.Select(about => (to, about))))
         {
             if (repositories.AgentAt(about) is not { } agent || repositories.AgentAt(to) is not { } host
@@ -99,7 +103,9 @@ internal sealed class LogWatcher(
                 continue;
             }
             introduced[(host, agent)] = chain.Statements.Count;
+            isAnyTold = true;
         }
+        return isAnyTold;
     }
 
     private void Expect(Endpoint repository, int count)
