@@ -6,11 +6,12 @@ namespace Virga.Trust.Tests;
 /// The rules of spec/v1/trust.md word for word, without any thought of speed: whole lists of statements, read anew for
 /// each question. Shares no code with what it judges but the parsing of bodies.
 /// </summary>
-internal sealed class NaiveTrust(IReadOnlyList<AgentId> roots)
+/// <param name="reader">One that has read the same chains for other roots.</param>
+internal sealed class NaiveTrust(IReadOnlyList<AgentId> roots, NaiveTrust? reader = null)
 {
-    private readonly Dictionary<AgentId, List<(long Seq, object Body)>> read = [];
+    private readonly Dictionary<AgentId, List<(long Seq, object Body)>> read = reader?.read ?? [];
 
-    public Dictionary<AgentId, IReadOnlyList<Statement>> Chains { get; } = [];
+    public Dictionary<AgentId, IReadOnlyList<Statement>> Chains { get; } = reader?.Chains ?? [];
 
     public HashSet<AgentId> Refused { get; } = [];
 
@@ -54,7 +55,7 @@ internal sealed class NaiveTrust(IReadOnlyList<AgentId> roots)
         return depth == depthLeft;
     }
 
-    private IEnumerable<(long Seq, VouchBody Vouch)> VouchesThatCount(
+    public IEnumerable<(long Seq, VouchBody Vouch)> VouchesThatCount(
         AgentId issuer, TrustScopes scope, DateTimeOffset now)
     {
         var all = Of(issuer);
@@ -76,7 +77,7 @@ internal sealed class NaiveTrust(IReadOnlyList<AgentId> roots)
             _ => false,
         };
 
-    private long Limit(AgentId issuer, AgentId subject)
+    public long Limit(AgentId issuer, AgentId subject)
     {
         var limit = long.MaxValue;
         foreach (var (_, body) in Of(issuer).Where(_ => issuer != subject))

@@ -86,6 +86,19 @@ public sealed class ChainDirectory(TimeProvider time)
                 + "or use a repository that the other one uses, too.");
     }
 
+    /// <summary>Asks one place now, and takes in what it has.</summary>
+    /// <exception cref="VirgaException">It does not answer, does not know that agent, or what it says is not good.
+    /// </exception>
+    public async Task<ChainNews> AskAsync(AgentId agent, ITrustPlace place, CancellationToken cancellationToken)
+    {
+        if (agents.Count >= KnownMax) agents.Clear();
+        var known = agents.GetOrAdd(agent, static _ => new Known());
+        var isReplaced = await AskAsync(agent, known, place, cancellationToken);
+        known.At = time.GetUtcNow();
+        return known.Chain is { } chain ? new ChainNews(chain, isReplaced) : throw new VirgaException(
+            FailureKind.NotFound, $"{place.Name} does not know agent {agent}");
+    }
+
     /// <summary>Takes in a chain, or a run of its statements, that came from elsewhere and was not checked.</summary>
     /// <returns>Whether another history stands now than before.</returns>
     /// <exception cref="VirgaException">As <see cref="Sigchain.Merge"/>; what came before is kept.</exception>

@@ -19,7 +19,7 @@ public sealed class TrustFollower(
     public static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
 
     private static readonly TimeSpan LookAgainAfter = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
     private const int LooksAtOnce = 8;
     private const int IssuersMax = 1_000;
 
@@ -27,15 +27,30 @@ public sealed class TrustFollower(
     private DateTimeOffset lookBegan;
 
     /// <summary>Looks until it is cancelled.</summary>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    public Task RunAsync(CancellationToken cancellationToken) =>
+        Task.WhenAll(LookAgainAsync(cancellationToken), AdvanceAsync(cancellationToken));
+
+    private async Task LookAgainAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
-            await LookAsync(time.GetUtcNow(), cancellationToken);
-            var next = time.GetUtcNow() + LookEvery;
-            if (store.NextChange is { } change && change < next) next = change;
-            var wait = next - time.GetUtcNow();
-            if (wait > TimeSpan.Zero) await Task.Delay(wait, time, cancellationToken);
+            var began = time.GetUtcNow();
+            await LookAsync(began, cancellationToken);
+            var wait = began + LookEvery - time.GetUtcNow();
+            // Also where a look takes long, or the clock was set.
+            wait = wait < LookAgainAfter ? LookAgainAfter : wait < LookEvery ? wait : LookEvery;
+            await Task.Delay(wait, time, cancellationToken);
+        }
+    }
+
+    /// <summary>Vouches begin and end on the hour, whoever does not answer a look meanwhile.</summary>
+    private async Task AdvanceAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var now = time.GetUtcNow();
+            var wait = VouchBody.TimeOf(VouchBody.HourOf(now) + 1) - now;
+            await Task.Delay(wait < LookEvery ? wait : LookEvery, time, cancellationToken);
             changed(store.Advance(time.GetUtcNow()));
         }
     }
@@ -85,11 +100,12 @@ public sealed class TrustFollower(
             if (lookBegan > since) return;
             var now = time.GetUtcNow();
             var seen = new HashSet<AgentId> { self };
+            var silent = new HashSet<string>(StringComparer.Ordinal);
             while (seen.Count <= IssuersMax)
             {
                 var next = Vouchers().Where(seen.Add).ToList();
                 if (next.Count == 0) break;
-                await LookAtAllAsync(next, cancellationToken);
+                await LookAtAllAsync(next, silent, cancellationToken);
             }
             lookBegan = now;
         }
@@ -112,7 +128,9 @@ public sealed class TrustFollower(
         .Where(a => a.Depth > 0).Select(a => a.Agent)
         .Concat(directory.Contested.Where(store.IsVouchedFor)).Distinct();
 
-    private async Task LookAtAllAsync(List<AgentId> agents, CancellationToken cancellationToken)
+    /// <param name="silent">Places that have kept this look waiting.</param>
+    private async Task LookAtAllAsync(
+        List<AgentId> agents, HashSet<string> silent, CancellationToken cancellationToken)
     {
         var room = new Turnstile(LooksAtOnce);
         await Task.WhenAll(agents.Select(async agent =>
@@ -120,7 +138,7 @@ public sealed class TrustFollower(
             await room.WaitAsync(cancellationToken);
             try
             {
-                await LookAtAsync(agent, cancellationToken);
+                await LookAtAsync(agent, silent, cancellationToken);
             }
             finally
             {
@@ -129,17 +147,45 @@ public sealed class TrustFollower(
         }));
     }
 
-    private async Task LookAtAsync(AgentId agent, CancellationToken cancellationToken)
+    /// <summary>
+    /// Asks all places at once, and takes in what each has when it comes. One that is silent holds up neither the
+    /// others nor the next agent: it is left out of the rest of this look, and what it says in the end counts all the
+    /// same.
+    /// </summary>
+    private async Task LookAtAsync(AgentId agent, HashSet<string> silent, CancellationToken cancellationToken)
+    {
+        List<ITrustPlace> places;
+        lock (silent) places = [.. placesOf(agent).Where(place => !silent.Contains(place.Name))];
+        var asked = places.ConvertAll(place => AskAsync(agent, place, cancellationToken));
+        try
+        {
+            var all = await Task.WhenAll(asked).WaitAsync(Patience, time, cancellationToken);
+            // What is known of it stands until more is known.
+            if (all.All(problem => problem is not null))
+                log($"the chain of {agent} can't be looked at: {string.Join("; ", all)}");
+        }
+        catch (TimeoutException)
+        {
+            lock (silent)
+            {
+                for (var i = 0; i < places.Count; i++)
+                    if (!asked[i].IsCompleted) silent.Add(places[i].Name);
+            }
+        }
+    }
+
+    /// <summary>What went wrong; null where nothing did.</summary>
+    private async Task<string?> AskAsync(AgentId agent, ITrustPlace place, CancellationToken cancellationToken)
     {
         try
         {
-            var news = await directory.GetNewestAsync(agent, placesOf(agent), cancellationToken);
+            var news = await directory.AskAsync(agent, place, cancellationToken);
             TakeIn(news.Chain, news.IsReplaced);
+            return null;
         }
         catch (VirgaException e)
         {
-            // What is known of it stands until more is known.
-            log($"the chain of {agent} can't be looked at: {e.Message}");
+            return $"{place.Name}: {e.Message}";
         }
     }
 }

@@ -120,6 +120,9 @@ public sealed class SignedNote
     /// <summary>Bound of the signatures of one note.</summary>
     public const int SignaturesMax = 64;
 
+    /// <summary>Heads are told again and again.</summary>
+    private string? whole;
+
     private static readonly UTF8Encoding utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <param name="text">Ends with a newline; no other control characters.</param>
@@ -162,8 +165,7 @@ public sealed class SignedNote
     public byte[] Encode() => utf8.GetBytes(ToText());
 
     /// <summary>The note as text.</summary>
-    public string ToText() =>
-        Text + "\n" + string.Concat(Signatures.Select(signature => signature.Line + "\n"));
+    public string ToText() => whole ??= Text + "\n" + string.Concat(Signatures.Select(s => s.Line + "\n"));
 
     /// <summary>The same text with one more signature.</summary>
     public SignedNote With(NoteSignature signature) => new(Text, [.. Signatures, signature]);

@@ -16,6 +16,9 @@ internal sealed class ChainPlace(string name, int pageSize = 2) : ITrustPlace
 
     public VirgaException? Failure { get; set; }
 
+    /// <summary>It never answers.</summary>
+    public bool IsSilent { get; set; }
+
     public ChainPlace With(TestChain chain)
     {
         Chains[chain.Chain.Id] = [.. chain.Envelopes];
@@ -25,6 +28,7 @@ internal sealed class ChainPlace(string name, int pageSize = 2) : ITrustPlace
     public Task<ChainPage> ReadChainAsync(AgentId agent, int from, CancellationToken cancellationToken)
     {
         Asked.Add((agent, from));
+        if (IsSilent) return new TaskCompletionSource<ChainPage>().Task;
         if (Failure is not null) throw Failure;
         if (!Chains.TryGetValue(agent, out var chain)) throw new VirgaException(FailureKind.NotFound, "not known here");
         var page = chain.Skip(from).Take(pageSize).ToList();

@@ -148,6 +148,33 @@ public sealed class TrustFollowerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_place_that_is_silent_holds_up_neither_the_others_nor_the_next_agent()
+    {
+        const int issuers = 20;
+        var silent = new ChainPlace("silent") { IsSilent = true };
+        var many = Enumerable.Range(0, issuers).Select(i => new TestChain(1_000 + i)).ToList();
+        foreach (var issuer in many)
+        {
+            Vouch(me, issuer, depth: 1);
+            Vouch(issuer, third, depth: 0);
+        }
+        store.Add(me.Chain);
+        var slow = new TrustFollower(
+            me.Chain.Id, store, directory, _ => [silent, place], told.AddRange, time, _ => { });
+        var look = slow.LookAsync(time.GetUtcNow(), default);
+        // What the other place said is acted on before anybody has given up on this one.
+        Assert.True(store.IsAdmitted(third.Chain.Id, TrustScopes.Exchange));
+        while (!look.IsCompleted)
+        {
+            Assert.True(time.GetUtcNow() < TrustWorld.Start.AddSeconds(10), "it was waited for again and again");
+            if (time.TimersWaiting > 0) time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+        Assert.Equal(issuers + 1, place.Asked.Select(a => a.Agent).Distinct().Count());
+        Assert.InRange(silent.Asked.Count, 1, 8);
+    }
+
+    [Fact]
     public async Task Who_is_refused_as_a_fraud_is_asked_for_until_a_rotation_settles_it()
     {
         Vouch(friend, third, depth: 0);

@@ -7,7 +7,8 @@ namespace Virga.Trust.Tests.Simulation;
 /// <summary>An agent from one start to the next: the product's parts, wired as in the agent's own service.</summary>
 internal sealed class AgentLife
 {
-    private static readonly TimeSpan RoundEvery = TimeSpan.FromSeconds(180);
+    /// <summary>In the storm less often than the product does it: what is found later is found by fewer.</summary>
+    private static readonly TimeSpan StormRoundEvery = TimeSpan.FromSeconds(240);
 
     private readonly SimulatedAgent agent;
     private readonly NodeClock clock;
@@ -38,7 +39,7 @@ internal sealed class AgentLife
         foreach (var name in TrustScopeNames.All) Store.IsAdmitted(agent.Id, TrustScopeNames.Parse(name));
         foreach (var proof in agent.Evidence.ToList()) Keeper.Take(Evidence.Parse(proof));
         world.Loop.Begin(() => FollowAsync(TimeSpan.FromMilliseconds(world.Random.Next(30_000))));
-        world.Loop.Begin(() => KeepAsync(TimeSpan.FromMilliseconds(world.Random.Next(60_000))));
+        world.Loop.Begin(() => KeepAsync(TimeSpan.FromMilliseconds(world.Random.Next(240_000))));
         Said();
     }
 
@@ -107,7 +108,9 @@ internal sealed class AgentLife
             var used = agent.Repositories.Where(r => Keeper.BreachOf(r.Id) is null).Select(PlaceOf).ToList();
             var others = agent.Friends.Select(PlaceOf).ToList();
             await Keeper.RoundAsync(used, others, default);
-            wait = RoundEvery;
+            wait = agent.World.IsCalm ? LogKeeper.RoundEvery : StormRoundEvery;
+            if (agent.World.UntilCalm is var left && left > TimeSpan.Zero && left < wait)
+                wait = left + TimeSpan.FromMilliseconds(agent.World.Random.Next(30_000));
         }
     }
 

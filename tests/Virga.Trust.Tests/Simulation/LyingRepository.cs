@@ -27,8 +27,6 @@ internal enum Lie
 internal sealed class LyingRepository(TrustNetwork world, int node, SigningKey key, TimeSpan ahead, Lie lie)
     : SimulatedRepository(world, node, key, ahead)
 {
-    private const int RewoundEntries = 7;
-
     private readonly Dictionary<AgentId, int> shownOf = [];
     private readonly Dictionary<Hash256, long> promised = [];
     private HashSet<AgentId> victims = [];
@@ -51,7 +49,7 @@ internal sealed class LyingRepository(TrustNetwork world, int node, SigningKey k
                 other.Publish(Now);
                 break;
             case Lie.Rewind:
-                Log = Log.Rewritten(entries.SkipLast(RewoundEntries));
+                Log = Log.Rewritten(entries.SkipLast(entries.Count / 3));
                 Log.Publish(Now);
                 break;
             case Lie.Rewritten:

@@ -17,6 +17,7 @@ internal sealed class SimulatedAgent : ISimulatedPeer
 
     private readonly Dictionary<AgentId, byte[]> evidence = [];
     private readonly List<(byte[] Body, byte[] Signature)> envelopes = [];
+    private readonly List<DateTimeOffset> saidAt = [];
     private SigningKey key;
     private int rotations;
 
@@ -58,7 +59,8 @@ internal sealed class SimulatedAgent : ISimulatedPeer
 
     public IReadOnlyCollection<byte[]> Evidence => evidence.Values;
 
-    public SigningKey Key => key;
+    /// <summary>How many statements it had made by then.</summary>
+    public int CountAt(DateTimeOffset time) => 1 + saidAt.Count(said => said <= time);
 
     public void Start() => Life = new AgentLife(this);
 
@@ -152,6 +154,7 @@ internal sealed class SimulatedAgent : ISimulatedPeer
     {
         Chain = Chain.Append(body, signature, World.Loop.Now + Ahead);
         envelopes.Add((body, signature));
+        saidAt.Add(World.Loop.Now);
         World.Loop.Trace(10, Node, envelopes.Count);
         Life?.Said();
     }

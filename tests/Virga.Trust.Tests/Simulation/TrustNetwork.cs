@@ -14,10 +14,10 @@ internal sealed class TrustNetwork
     public const int AgentCount = 200;
 
     /// <summary>Between two whole hours, so that one of them is in the storm.</summary>
-    private static readonly DateTimeOffset Start = TrustWorld.Start.AddHours(12).AddMinutes(40);
+    private static readonly DateTimeOffset Start = TrustWorld.Start.AddHours(12).AddMinutes(50);
 
-    public static readonly TimeSpan StormLasts = TimeSpan.FromMinutes(32);
-    public static readonly TimeSpan CalmLasts = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan StormLasts = TimeSpan.FromMinutes(16);
+    public static readonly TimeSpan CalmLasts = TimeSpan.FromMinutes(4);
 
     private readonly List<string> notes = [];
     private readonly bool isNoted;
@@ -35,6 +35,7 @@ internal sealed class TrustNetwork
         NodeOf = Agents.ToDictionary(agent => agent.Id, agent => agent.Node);
         foreach (var agent in Agents) Befriend(agent);
         Storm = new TrustStorm(this);
+        Access = new AccessWatch(this);
     }
 
     public ulong Seed { get; }
@@ -59,6 +60,8 @@ internal sealed class TrustNetwork
 
     public TrustStorm Storm { get; }
 
+    public AccessWatch Access { get; }
+
     public IReadOnlyList<string> Notes => notes;
 
     public IEnumerable<SimulatedAgent> HonestAgents => Agents.Where(agent => agent != Storm.Fraud);
@@ -74,8 +77,14 @@ internal sealed class TrustNetwork
             return Task.CompletedTask;
         });
         Storm.Plan();
+        Access.Start();
         Loop.RunUntil(Start + StormLasts + CalmLasts);
     }
+
+    /// <summary>How long the storm still lasts.</summary>
+    public TimeSpan UntilCalm => Start + StormLasts - Loop.Now;
+
+    public bool IsCalm => UntilCalm <= TimeSpan.Zero;
 
     public DateTimeOffset At(TimeSpan sinceStart) => Start + sinceStart;
 

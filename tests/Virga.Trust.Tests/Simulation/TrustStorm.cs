@@ -11,14 +11,15 @@ internal sealed class TrustStorm
     private const int SplitCount = 4;
     private const int LossCount = 6;
     private const int RestartCount = 40;
-    private const int WordCount = 520;
-    private const int AskCount = 300;
+    private const int WordCount = 400;
+    private const int AskCount = 250;
+    private const int CutCount = 90;
 
-    private static readonly TimeSpan Growth = TimeSpan.FromMinutes(14);
-    private static readonly TimeSpan LieAt = TimeSpan.FromMinutes(15);
-    private static readonly TimeSpan FraudAt = TimeSpan.FromMinutes(12);
-    private static readonly TimeSpan TheftAt = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan RotationAfter = TimeSpan.FromMinutes(7);
+    private static readonly TimeSpan Growth = TimeSpan.FromMinutes(7);
+    private static readonly TimeSpan LieAt = TimeSpan.FromMinutes(7);
+    private static readonly TimeSpan FraudAt = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan TheftAt = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan RotationAfter = TimeSpan.FromMinutes(4);
 
     private readonly TrustNetwork world;
     private readonly Seeded random;
@@ -42,10 +43,11 @@ internal sealed class TrustStorm
     {
         PlanJoins();
         for (var i = 0; i < WordCount; i++) Later(world.Within(TrustNetwork.StormLasts), SaySomething);
+        for (var i = 0; i < CutCount; i++) Later(world.Within(TrustNetwork.StormLasts), Cut);
         for (var i = 0; i < AskCount; i++) Later(world.Within(TrustNetwork.StormLasts), Ask);
-        Later(LieAt + world.Within(TimeSpan.FromMinutes(4)), Lie);
-        Later(FraudAt + world.Within(TimeSpan.FromMinutes(6)), TellTwoHistories);
-        Later(TheftAt + world.Within(TimeSpan.FromMinutes(6)), Rob);
+        Later(LieAt + world.Within(TimeSpan.FromMinutes(3)), Lie);
+        Later(FraudAt + world.Within(TimeSpan.FromMinutes(4)), TellTwoHistories);
+        Later(TheftAt + world.Within(TimeSpan.FromMinutes(4)), Rob);
         PlanFaults();
     }
 
@@ -114,8 +116,24 @@ internal sealed class TrustStorm
         // Mostly somebody who is let in.
         var who = admitted.Count == 0 || random.Next(8) == 0 ? asker.Id : OneOf(admitted).Agent;
         if (who == host.Id) return;
-        var takes = world.Within(TimeSpan.FromMinutes(9));
+        var takes = world.Within(TimeSpan.FromMinutes(6));
         world.Loop.Begin(() => life.AskAsync(who, takes));
+    }
+
+    /// <summary>Somebody on whose word a running read hangs takes that back.</summary>
+    private void Cut()
+    {
+        var host = OneOf(world.Agents);
+        for (var i = 0; i < world.Agents.Count && host.Life is not { Reads.Count: > 0 }; i++)
+            host = world.Agents[(host.Node - TrustNetwork.RepositoryCount + 1) % world.Agents.Count];
+        if (host.Life is not { Reads.Count: > 0 } life) return;
+        var links = life.Store.Decide(life.Reads.Keys.First(), TrustScopes.Exchange).Chain;
+        if (links.Count == 0) return;
+        var link = links[^1];
+        var issuer = world.Agents[world.NodeOf[link.Issuer] - TrustNetwork.RepositoryCount];
+        if (issuer.Life is null || (issuer == Fraud && Fraud.SecondHistory is not null)) return;
+        if (random.Next(3) == 0 && links.Count > 1) Disown(issuer, link.Subject);
+        issuer.Say(StatementType.Revoke, new RevokeBody(link.Subject, TrustScopes.All).Encode());
     }
 
     private void Lie() => world.Liar.BeginToLie(

@@ -10,7 +10,7 @@ internal static class TrustVerdict
     /// <summary>What is wrong; null where all is right.</summary>
     public static string? Of(TrustNetwork world)
     {
-        var faults = Decisions(world).Concat(Proofs(world)).ToList();
+        var faults = world.Access.Faults.Concat(Decisions(world)).Concat(Proofs(world)).ToList();
         if (faults.Count == 0) return null;
         var others = faults.Count > FaultsShown ? $"; and {faults.Count - FaultsShown} more" : "";
         return $"({world.Lie}) {string.Join("; ", faults.Take(FaultsShown))}{others}";
@@ -18,7 +18,8 @@ internal static class TrustVerdict
 
     private static IEnumerable<string> Decisions(TrustNetwork world)
     {
-        var chains = world.Agents.ToDictionary(agent => agent.Id, agent => agent.Chain.Statements);
+        var truth = new NaiveTrust([]);
+        foreach (var agent in world.Agents) truth.Chains.Add(agent.Id, agent.Chain.Statements);
         foreach (var agent in world.HonestAgents)
         {
             if (agent.Life is not { } life)
@@ -27,8 +28,7 @@ internal static class TrustVerdict
                 continue;
             }
 
-            var rules = new NaiveTrust([agent.Id, .. agent.Roots]);
-            foreach (var (id, statements) in chains) rules.Chains.Add(id, statements);
+            var rules = new NaiveTrust([agent.Id, .. agent.Roots], truth);
             rules.Refused.Add(world.Storm.Fraud.Id);
             foreach (var scope in TrustWorld.Scopes)
             {
