@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Collections.Concurrent;
 using Microsoft.AspNetCore.Connections;
+using Virga.Core;
 
 namespace Virga.Hosting;
 
@@ -12,10 +13,17 @@ internal sealed class ConnectionBuffers : MemoryPool<byte>, IMemoryPoolFactory<b
 {
     private const int BlockBytes = 32 << 10;
 
-    /// <summary>What is kept for the next; an idle server holds no more than 2 MiB.</summary>
-    private const int KeptMax = 64;
+    /// <summary>What is kept for the next, in one large page: an idle server holds no more than these 2 MiB.</summary>
+    private const int KeptBlocks = 64;
 
     private readonly ConcurrentQueue<Block> kept = new();
+
+    public ConnectionBuffers()
+    {
+        var page = LargePages.Allocate(KeptBlocks * BlockBytes);
+        for (var i = 0; i < KeptBlocks; i++)
+            kept.Enqueue(new Block(this, page.Slice(i * BlockBytes, BlockBytes), isKept: true));
+    }
 
     public override int MaxBufferSize => BlockBytes;
 
@@ -24,7 +32,8 @@ internal sealed class ConnectionBuffers : MemoryPool<byte>, IMemoryPoolFactory<b
     public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, BlockBytes);
-        if (!kept.TryDequeue(out var block)) block = new Block(this);
+        if (!kept.TryDequeue(out var block))
+            block = new Block(this, GC.AllocateUninitializedArray<byte>(BlockBytes, pinned: true), isKept: false);
         block.IsRented = true;
         return block;
     }
@@ -34,15 +43,8 @@ internal sealed class ConnectionBuffers : MemoryPool<byte>, IMemoryPoolFactory<b
         // Shared by all listeners; the blocks go when the server goes.
     }
 
-    private void Return(Block block)
+    private sealed class Block(ConnectionBuffers pool, Memory<byte> bytes, bool isKept) : IMemoryOwner<byte>
     {
-        if (kept.Count < KeptMax) kept.Enqueue(block);
-    }
-
-    private sealed class Block(ConnectionBuffers pool) : IMemoryOwner<byte>
-    {
-        private readonly byte[] bytes = GC.AllocateUninitializedArray<byte>(BlockBytes, pinned: true);
-
         public bool IsRented { get; set; }
 
         public Memory<byte> Memory => bytes;
@@ -51,7 +53,7 @@ internal sealed class ConnectionBuffers : MemoryPool<byte>, IMemoryPoolFactory<b
         {
             if (!IsRented) return;
             IsRented = false;
-            pool.Return(this);
+            if (isKept) pool.kept.Enqueue(this);
         }
     }
 }

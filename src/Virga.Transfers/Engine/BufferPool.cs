@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Numerics;
+using Virga.Core;
 
 namespace Virga.Transfers.Engine;
 
@@ -11,18 +12,16 @@ internal sealed class BufferPool
 {
     private const int LeastBytes = 64 << 10;
 
-    private readonly ConcurrentDictionary<int, ConcurrentBag<byte[]>> free = [];
+    private readonly ConcurrentDictionary<int, ConcurrentBag<Memory<byte>>> free = [];
 
     /// <returns>At least so many bytes, with anything in them.</returns>
-    public byte[] Rent(int bytes)
+    public Memory<byte> Rent(int bytes)
     {
         var length = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(bytes, LeastBytes));
-        return free.TryGetValue(length, out var bag) && bag.TryTake(out var buffer)
-            ? buffer
-            : GC.AllocateUninitializedArray<byte>(length);
+        return free.TryGetValue(length, out var bag) && bag.TryTake(out var buffer) ? buffer : LargePages.Allocate(length);
     }
 
-    public void Return(byte[] buffer) => free.GetOrAdd(buffer.Length, static _ => []).Add(buffer);
+    public void Return(Memory<byte> buffer) => free.GetOrAdd(buffer.Length, static _ => []).Add(buffer);
 
     /// <summary>Lets go of all that nobody uses now.</summary>
     public void Trim() => free.Clear();

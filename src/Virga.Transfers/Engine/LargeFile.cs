@@ -166,13 +166,13 @@ internal sealed class LargeFile(
         {
             try
             {
-                await ReadVerifiedAsync(offset, buffer.AsMemory(0, length), parts.Stopped);
+                await ReadVerifiedAsync(offset, buffer[..length], parts.Stopped);
             }
             finally
             {
                 fetches.Leave();
             }
-            region.Deliver(offset, buffer.AsSpan(0, length));
+            region.Deliver(offset, buffer.Span[..length]);
         }
         catch (Exception e)
         {

@@ -24,10 +24,10 @@ internal sealed class PartBuffers : IDisposable
     private long nextInSequence;
     private bool isWriting;
 
-    private sealed class Part(long index, byte[] buffer, int bytes)
+    private sealed class Part(long index, Memory<byte> buffer, int bytes)
     {
         public readonly long Index = index;
-        public readonly byte[] Buffer = buffer;
+        public readonly Memory<byte> Buffer = buffer;
         public readonly int Bytes = bytes;
         public int Filled;
     }
@@ -113,7 +113,7 @@ internal sealed class PartBuffers : IDisposable
         Part part;
         lock (gate) part = open[index];
         var start = (int)(position - index * PartBytes);
-        return part.Buffer.AsMemory(start, part.Bytes - start);
+        return part.Buffer[start..part.Bytes];
     }
 
     /// <summary>Says that a stretch is written; starts storing its part when it was the last one.</summary>
@@ -162,7 +162,7 @@ internal sealed class PartBuffers : IDisposable
 
     private async Task StoreAsync(Part part)
     {
-        var receipt = await upload.WritePartAsync(part.Index, part.Buffer.AsMemory(0, part.Bytes), stop.Token);
+        var receipt = await upload.WritePartAsync(part.Index, part.Buffer[..part.Bytes], stop.Token);
         await stored(upload, receipt, part.Bytes, stop.Token);
         pool.Return(part.Buffer);
         room.Release();

@@ -62,7 +62,7 @@ internal sealed class SmallFiles(
         }
     }
 
-    private async Task RunOneAsync(SharedFile file, byte[] buffer, CancellationToken cancellationToken)
+    private async Task RunOneAsync(SharedFile file, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         try
         {
@@ -78,7 +78,7 @@ internal sealed class SmallFiles(
         e.Kind is FailureKind.Changed or FailureKind.NotFound or FailureKind.Corrupt;
 
     private async Task FetchAndWriteAsync(
-        List<SharedFile> batch, byte[] buffer, int writesAtOnce, CancellationToken cancellationToken)
+        List<SharedFile> batch, Memory<byte> buffer, int writesAtOnce, CancellationToken cancellationToken)
     {
         var ranges = new List<BlobRange>(batch.Count);
         var offsets = new int[batch.Count];
@@ -90,7 +90,7 @@ internal sealed class SmallFiles(
             ranges.Add(new BlobRange(blob.Root, new ByteRange(0, blob.Length)));
             total += (int)blob.Length;
         }
-        if (ranges.Count > 0) await FetchAsync(batch, ranges, offsets, buffer.AsMemory(0, total), cancellationToken);
+        if (ranges.Count > 0) await FetchAsync(batch, ranges, offsets, buffer[..total], cancellationToken);
         if (writesAtOnce == 1)
         {
             for (var i = 0; i < batch.Count; i++)
@@ -100,7 +100,7 @@ internal sealed class SmallFiles(
         await Parallel.ForAsync(0, batch.Count, Parallelism(writesAtOnce, cancellationToken), async (i, token) =>
             await WriteAsync(batch[i], Slice(batch[i], offsets[i]), token));
 
-        Memory<byte> Slice(SharedFile file, int offset) => buffer.AsMemory(offset, (int)(file.Blob?.Length ?? 0));
+        Memory<byte> Slice(SharedFile file, int offset) => buffer.Slice(offset, (int)(file.Blob?.Length ?? 0));
     }
 
     private static ParallelOptions Parallelism(int degree, CancellationToken cancellationToken) =>
