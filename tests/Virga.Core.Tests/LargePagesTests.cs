@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Virga.Core.Tests;
 
 public sealed class LargePagesTests
@@ -9,14 +11,16 @@ public sealed class LargePagesTests
     [InlineData(2 << 20)]
     [InlineData((2 << 20) + 1)]
     [InlineData(8 << 20)]
-    public unsafe void A_buffer_has_its_length_and_a_long_one_begins_at_a_large_page(int length)
+    public void A_buffer_has_its_length_and_a_long_one_begins_at_a_large_page(int length)
     {
         var memory = LargePages.Allocate(length);
         Assert.Equal(length, memory.Length);
         memory.Span.Fill(7);
         Assert.False(memory.Span.ContainsAnyExcept((byte)7));
         if (length < 2 << 20 || !OperatingSystem.IsLinux()) return;
-        fixed (byte* start = memory.Span) Assert.Equal(0, (nint)start % (2 << 20));
+        Assert.True(MemoryMarshal.TryGetArray<byte>(memory, out var segment));
+        var start = Marshal.UnsafeAddrOfPinnedArrayElement(segment.Array!, segment.Offset);
+        Assert.Equal(0, start % (2 << 20));
     }
 
     [Fact]
