@@ -18,7 +18,8 @@ internal sealed class BufferPool
     public Memory<byte> Rent(int bytes)
     {
         var length = (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(bytes, LeastBytes));
-        return free.TryGetValue(length, out var bag) && bag.TryTake(out var buffer) ? buffer : LargePages.Allocate(length);
+        return free.TryGetValue(length, out var bag) && bag.TryTake(out var buffer)
+            ? buffer : LargePages.Allocate(length);
     }
 
     public void Return(Memory<byte> buffer) => free.GetOrAdd(buffer.Length, static _ => []).Add(buffer);
