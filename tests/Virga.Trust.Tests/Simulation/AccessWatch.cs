@@ -1,5 +1,4 @@
 using Virga.Core;
-using Virga.Trust.Following;
 
 namespace Virga.Trust.Tests.Simulation;
 
@@ -13,7 +12,7 @@ internal sealed class AccessWatch(TrustNetwork world)
     /// The next look comes in half a minute, waits for a place that is silent as long as it does, and is acted on
     /// within a second; and asking takes its time on a network like this.
     /// </summary>
-    public static readonly TimeSpan Bound = TrustFollower.LookEvery + TrustFollower.Patience + TimeSpan.FromSeconds(4);
+    public static readonly TimeSpan Bound = TimeSpan.FromSeconds(30 + 3 + 4);
 
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(11);
 
