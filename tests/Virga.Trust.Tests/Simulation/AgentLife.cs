@@ -7,7 +7,7 @@ namespace Virga.Trust.Tests.Simulation;
 /// <summary>An agent from one start to the next: the product's parts, wired as in the agent's own service.</summary>
 internal sealed class AgentLife
 {
-    /// <summary>In the storm less often than the product does it: what is found later is found by fewer.</summary>
+    /// <summary>Less often than the product does it, so that there is time for more seeds.</summary>
     private static readonly TimeSpan StormRoundEvery = TimeSpan.FromSeconds(240);
 
     private readonly SimulatedAgent agent;
@@ -108,7 +108,7 @@ internal sealed class AgentLife
             var used = agent.Repositories.Where(r => Keeper.BreachOf(r.Id) is null).Select(PlaceOf).ToList();
             var others = agent.Friends.Select(PlaceOf).ToList();
             await Keeper.RoundAsync(used, others, default);
-            wait = agent.World.IsCalm ? LogKeeper.RoundEvery : StormRoundEvery;
+            wait = agent.World.IsCalm ? 2 * LogKeeper.RoundEvery : StormRoundEvery;
             if (agent.World.UntilCalm is var left && left > TimeSpan.Zero && left < wait)
                 wait = left + TimeSpan.FromMilliseconds(agent.World.Random.Next(30_000));
         }

@@ -13,7 +13,7 @@ namespace Virga.Trust.Tests.Simulation;
 internal class SimulatedRepository : ISimulatedPeer
 {
     private const int PageStatements = 16;
-    private static readonly TimeSpan PublishEvery = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan PublishEvery = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan FollowEvery = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan RoundEvery = TimeSpan.FromSeconds(30);
 

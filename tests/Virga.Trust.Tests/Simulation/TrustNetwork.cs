@@ -14,9 +14,9 @@ internal sealed class TrustNetwork
     public const int AgentCount = 200;
 
     /// <summary>Between two whole hours, so that one of them is in the storm.</summary>
-    private static readonly DateTimeOffset Start = TrustWorld.Start.AddHours(12).AddMinutes(50);
+    private static readonly DateTimeOffset Start = TrustWorld.Start.AddHours(12).AddMinutes(53);
 
-    public static readonly TimeSpan StormLasts = TimeSpan.FromMinutes(16);
+    public static readonly TimeSpan StormLasts = TimeSpan.FromMinutes(12);
     public static readonly TimeSpan CalmLasts = TimeSpan.FromMinutes(4);
 
     private readonly List<string> notes = [];

@@ -8,17 +8,17 @@ namespace Virga.Trust.Tests.Simulation;
 internal sealed class TrustStorm
 {
     private const int JoinVouchesInHundred = 70;
-    private const int SplitCount = 4;
-    private const int LossCount = 6;
+    private const int SplitCount = 3;
+    private const int LossCount = 5;
     private const int RestartCount = 40;
-    private const int WordCount = 400;
+    private const int WordCount = 350;
     private const int AskCount = 250;
     private const int CutCount = 90;
 
-    private static readonly TimeSpan Growth = TimeSpan.FromMinutes(7);
-    private static readonly TimeSpan LieAt = TimeSpan.FromMinutes(7);
-    private static readonly TimeSpan FraudAt = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan TheftAt = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Growth = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LieAt = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan FraudAt = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan TheftAt = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan RotationAfter = TimeSpan.FromMinutes(4);
 
     private readonly TrustNetwork world;
