@@ -7,13 +7,14 @@ namespace Virga.Transfers.Sources;
 /// An agent that serves a share. Asks for a grant when it needs one, once at a time, and again before it expires.
 /// </summary>
 /// <param name="isRefused">
-/// Whether nothing is taken from an agent any more, looked at with each leaf that arrives; null: from all.
+/// Whether nothing is taken from an agent any more, looked at again and again while bytes arrive; null: from all.
 /// </param>
 public sealed class AgentSource(
     AgentClient client, Hash256 infoHash, LinkSecret? secret, TimeProvider time, Func<AgentId, bool>? isRefused = null)
     : ISource, IDisposable
 {
     private const int MeasuredBytesMin = 256 << 10;
+    private const int LookedAtBytes = 256 << 10;
     private static readonly TimeSpan RenewBefore = TimeSpan.FromSeconds(60);
 
     private readonly SemaphoreSlim asking = new(1, 1);
@@ -72,6 +73,7 @@ public sealed class AgentSource(
     {
         var start = time.GetTimestamp();
         long first = 0;
+        var looked = 0;
         await client.ReadRangeAsync(infoHash, root, offset, destination, bearer, Arrived, cancellationToken);
         if (first == 0 || destination.Length < MeasuredBytesMin) return;
         Measure(time.GetElapsedTime(start, first).TotalSeconds, time.GetElapsedTime(first).TotalSeconds);
@@ -79,6 +81,8 @@ public sealed class AgentSource(
         void Arrived(int bytes)
         {
             if (first == 0) first = time.GetTimestamp();
+            if (bytes < looked + LookedAtBytes) return;
+            looked = bytes;
             RequireAccepted();
         }
     }
