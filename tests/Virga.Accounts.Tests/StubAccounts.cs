@@ -35,7 +35,7 @@ internal class NoAbilities : IAccount
 
 /// <summary>Has every optional ability that there is: a new one is added here and in AccountDecorator.</summary>
 internal sealed class AllAbilities
-    : NoAbilities, IResumableUploads, IRecursiveListing, IReportsSkipped, ISymlinks, IReportsSpace
+    : NoAbilities, IResumableUploads, IRecursiveListing, IReportsSkipped, ISymlinks, IReportsSpace, ISignedReadUrls
 {
     public ValueTask<IUpload> ResumeUploadAsync(
         EntryPath path,
@@ -62,4 +62,8 @@ internal sealed class AllAbilities
     public ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken) => default;
 
     public ValueTask<AccountSpace> GetSpaceAsync(CancellationToken cancellationToken) => default;
+
+    public ValueTask<SignedReadUrl> SignReadAsync(
+        EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        throw new VirgaException(FailureKind.NotFound, "stub");
 }

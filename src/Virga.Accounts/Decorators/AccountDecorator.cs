@@ -20,6 +20,7 @@ public enum AccountOperation
     Move,
     CreateSymlink,
     GetSpace,
+    SignRead,
 }
 
 /// <param name="Path">Of the entry or folder; the root where there is none.</param>
@@ -111,6 +112,7 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
         _ when kind == typeof(IRecursiveListing) => new RecursiveListing(this, (IRecursiveListing)ability),
         _ when kind == typeof(IReportsSkipped) => new ReportsSkipped(this, (IReportsSkipped)ability),
         _ when kind == typeof(ISymlinks) => new Symlinks(this, (ISymlinks)ability),
+        _ when kind == typeof(ISignedReadUrls) => new SignedReadUrls(this, (ISignedReadUrls)ability),
         _ when kind == typeof(IReportsSpace) => new ReportsSpace(this, (IReportsSpace)ability),
         _ => ability,
     };
@@ -214,6 +216,14 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
             new AccountCall(AccountOperation.CreateSymlink, path),
             token => inner.CreateSymlinkAsync(path, target, token),
             cancellationToken);
+    }
+
+    private sealed class SignedReadUrls(AccountDecorator owner, ISignedReadUrls inner) : ISignedReadUrls
+    {
+        public ValueTask<SignedReadUrl> SignReadAsync(
+            EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) => owner.CallAsync(
+            new AccountCall(AccountOperation.SignRead, path),
+            token => inner.SignReadAsync(path, pin, lifetime, token), cancellationToken);
     }
 
     private sealed class ReportsSpace(AccountDecorator owner, IReportsSpace inner) : IReportsSpace
