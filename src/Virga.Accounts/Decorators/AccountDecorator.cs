@@ -221,9 +221,10 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
     private sealed class SignedReadUrls(AccountDecorator owner, ISignedReadUrls inner) : ISignedReadUrls
     {
         public ValueTask<SignedReadUrl> SignReadAsync(
-            EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) => owner.CallAsync(
-            new AccountCall(AccountOperation.SignRead, path),
-            token => inner.SignReadAsync(path, pin, lifetime, token), cancellationToken);
+            EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) =>
+            owner.CallAsync(
+                new AccountCall(AccountOperation.SignRead, path),
+                token => inner.SignReadAsync(path, pin, lifetime, token), cancellationToken);
     }
 
     private sealed class ReportsSpace(AccountDecorator owner, IReportsSpace inner) : IReportsSpace
