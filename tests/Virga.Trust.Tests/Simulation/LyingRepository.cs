@@ -41,7 +41,9 @@ internal sealed class LyingRepository(TrustNetwork world, int node, SigningKey k
         foreach (var victim in victims) shownOf[victim] = Find(victim)?.Statements.Count ?? 0;
         World.Loop.Trace(20, Node, (long)lie);
         var entries = Log.Entries;
-        var middle = entries.Count / 2;
+        // Under a head that somebody keeps: what nobody was shown binds nobody.
+        var middle = (int)World.Repositories.Where(other => other != this).SelectMany(other => other.Keeper.States)
+            .Where(state => state.Repository == Id).Max(state => state.Newest?.Size ?? 0) / 2;
         switch (lie)
         {
             case Lie.TwoHistories:

@@ -9,7 +9,7 @@ namespace Virga.Trust.Tests.Simulation;
 /// </summary>
 public sealed class TrustNetworkTests
 {
-    private const int SeedsInCi = 40;
+    private const int SeedsInCi = 200;
 
     [Fact]
     public void After_any_storm_everyone_honest_decides_as_the_rules_say()
