@@ -205,14 +205,12 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
                 cancellationToken);
             foreach (var upload in page.MultipartUploads ?? [])
             {
-                var key = page.EncodingType == EncodingType.Url ? S3Bucket.Decode(upload.Key) : upload.Key;
+                var key = S3Bucket.Decode(upload.Key, page.EncodingType);
                 if (bucket.TryPath(key, out var path))
                     yield return new PendingUpload(path, upload.UploadId, S3Listing.ToTime(upload.Initiated));
             }
             if (page.IsTruncated != true) yield break;
-            request.KeyMarker = page.EncodingType == EncodingType.Url
-                ? S3Bucket.Decode(page.NextKeyMarker)
-                : page.NextKeyMarker;
+            request.KeyMarker = S3Bucket.Decode(page.NextKeyMarker, page.EncodingType);
             request.UploadIdMarker = page.NextUploadIdMarker;
         }
     }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net;
 using Amazon.S3;
 using Amazon.S3.Model;
@@ -9,6 +10,9 @@ namespace Virga.Accounts.Adapters.S3;
 /// <summary>One bucket as the account's parts see it: keys for paths, and calls whose failures are ours.</summary>
 internal sealed class S3Bucket : IDisposable
 {
+    private static readonly SearchValues<char> UrlForm =
+        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~*/+%");
+
     private readonly Endpoint endpoint;
 
     public S3Bucket(S3Settings settings, AdapterServices services)
@@ -122,6 +126,16 @@ internal sealed class S3Bucket : IDisposable
 
     /// <summary>A key in the form of encoding-type=url, where '+' stands for a space.</summary>
     public static string Decode(string key) => WebUtility.UrlDecode(key);
+
+    /// <summary>
+    /// A key of a list of uploads. Ceph's gateway encodes them as it is asked to and does not say so; there a space
+    /// is %20, and what holds any other character than such a form can is a plain key.
+    /// </summary>
+    public static string Decode(string key, EncodingType? said)
+    {
+        if (said == EncodingType.Url) return Decode(key);
+        return key.AsSpan().ContainsAnyExcept(UrlForm) ? key : Uri.UnescapeDataString(key);
+    }
 
     public Task DeleteAsync(string what, string key, CancellationToken cancellationToken) => CallAsync(
         what,

@@ -203,18 +203,18 @@ public abstract partial class AccountConformance
     {
         if (Account.Find<IResumableUploads>() is not { } uploads) return;
         var content = Bytes(2 * PartBytes);
-        var one = await BeginAsync("folder/one", content.Length);
-        var two = await BeginAsync("folder/deep/two", content.Length);
+        var one = await BeginAsync("4 ü/one +%2B", content.Length);
+        var two = await BeginAsync("4 ü/deep/two", content.Length);
         var three = await BeginAsync("three", content.Length);
         await WritePartAsync(two, content, 0);
 
         var all = await PendingAsync(await OpenAnotherAsync());
         Assert.Equal(
-            ["folder/deep/two", "folder/one", "three"], all.Select(u => u.Path.Value).Order(StringComparer.Ordinal));
+            ["4 ü/deep/two", "4 ü/one +%2B", "three"], all.Select(u => u.Path.Value).Order(StringComparer.Ordinal));
         Assert.Equal(new[] { one.Token, two.Token, three.Token }.Order(), all.Select(u => u.Token).Order());
-        Assert.Equal(2, (await PendingAsync(Account, "folder")).Count);
-        Assert.Equal("folder/deep/two", Assert.Single(await PendingAsync(Account, "folder/deep")).Path.Value);
-        Assert.Empty(await PendingAsync(Account, "fold"));
+        Assert.Equal(2, (await PendingAsync(Account, "4 ü")).Count);
+        Assert.Equal("4 ü/deep/two", Assert.Single(await PendingAsync(Account, "4 ü/deep")).Path.Value);
+        Assert.Empty(await PendingAsync(Account, "4"));
 
         foreach (var upload in all) await uploads.AbortUploadAsync(upload, CancellationToken.None);
         foreach (var upload in all) await uploads.AbortUploadAsync(upload, CancellationToken.None);
