@@ -71,6 +71,7 @@ public sealed class AgentHost : IAsyncDisposable
     private Task announcing = Task.CompletedTask;
     private Task looking = Task.CompletedTask;
     private Task watching = Task.CompletedTask;
+    private Task limiting = Task.CompletedTask;
 
     private AgentHost(AgentOptions options)
     {
@@ -115,7 +116,7 @@ public sealed class AgentHost : IAsyncDisposable
         shares?.Dispose();
         try
         {
-            await Task.WhenAll(announcing, looking, watching);
+            await Task.WhenAll(announcing, looking, watching, limiting);
         }
         catch (OperationCanceledException)
         {
@@ -142,8 +143,12 @@ public sealed class AgentHost : IAsyncDisposable
         var state = Own(AgentState.Open(folder, keys.DataKey, options.Random));
         var chainStore = new ChainStore(state.Database, keys, options.Time);
         if (Telemetry.StartExport() is { } telemetry) Own(telemetry);
-        var http = Own(new PeerHttp(options.Time, options.Random));
-        var storage = Own(new StorageHttp(options.Time, options.Random));
+        var queue = new TransferQueue(TransferLimits.AtOnceDefault);
+        var limits = new LimitKeeper(state, queue, options.Time);
+        await limits.LoadAsync(cancellationToken);
+        var paced = PeerHttpOptions.Default with { Receiving = limits.Receiving };
+        var http = Own(new PeerHttp(options.Time, options.Random, paced));
+        var storage = Own(new StorageHttp(options.Time, options.Random, paced));
         var clients = new PeerClients(http, keys.Identity, () => keys.Envelopes);
         var directory = new ChainDirectory(options.Time);
         accountTable = new AccountTable(state, options.Time);
@@ -174,16 +179,17 @@ public sealed class AgentHost : IAsyncDisposable
         await shares.LoadAsync(cancellationToken);
         transfers = new TransferService(
             state, new TransferTable(state), accounts, clients, storage, directory, options, inUse, trust.IsRefused,
-            log);
+            queue, limits, log);
         var shareEndpoints = new ShareEndpoints(
             shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), trust, keys.Identity,
-            options.Time, options.Random, log);
+            limits.Sending, options.Time, options.Random, log);
         trust.Fallen = shareEndpoints.Cut;
         var requests = new VouchRequests(
             new RequestTable(state), chainStore, trust, directory, clients, options.Time, options.Notice ?? log);
         var trustEndpoints = new TrustEndpoints(trust, requests, new OtherSide(trust, directory, options.Time));
         var requestEndpoints = new RequestEndpoints(requests, trust, options.Time);
         var logEndpoints = new LogEndpoints(logs, inUse, trust.Known);
+        var limitEndpoints = new LimitEndpoints(limits);
         var control = new ControlEndpoints(
             shares, transfers, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
         server = Own(await PeerServer.StartAsync(
@@ -202,6 +208,7 @@ public sealed class AgentHost : IAsyncDisposable
                 requestEndpoints.Map(routes);
                 logs.Map(routes, takesEvidence: false);
                 logEndpoints.Map(routes);
+                limitEndpoints.Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);
@@ -209,6 +216,7 @@ public sealed class AgentHost : IAsyncDisposable
         announcing = Task.Run(() => announcer.RunAsync(stopping.Token), CancellationToken.None);
         looking = Task.Run(() => trust.RunAsync(stopping.Token), CancellationToken.None);
         watching = Task.Run(() => Logs.RunAsync(stopping.Token), CancellationToken.None);
+        limiting = Task.Run(() => limits.RunAsync(stopping.Token), CancellationToken.None);
     }
 
     private async Task<AgentStatus> StatusAsync(CancellationToken cancellationToken)

@@ -17,7 +17,7 @@ namespace Virga.Protocol;
 /// <param name="MaxPeers">Endpoints whose connections are kept; the least recently used idle one goes first.</param>
 public sealed record PeerHttpOptions(
     TimeSpan Connect, TimeSpan Stall, TimeSpan Idle, int MaxConnectionsPerPeer = 64, int MaxPeers = 256,
-    bool IsTls12Allowed = false, Func<IPAddress, bool>? MayReach = null)
+    bool IsTls12Allowed = false, Func<IPAddress, bool>? MayReach = null, Pace? Receiving = null)
 {
     public static readonly PeerHttpOptions Default =
         new(Connect: TimeSpan.FromSeconds(10), Stall: TimeSpan.FromSeconds(30), Idle: TimeSpan.FromSeconds(60));
@@ -61,7 +61,7 @@ public sealed class PeerHttp : IDisposable
             request.Version = HttpVersion.Version11;
             request.VersionPolicy = HttpVersionPolicy.RequestVersionExact;
             var response = await peer.Invoker.SendAsync(request, guard.Token);
-            return new PeerResponse(response, guard, () => Return(peer));
+            return new PeerResponse(response, guard, Options.Receiving, () => Return(peer));
         }
         catch (Exception failure)
         {

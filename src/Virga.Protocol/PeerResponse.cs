@@ -6,7 +6,8 @@ namespace Virga.Protocol;
 /// <summary>
 /// An answer whose headers are there and whose body is still to be read, with bounds. Dispose it always.
 /// </summary>
-internal sealed class PeerResponse(HttpResponseMessage response, StallGuard guard, Action onEnd) : IDisposable
+internal sealed class PeerResponse(HttpResponseMessage response, StallGuard guard, Pace? pace, Action onEnd)
+    : IDisposable
 {
     private const int FirstBufferBytes = 16 << 10;
 
@@ -61,11 +62,13 @@ internal sealed class PeerResponse(HttpResponseMessage response, StallGuard guar
             using var stream = await response.Content.ReadAsStreamAsync(guard.Token);
             while (filled < destination.Length)
             {
-                var read = await stream.ReadAsync(destination[filled..], guard.Token);
+                var most = Math.Min(destination.Length - filled, pace?.SliceBytes ?? int.MaxValue);
+                var read = await stream.ReadAsync(destination.Slice(filled, most), guard.Token);
                 if (read == 0) throw new HttpIOException(HttpRequestError.ResponseEnded);
                 filled += read;
                 guard.Advance(read);
                 progress?.Invoke(filled);
+                if (pace is not null) await pace.PayAsync(read, guard.Token);
             }
         }
         catch (Exception failure)

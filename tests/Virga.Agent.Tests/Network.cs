@@ -124,9 +124,39 @@ internal sealed class TestAgent(AgentHost host, string socket)
     public Task<ShareInfo> ShareAsync(string account, string path, string audience, int reach) =>
         ShareAsync(new ShareRequest(account, path, audience, [], Reach: reach));
 
-    public Task<TransferInfo> BeginAsync(string link, string account, string path) => PostAsync(
-        "/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,
-        ControlJson.Default.TransferInfo);
+    public Task<TransferInfo> BeginAsync(
+        string link, string account, string path, TransferPriority priority = TransferPriority.Normal) => PostAsync(
+        "/control/transfers", new TransferRequest(link, account, path, Priority: priority),
+        ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo);
+
+    public async Task<TransferInfo> PauseAsync(string id)
+    {
+        using var answer = await SendAsync(HttpMethod.Post, $"/control/transfers/{id}/pause");
+        return JsonSerializer.Deserialize(
+            await answer.Content.ReadAsStringAsync(), ControlJson.Default.TransferInfo)!;
+    }
+
+    public async Task<LimitsInfo> SetLimitsAsync(LimitsRequest limits)
+    {
+        using var answer = await SendAsync(
+            HttpMethod.Put, "/control/limits",
+            new StringContent(JsonSerializer.Serialize(limits, ControlJson.Default.LimitsRequest)));
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, text);
+        return JsonSerializer.Deserialize(text, ControlJson.Default.LimitsInfo)!;
+    }
+
+    /// <summary>Looks until a transfer is as it should be.</summary>
+    public async Task<TransferInfo> UntilAsync(string id, Func<TransferInfo, bool> isSo)
+    {
+        for (var tries = 0; ; tries++)
+        {
+            var now = await TransferAsync(id);
+            if (isSo(now)) return now;
+            Assert.True(tries < 1_200, $"it is still {now.State}: {now.Status}");
+            await Task.Delay(50);
+        }
+    }
 
     public async Task<TransferInfo> TransferAsync(string id) => JsonSerializer.Deserialize(
         await http.GetStringAsync($"/control/transfers/{id}"), ControlJson.Default.TransferInfo)!;

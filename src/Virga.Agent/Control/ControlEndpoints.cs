@@ -138,6 +138,17 @@ internal sealed class ControlEndpoints(
             var cancelled = await transfers.CancelAsync(Route(http, "id"), http.RequestAborted);
             await JsonAsync(http, cancelled, ControlJson.Default.TransferInfo);
         });
+        routes.Control("POST", "/control/transfers/{id}/pause", async http =>
+        {
+            var paused = await transfers.PauseAsync(Route(http, "id"), http.RequestAborted);
+            await JsonAsync(http, paused, ControlJson.Default.TransferInfo);
+        });
+        routes.Control("PUT", "/control/transfers/{id}/priority", async http =>
+        {
+            var request = await BodyAsync(http, ControlJson.Default.PriorityRequest);
+            var changed = await transfers.PrioritizeAsync(Route(http, "id"), request.Priority, http.RequestAborted);
+            await JsonAsync(http, changed, ControlJson.Default.TransferInfo);
+        });
         routes.Control("POST", "/control/transfers/{id}/resume", async http =>
         {
             var resumed = await transfers.ResumeAsync(Route(http, "id"), http.RequestAborted);
@@ -153,7 +164,7 @@ internal sealed class ControlEndpoints(
         {
             var changed = transfer.Changed;
             await LineAsync(http, transfer.Describe(), ControlJson.Default.TransferInfo);
-            if (transfer.HasEnded) return;
+            if (transfer.HasEnded || transfer.Row.State == TransferState.Paused) return;
             await Task.WhenAny(changed, Task.Delay(TimeSpan.FromMilliseconds(WatchMs), time, http.RequestAborted));
             http.RequestAborted.ThrowIfCancellationRequested();
         }

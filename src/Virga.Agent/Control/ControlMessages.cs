@@ -65,10 +65,19 @@ public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, Cont
 /// <param name="Link">virga: link.</param>
 /// <param name="Path">Folder in the account; it is made when missing. Empty: the root.</param>
 /// <param name="Collision">overwrite, skip or fail: what to do when a file stands at a path already.</param>
-public sealed record TransferRequest(string Link, string Account, string Path, string Collision = "fail");
+/// <param name="Priority">Which transfer goes first where not all can run at once.</param>
+public sealed record TransferRequest(
+    string Link, string Account, string Path, string Collision = "fail",
+    TransferPriority Priority = TransferPriority.Normal);
 
-/// <summary>Where a transfer stands. Failed and cancelled ones can be resumed.</summary>
-public enum TransferState { Waiting, Running, Completed, Failed, Cancelled }
+/// <summary>Where a transfer stands. Paused, failed and cancelled ones can be resumed.</summary>
+public enum TransferState { Waiting, Running, Completed, Failed, Cancelled, Paused }
+
+/// <summary>Of transfers: the higher goes first.</summary>
+public enum TransferPriority { Low, Normal, High }
+
+/// <summary>Sets a transfer's priority.</summary>
+public sealed record PriorityRequest(TransferPriority Priority);
 
 /// <summary>A source of a transfer: its name, what came from it, and why it was dropped, if it was.</summary>
 public sealed record SourceInfo(string Name, long Bytes, string? Dropped);
@@ -83,7 +92,8 @@ public sealed record TransferInfo(
     int FilesDone,
     long BytesTotal, long BytesDone, long BytesFetched, double BytesPerSecond, DateTimeOffset Created,
     DateTimeOffset? Ended,
-    IReadOnlyList<SourceInfo> Sources, IReadOnlyList<SkippedEntry> NotKept, ControlError? Error);
+    IReadOnlyList<SourceInfo> Sources, IReadOnlyList<SkippedEntry> NotKept, ControlError? Error,
+    TransferPriority Priority = TransferPriority.Normal);
 
 /// <summary>An entry of an account. Kind: file, folder or symlink.</summary>
 public sealed record EntryInfo(string Path, string Kind, long Length, DateTimeOffset? Modified, string? LinkTarget);
@@ -117,6 +127,9 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(TransferRequest))]
 [JsonSerializable(typeof(List<TransferInfo>))]
 [JsonSerializable(typeof(TransferInfo))]
+[JsonSerializable(typeof(PriorityRequest))]
+[JsonSerializable(typeof(LimitsInfo))]
+[JsonSerializable(typeof(LimitsRequest))]
 [JsonSerializable(typeof(List<EntryInfo>))]
 [JsonSerializable(typeof(VerifyRequest))]
 [JsonSerializable(typeof(VerifyEvent))]

@@ -12,8 +12,8 @@ namespace Virga.Agent.Shares;
 
 /// <summary>What other agents read shares by (spec/v1/messages.md, "Agent").</summary>
 internal sealed class ShareEndpoints(
-    ShareService shares, GrantIssuer grants, TrustService trust, PeerIdentity self, TimeProvider time,
-    RandomBytes random, Action<string> log)
+    ShareService shares, GrantIssuer grants, TrustService trust, PeerIdentity self, Pace sending,
+    TimeProvider time, RandomBytes random, Action<string> log)
 {
     private static readonly TimeSpan UrlLifetime = TimeSpan.FromMinutes(5);
 
@@ -131,7 +131,8 @@ internal sealed class ShareEndpoints(
     /// </summary>
     private async Task CopyAsync(HttpContext http, ShareReader reader, IReadOnlyList<BlobRange> ranges)
     {
-        var output = http.Response.BodyWriter;
+        using var paced = sending.BytesPerSecond is null ? null : new PacedWriter(http.Response.BodyWriter, sending);
+        var output = paced ?? http.Response.BodyWriter;
         try
         {
             foreach (var (root, range) in ranges) await reader.CopyRangeAsync(root, range, output, http.RequestAborted);

@@ -57,6 +57,8 @@ internal sealed class AgentState : IAsyncDisposable
         Trust.RequestTable.SchemaSql,
         "ALTER TABLE shares ADD COLUMN direct INTEGER NOT NULL DEFAULT 0;",
         Hosting.LogService.SchemaSql + Network.RepositoriesInUse.SchemaSql,
+        "ALTER TABLE transfers ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;"
+            + Transfers.LimitKeeper.SchemaSql,
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>

@@ -13,7 +13,7 @@ namespace Virga.Agent.State;
 internal sealed record TransferRow(
     string Id, Hash256 InfoHash, string Link, string Account, EntryPath Path, CollisionPolicy Collision,
     TransferState State, DateTimeOffset Created, DateTimeOffset? Ended, long Fetched, int FilesTotal, long BytesTotal,
-    TransferOutcome? Outcome)
+    TransferOutcome? Outcome, TransferPriority Priority = TransferPriority.Normal)
 {
     public override string ToString() => Id;
 }
@@ -27,10 +27,10 @@ internal sealed class TransferTable(AgentState state)
             db =>
             {
                 db.Execute(
-                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created) "
-                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority) "
+                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
-                    (int)row.State, row.Created);
+                    (int)row.State, row.Created, (int)row.Priority);
             },
             cancellationToken);
     }
@@ -45,9 +45,9 @@ internal sealed class TransferTable(AgentState state)
             {
                 db.Execute(
                     "UPDATE transfers SET state = ?, ended = ?, fetched = ?, "
-                        + "files_total = ?, bytes_total = ?, outcome = ? WHERE id = ?",
+                        + "files_total = ?, bytes_total = ?, outcome = ?, priority = ? WHERE id = ?",
                     (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal,
-                    outcome, row.Id);
+                    outcome, (int)row.Priority, row.Id);
             },
             cancellationToken);
     }
@@ -57,13 +57,13 @@ internal sealed class TransferTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT id, info_hash, link, account, path, collision, state, created, ended, "
-                    + "fetched, files_total, bytes_total, outcome FROM transfers ORDER BY created, id",
+                    + "fetched, files_total, bytes_total, outcome, priority FROM transfers ORDER BY created, id",
                 row => (
                     Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
                     Collision: (CollisionPolicy)row.Long(5), State: (TransferState)row.Long(6),
                     Created: row.Time(7), Ended: row.IsNull(8) ? (DateTimeOffset?)null : row.Time(8),
                     Fetched: row.Long(9), Files: (int)row.Long(10), Bytes: row.Long(11),
-                    Outcome: row.IsNull(12) ? null : row.Text(12))),
+                    Outcome: row.IsNull(12) ? null : row.Text(12), Priority: (TransferPriority)row.Long(13))),
             cancellationToken);
         return
         [
@@ -71,7 +71,8 @@ internal sealed class TransferTable(AgentState state)
                 r.Id, r.Hash, System.Text.Encoding.UTF8.GetString(state.Unseal(r.Link, Place(r.Id))),
                 r.Account, EntryPath.Parse(r.Path), r.Collision,
                 r.State, r.Created, r.Ended, r.Fetched, r.Files, r.Bytes,
-                r.Outcome is null ? null : JsonSerializer.Deserialize(r.Outcome, StateJson.Default.TransferOutcome))),
+                r.Outcome is null ? null : JsonSerializer.Deserialize(r.Outcome, StateJson.Default.TransferOutcome),
+                r.Priority)),
         ];
     }
 

@@ -22,14 +22,20 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
 
     public SourceSet? Sources { get; set; }
 
-    public string Step { get; set; } = "waiting for its turn";
+    public string Step { get; set; } = "";
+
+    /// <summary>Its place in the queue while it runs or waits.</summary>
+    public QueueTicket? Ticket { get; set; }
+
+    /// <summary>Why it waits, in one plain sentence.</summary>
+    public Func<RunningTransfer, string>? WhyWaiting { get; init; }
 
     public CancellationTokenSource? Stop { get; set; }
 
     public Task Running { get; set; } = Task.CompletedTask;
 
-    /// <summary>The user ended it, as against the agent stopping.</summary>
-    public bool IsCancelled { get; set; }
+    /// <summary>It was stopped for another one, or by the limits, and waits for its turn again.</summary>
+    public bool GivesWay { get; set; }
 
     public bool HasEnded => Row.State is TransferState.Completed or TransferState.Failed or TransferState.Cancelled;
 
@@ -72,7 +78,8 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
             var status = row.State switch
             {
                 TransferState.Running => Sources?.Waiting ?? Step,
-                TransferState.Waiting => Step,
+                TransferState.Waiting => WhyWaiting?.Invoke(this) ?? "waiting for its turn",
+                TransferState.Paused => "paused",
                 TransferState.Completed => "complete",
                 TransferState.Cancelled => "cancelled",
                 _ => row.Outcome?.Error?.Message ?? "failed",
@@ -84,7 +91,7 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
                 running ? fetchedBefore + Status.BytesFetched : row.Fetched, running ? Rate() : 0,
                 row.Created, row.Ended,
                 [.. (Sources?.Report() ?? []).Select(s => new SourceInfo(s.Name, s.Bytes, s.Dropped))],
-                row.Outcome?.NotKept ?? [], row.Outcome?.Error);
+                row.Outcome?.NotKept ?? [], row.Outcome?.Error, row.Priority);
         }
     }
 

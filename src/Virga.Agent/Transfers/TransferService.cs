@@ -21,9 +21,8 @@ namespace Virga.Agent.Transfers;
 internal sealed class TransferService(
     AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, StorageHttp storage,
     ChainDirectory chains, AgentOptions options, RepositoriesInUse repositories,
-    Func<AgentId, bool> isRefused, Action<string> log) : IAsyncDisposable
+    Func<AgentId, bool> isRefused, TransferQueue queue, LimitKeeper limits, Action<string> log) : IAsyncDisposable
 {
-    private const int RunningMax = 3;
     private const int IdBytes = 6;
 
     /// <summary>The next transfer uses them again; one after the other, fresh ones would only be garbage.</summary>
@@ -31,10 +30,9 @@ internal sealed class TransferService(
 
     private readonly ConcurrentDictionary<string, RunningTransfer> transfers = new(StringComparer.Ordinal);
     private readonly TransferEngine engine = new(EngineLimits.Default);
-    private readonly SemaphoreSlim slots = new(RunningMax);
     private readonly CancellationTokenSource stopping = new();
 
-    public int RunningCount => transfers.Values.Count(t => !t.HasEnded);
+    public int RunningCount => transfers.Values.Count(IsGoingOn);
 
     public bool Uses(string account) => transfers.Values.Any(t => !t.HasEnded && t.Row.Account == account);
 
@@ -43,9 +41,8 @@ internal sealed class TransferService(
     {
         foreach (var row in await table.ListAsync(cancellationToken))
         {
-            var transfer = new RunningTransfer(row, options.Time);
-            transfers[row.Id] = transfer;
-            if (!transfer.HasEnded) Start(transfer);
+            var transfer = Add(row);
+            if (IsGoingOn(transfer)) Start(transfer);
         }
     }
 
@@ -69,9 +66,9 @@ internal sealed class TransferService(
         var row = new TransferRow(
             Convert.ToHexStringLower(id), link.InfoHash, link.ToText(), request.Account, path, collision,
             TransferState.Waiting, options.Time.GetUtcNow(), Ended: null, Fetched: 0, FilesTotal: 0, BytesTotal: 0,
-            Outcome: null);
+            Outcome: null, Checked(request.Priority));
         await table.AddAsync(row, cancellationToken);
-        var transfer = transfers[row.Id] = new RunningTransfer(row, options.Time);
+        var transfer = Add(row);
         Start(transfer);
         return transfer.Describe();
     }
@@ -79,9 +76,7 @@ internal sealed class TransferService(
     public async Task<TransferInfo> CancelAsync(string id, CancellationToken cancellationToken)
     {
         var transfer = Get(id);
-        transfer.IsCancelled = true;
-        if (transfer.Stop is { } stop) await stop.CancelAsync();
-        await transfer.Running.WaitAsync(cancellationToken);
+        await StopAsync(transfer, cancellationToken);
         if (transfer.Row.State != TransferState.Completed)
         {
             await RemoveHalfDoneAsync(transfer, cancellationToken);
@@ -94,11 +89,31 @@ internal sealed class TransferService(
         return transfer.Describe();
     }
 
+    /// <summary>Stops it until it is resumed; what is verified stays, what is half done waits at the account.</summary>
+    public async Task<TransferInfo> PauseAsync(string id, CancellationToken cancellationToken)
+    {
+        var transfer = Get(id);
+        if (!IsGoingOn(transfer)) return transfer.Describe();
+        await StopAsync(transfer, cancellationToken);
+        if (!transfer.HasEnded) await SetAsync(transfer, transfer.Row with { State = TransferState.Paused });
+        return transfer.Describe();
+    }
+
+    /// <summary>Holds from now on; one of higher priority makes one of lower priority give way.</summary>
+    public async Task<TransferInfo> PrioritizeAsync(
+        string id, TransferPriority priority, CancellationToken cancellationToken)
+    {
+        var transfer = Get(id);
+        cancellationToken.ThrowIfCancellationRequested();
+        await SetAsync(transfer, transfer.Row with { Priority = Checked(priority) });
+        if (transfer.Ticket is { } ticket) queue.Change(ticket, priority);
+        return transfer.Describe();
+    }
+
     public async Task<TransferInfo> ResumeAsync(string id, CancellationToken cancellationToken)
     {
         var transfer = Get(id);
-        if (!transfer.HasEnded || transfer.Row.State == TransferState.Completed) return transfer.Describe();
-        transfer.IsCancelled = false;
+        if (IsGoingOn(transfer) || transfer.Row.State == TransferState.Completed) return transfer.Describe();
         await SetAsync(transfer, transfer.Row with { State = TransferState.Waiting, Ended = null, Outcome = null });
         cancellationToken.ThrowIfCancellationRequested();
         Start(transfer);
@@ -127,7 +142,29 @@ internal sealed class TransferService(
         await stopping.CancelAsync();
         await Task.WhenAll(transfers.Values.Select(t => t.Running));
         stopping.Dispose();
-        slots.Dispose();
+    }
+
+    private static bool IsGoingOn(RunningTransfer transfer) =>
+        transfer.Row.State is TransferState.Waiting or TransferState.Running;
+
+    private static TransferPriority Checked(TransferPriority priority) => Enum.IsDefined(priority) ? priority
+        : throw new VirgaException(
+            FailureKind.BadInput, $"'{priority}' is no priority", "It is low, normal or high.");
+
+    private static async Task StopAsync(RunningTransfer transfer, CancellationToken cancellationToken)
+    {
+        if (transfer.Stop is { } stop) await stop.CancelAsync();
+        await transfer.Running.WaitAsync(cancellationToken);
+    }
+
+    private RunningTransfer Add(TransferRow row) =>
+        transfers[row.Id] = new RunningTransfer(row, options.Time) { WhyWaiting = WhyWaiting };
+
+    private string WhyWaiting(RunningTransfer transfer)
+    {
+        if (limits.WhyHeld is { } held) return held;
+        var ahead = transfer.Ticket is { } ticket ? queue.Ahead(ticket) : 0;
+        return ahead == 0 ? "waiting for its turn" : $"waiting for its turn, {ahead} before it";
     }
 
     private static CollisionPolicy Collision(TransferRequest request) =>
@@ -147,11 +184,49 @@ internal sealed class TransferService(
 
     private async Task RunAsync(RunningTransfer transfer, CancellationToken cancellationToken)
     {
-        var holdsSlot = false;
+        CancellationTokenSource? turn = null;
+        var ticket = transfer.Ticket = new QueueTicket(transfer.Row.Id, transfer.Row.Priority, GiveWay);
         try
         {
-            await slots.WaitAsync(cancellationToken);
-            holdsSlot = true;
+            do
+            {
+                transfer.GivesWay = false;
+                turn?.Dispose();
+                turn = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                await queue.EnterAsync(ticket, cancellationToken);
+                try
+                {
+                    await RunTurnAsync(transfer, turn.Token);
+                }
+                finally
+                {
+                    queue.Leave(ticket);
+                }
+            }
+            while (transfer.Row.State == TransferState.Waiting && !cancellationToken.IsCancellationRequested);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // While it waited for its turn. What follows is said below.
+        }
+        finally
+        {
+            transfer.Ticket = null;
+            turn?.Dispose();
+            if (RunningCount == 0) _ = TrimLaterAsync(stopping.Token);
+        }
+
+        void GiveWay()
+        {
+            transfer.GivesWay = true;
+            turn!.Cancel();
+        }
+    }
+
+    private async Task RunTurnAsync(RunningTransfer transfer, CancellationToken cancellationToken)
+    {
+        try
+        {
             transfer.BeginRun();
             await SetAsync(transfer, transfer.Row with { State = TransferState.Running });
             var result = await TransferAsync(transfer, cancellationToken);
@@ -159,8 +234,10 @@ internal sealed class TransferService(
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            // Stopped by the agent's end: it goes on at the next start. Stopped by the user: CancelAsync says so.
-            await SetAsync(transfer, transfer.Row);
+            // Stopped by the agent's end: it goes on at the next start. Stopped by the user: who did it says so.
+            // Stopped for another one: it waits for its turn again.
+            var state = transfer.GivesWay ? TransferState.Waiting : transfer.Row.State;
+            await SetAsync(transfer, transfer.Row with { State = state });
         }
         catch (Exception e)
         {
@@ -173,11 +250,6 @@ internal sealed class TransferService(
                 Ended = options.Time.GetUtcNow(),
                 Outcome = new TransferOutcome([], error),
             });
-        }
-        finally
-        {
-            if (holdsSlot) slots.Release();
-            if (RunningCount == 0) _ = TrimLaterAsync(stopping.Token);
         }
     }
 

@@ -24,6 +24,13 @@ internal static class GetCommand
             DefaultValueFactory = _ => "fail",
         };
         collision.AcceptOnlyFromAmong("fail", "skip", "overwrite");
+        var priority = new Option<string>("--priority")
+        {
+            HelpName = "low|normal|high",
+            Description = "which transfer goes first where not all can run at once (default: normal)",
+            DefaultValueFactory = _ => "normal",
+        };
+        priority.AcceptOnlyFromAmong("low", "normal", "high");
         var verb = new Verb("get", "brings a share into an account, every byte verified")
         {
             Examples =
@@ -45,6 +52,7 @@ internal static class GetCommand
         verb.Add(place);
         verb.Add(detach);
         verb.Add(collision);
+        verb.Add(priority);
         verb.Run(options, async (run, cancellationToken) =>
         {
             var text = await Arguments.ReadLinkAsync(
@@ -54,7 +62,10 @@ internal static class GetCommand
             var into = Place.Parse(run.Parsed.GetRequiredValue(place));
             using var agent = run.OpenAgent();
             var transfer = await agent.StartTransferAsync(
-                new TransferRequest(text, into.Account, into.Path, run.Parsed.GetValue(collision)!), cancellationToken);
+                new TransferRequest(
+                    text, into.Account, into.Path, run.Parsed.GetValue(collision)!,
+                    TransferCommands.Priority(run.Parsed.GetValue(priority)!)),
+                cancellationToken);
             if (!run.Parsed.GetValue(detach))
                 return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
             if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);

@@ -6,7 +6,7 @@ using Virga.Core;
 
 namespace Virga.Cli.Commands;
 
-/// <summary><c>virga transfers | watch | cancel | resume</c>.</summary>
+/// <summary><c>virga transfers | watch | pause | resume | cancel | priority</c>.</summary>
 internal static class TransferCommands
 {
     public static Command CreateList(GlobalOptions options)
@@ -91,7 +91,8 @@ internal static class TransferCommands
     {
         var id = Arguments.Transfer(options, isOptional: false);
         var detach = new Option<bool>("--detach", "-d") { Description = "do not wait for the end" };
-        var verb = new Verb("resume", "goes on with a transfer that failed or was cancelled, from what is verified")
+        var verb = new Verb(
+            "resume", "goes on with a transfer that was paused or cancelled, or failed, from what is verified")
         {
             Examples = { "virga resume 7f3a" },
         };
@@ -110,6 +111,62 @@ internal static class TransferCommands
         });
         return verb;
     }
+
+    public static Command CreatePause(GlobalOptions options)
+    {
+        var id = Arguments.Transfer(options, isOptional: false);
+        var verb = new Verb("pause", "stops a transfer until it is resumed, also over the agent's end")
+        {
+            Examples = { "virga pause 7f3a" },
+            Notes = { "To stop all of them at certain hours, see `virga limits at`." },
+        };
+        verb.Add(id);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            using var agent = run.OpenAgent();
+            var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
+            var transfer = await agent.PauseAsync(found.Id, cancellationToken);
+            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
+            run.Say(transfer.State == TransferState.Paused
+                ? $"paused after {Display.Files(transfer.FilesDone)}; "
+                    + $"`virga resume {Display.Short(transfer.Id)}` goes on from there"
+                : $"it is {transfer.State.ToString().ToLowerInvariant()}: there is nothing to pause");
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    public static Command CreatePriority(GlobalOptions options)
+    {
+        var id = Arguments.Transfer(options, isOptional: false);
+        var priority = new Argument<string>("PRIORITY") { HelpName = "low|normal|high", Description = "from now on" };
+        priority.AcceptOnlyFromAmong("low", "normal", "high");
+        var verb = new Verb("priority", "says which transfer goes first where not all can run at once")
+        {
+            Examples = { "virga priority 7f3a high" },
+            Notes =
+            {
+                "One of higher priority makes a running one of lower priority give way: that waits for its turn, and "
+                    + "goes on from what is verified. How many run at once: `virga limits`.",
+            },
+        };
+        verb.Add(id);
+        verb.Add(priority);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            using var agent = run.OpenAgent();
+            var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
+            var transfer = await agent.PrioritizeAsync(
+                found.Id, Priority(run.Parsed.GetRequiredValue(priority)), cancellationToken);
+            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
+            run.Say($"its priority is {transfer.Priority.ToString().ToLowerInvariant()} now");
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    internal static TransferPriority Priority(string text) =>
+        Enum.Parse<TransferPriority>(text, ignoreCase: true);
 
     internal static async Task<TransferInfo> FindAsync(
         ControlClient agent, string text, CancellationToken cancellationToken)

@@ -88,6 +88,9 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
                 Failures.Print(run.Terminal, $"the transfer into {place} was cancelled",
                     $"`virga resume {Display.Short(t.Id)}` goes on with it.");
                 return ExitCode.Failed;
+            case TransferState.Paused:
+                run.Say($"the transfer into {place} is paused: `virga resume {Display.Short(t.Id)}` goes on with it");
+                return ExitCode.Failed;
             default:
                 SayDetached(t);
                 return ExitCode.NotReachable;
@@ -104,6 +107,7 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
             TransferState.Completed => "done",
             TransferState.Failed => "failed",
             TransferState.Cancelled => "cancelled",
+            TransferState.Paused => "paused",
             _ => t.Status,
         };
         return new ProgressRow(

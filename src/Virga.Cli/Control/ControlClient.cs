@@ -99,6 +99,23 @@ internal sealed partial class ControlClient : IDisposable
         HttpMethod.Post, $"/control/transfers/{Escape(id)}/resume", null, ControlJson.Default.TransferInfo,
         cancellationToken);
 
+    public Task<TransferInfo> PauseAsync(string id, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, $"/control/transfers/{Escape(id)}/pause", null, ControlJson.Default.TransferInfo,
+        cancellationToken);
+
+    public Task<TransferInfo> PrioritizeAsync(
+        string id, TransferPriority priority, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Put, $"/control/transfers/{Escape(id)}/priority",
+        JsonContent.Create(new PriorityRequest(priority), ControlJson.Default.PriorityRequest),
+        ControlJson.Default.TransferInfo, cancellationToken);
+
+    public Task<LimitsInfo> LimitsAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/limits", null, ControlJson.Default.LimitsInfo, cancellationToken);
+
+    public Task<LimitsInfo> SetLimitsAsync(LimitsRequest limits, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Put, "/control/limits", JsonContent.Create(limits, ControlJson.Default.LimitsRequest),
+        ControlJson.Default.LimitsInfo, cancellationToken);
+
     public IAsyncEnumerable<VerifyEvent> VerifyAsync(VerifyRequest request, CancellationToken cancellationToken) =>
         StreamAsync(
         HttpMethod.Post, "/control/verify", JsonContent.Create(request, ControlJson.Default.VerifyRequest),
