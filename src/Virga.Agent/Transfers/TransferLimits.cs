@@ -7,7 +7,7 @@ namespace Virga.Agent.Transfers;
 /// <param name="Receive">Bytes a second that all transfers together fetch; null for no bound.</param>
 /// <param name="Send">Bytes a second that all readers of this agent's shares together get; null for no bound.</param>
 /// <param name="IsHeld">No transfer runs.</param>
-/// <param name="Window">The window that says so, as it is written; null where it is the rule for all other times.</param>
+/// <param name="Window">The window that says so, as it is written; null outside of all windows.</param>
 /// <param name="Until">When something else may hold; null for never.</param>
 internal sealed record LimitsNow(long? Receive, long? Send, bool IsHeld, string? Window, DateTimeOffset? Until);
 

@@ -190,7 +190,7 @@ internal static class LimitCommands
     private static long? RateOr(Invocation run, Option<string?> option, long? otherwise) =>
         run.Parsed.GetValue(option) switch { null => otherwise, None => null, var text => Rate(text) };
 
-    /// <summary>Bytes a second: a number and B, KB, MB, GB (powers of 1,000) or KiB, MiB, GiB, with or without /s.</summary>
+    /// <summary>Bytes a second: a number and B, KB, MB, GB (powers of 1,000), KiB, MiB or GiB; /s may follow.</summary>
     internal static long Rate(string text)
     {
         var plain = text.Trim();
