@@ -14,6 +14,7 @@ internal static class ExitCode
     public const int ContentDiffers = 6;
     public const int Full = 7;
     public const int InTheWay = 8;
+    public const int TooExpensive = 9;
     public const int Interrupted = 130;
 
     public static readonly IReadOnlyList<(int Code, string Meaning)> All =
@@ -29,6 +30,7 @@ internal static class ExitCode
         (Full, "no room left at the target"),
         (InTheWay,
             "something is in the way: a name that is taken, a file that stands there, a port or data folder in use"),
+        (TooExpensive, "it would cost more than --max-cost allows, or a price that is needed is not known"),
         (Interrupted, "interrupted by Ctrl-C or SIGTERM; a transfer goes on in the agent"),
     ];
 
@@ -41,6 +43,7 @@ internal static class ExitCode
         FailureKind.Changed or FailureKind.Corrupt => ContentDiffers,
         FailureKind.Full => Full,
         FailureKind.Conflict or FailureKind.InUse => InTheWay,
+        FailureKind.TooExpensive => TooExpensive,
         _ => Failed,
     };
 

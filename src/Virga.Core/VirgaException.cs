@@ -30,6 +30,8 @@ public enum FailureKind
     InUse,
     /// <summary>Two clocks differ by more than the protocol allows.</summary>
     ClockSkew,
+    /// <summary>It would cost more than the user allows, or how much can't be said.</summary>
+    TooExpensive,
 }
 
 /// <summary>

@@ -1,0 +1,67 @@
+namespace Virga.Transfers.Planning;
+
+/// <summary>How long routes take: the slowest link of the chain, or what was measured on the whole chain.</summary>
+internal sealed class RouteTime(PlanQuestion question)
+{
+    /// <summary>By which the rate of a swarm is kept: its members change.</summary>
+    public const string SwarmName = "swarm";
+
+    private const double DiskCallSeconds = 0.001;
+    private const double ServiceCallSeconds = 0.05;
+    private const double CopyCallSeconds = 0.1;
+
+    private readonly PlanContent content = question.Content;
+    private readonly RateTable rates = question.Rates;
+    private readonly TargetSide target = question.Target;
+
+    /// <summary>Null where nobody can say.</summary>
+    public (double Seconds, bool IsMeasured)? Of(RouteKind kind) => kind switch
+    {
+        RouteKind.ProviderCopy when question.Source.Storage is { } from => Copy(from),
+        RouteKind.Direct when question.Source.Storage is { } from =>
+            Moved(Rate(kind, question.Source.StorageName!), Of(from)),
+        RouteKind.Swarm when question.Source.Agents.Count > 0 => Swarm(),
+        RouteKind.Agent when question.LeadOf() is { } lead => Moved(Rate(kind, lead.Name), Behind(lead)),
+        _ => null,
+    };
+
+    private (double, bool) Copy(StoragePlace from)
+    {
+        var name = question.Source.StorageName ?? from.Region;
+        var measured = Rate(RouteKind.ProviderCopy, name);
+        var copying = Math.Max(
+            content.Bytes / (measured ?? RateTable.CopyDefault),
+            Calls(PlanCalls.Copies(content.Sizes), CopyCallSeconds));
+        return (copying + (RouteMoney.ReadBackBytes(question) / Of(target.Place)), measured is not null);
+    }
+
+    private (double, bool) Swarm()
+    {
+        if (Rate(RouteKind.Swarm, SwarmName) is { } whole) return Moved(whole, whole);
+        var sum = question.Source.Agents.Sum(a => Rate(RouteKind.Agent, a.Name) ?? Behind(a));
+        return Moved(null, sum);
+    }
+
+    private double? Rate(RouteKind kind, string source) => rates.Find(new RateKey(kind, source, target.Account));
+
+    /// <summary>An agent, and the storage behind it.</summary>
+    private double Behind(HoldingAgent agent) =>
+        agent.IsOwner && question.Source.Storage is { } from
+            ? Math.Min(RateTable.AgentDefault, Of(from))
+            : RateTable.AgentDefault;
+
+    private (double, bool) Moved(double? measured, double source)
+    {
+        var into = Math.Max(Of(target.Place), rates.FastestInto(target.Account) ?? 0);
+        var rate = measured ?? Math.Min(source, into);
+        var perCall = target.Place.IsLocal ? DiskCallSeconds : ServiceCallSeconds;
+        var calls = Calls(PlanCalls.Writes(target.Traits, content.Sizes), perCall);
+        return (Math.Max(content.Bytes / rate, calls), measured is not null);
+    }
+
+    private double Calls(long calls, double seconds) => calls * seconds / Math.Max(1, target.Traits.MaxConcurrency);
+
+    private static double Of(StoragePlace place) => place.IsLocal ? RateTable.DiskDefault
+        : place.Service.Id == PriceBook.Unknown.Id ? RateTable.OtherDefault
+        : RateTable.ServiceDefault;
+}
