@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Virga.Accounts;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
+using Virga.Agent.Planning;
 using Virga.Agent.Shares;
 using Virga.Agent.Trust;
 using Virga.Agent.State;
@@ -177,9 +178,11 @@ public sealed class AgentHost : IAsyncDisposable
             state, new ShareTable(state), accounts, announcer, directory, clients, trust, options, () => Endpoint,
             () => inUse.Now);
         await shares.LoadAsync(cancellationToken);
+        var plans = new PlanService(
+            folder.Path, accounts, new MeasuredRates(state, options.Time), options.Time);
         transfers = new TransferService(
             state, new TransferTable(state), accounts, clients, storage, directory, options, inUse, trust.IsRefused,
-            queue, limits, log);
+            queue, limits, plans, log);
         var shareEndpoints = new ShareEndpoints(
             shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), trust, keys.Identity,
             limits.Sending, options.Time, options.Random, log);
@@ -190,6 +193,7 @@ public sealed class AgentHost : IAsyncDisposable
         var requestEndpoints = new RequestEndpoints(requests, trust, options.Time);
         var logEndpoints = new LogEndpoints(logs, inUse, trust.Known);
         var limitEndpoints = new LimitEndpoints(limits);
+        var planEndpoints = new PlanEndpoints(transfers, plans);
         var control = new ControlEndpoints(
             shares, transfers, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
         server = Own(await PeerServer.StartAsync(
@@ -206,6 +210,7 @@ public sealed class AgentHost : IAsyncDisposable
                 control.Map(routes);
                 trustEndpoints.Map(routes);
                 requestEndpoints.Map(routes);
+                planEndpoints.Map(routes);
                 logs.Map(routes, takesEvidence: false);
                 logEndpoints.Map(routes);
                 limitEndpoints.Map(routes);

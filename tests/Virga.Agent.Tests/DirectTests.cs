@@ -64,6 +64,56 @@ public sealed class DirectTests
     }
 
     [Fact]
+    public async Task A_plan_knows_the_storage_by_its_url_and_prices_it()
+    {
+        await using var world = await World.StartAsync();
+        world.Bob.Prices(
+            """
+            { "services": { "mine": { "hosts": ["127.0.0.1"], "egressPerGB": 0.1, "readsPer1000": 0 } } }
+            """);
+        var before = world.Front.SignedBytes;
+        var share = await world.ShareAsync("link", isDirect: true);
+        var plan = await world.Bob.PlanAsync(new PlanRequest(share.Link, "disk", "got"));
+        Assert.Equal("direct", plan.Chosen);
+        var direct = plan.Routes[0];
+        // The storage alone is paid: 23,081,933 bytes at 0.1 a GB.
+        Assert.Equal((0.0023081933m, null), (direct.Cost, direct.Unknown));
+        Assert.Equal((0L, plan.Bytes), (direct.OwnerAgentBytes, direct.YourAgentBytes));
+        Assert.Equal(["127.0.0.1"], direct.Sources);
+        Assert.Equal(before, world.Front.SignedBytes);
+        var got = await world.Bob.GetAsync(new TransferRequest(share.Link, "disk", "got", MaxCost: "0.0024"));
+        Assert.Equal((TransferState.Completed, null), (got.State, got.Error?.Message));
+        Assert.Equal(["direct"], got.Spent!.Bytes.Keys);
+        Assert.InRange(got.Spent.Spent, 0.0023m, 0.00231m);
+        Assert.Contains((await world.Bob.PlanAsync(new PlanRequest(share.Link, "disk", "b"))).Routes, r => r.Measured);
+    }
+
+    [Fact]
+    public async Task Whoever_bounds_the_cost_does_not_fall_back_to_a_way_that_is_dearer()
+    {
+        await using var world = await World.StartAsync();
+        world.Bob.Prices("""{ "ownerAgentPerGB": 1000 }""");
+        var share = await world.ShareAsync("link", isDirect: true);
+        world.Front.RefusesSigned = true;
+        var agentBytes = world.Front.OtherBytes;
+        var begun = await world.Bob.PostAsync(
+            "/control/transfers", new TransferRequest(share.Link, "disk", "got", MaxCost: "1"),
+            ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo);
+        for (var looks = 0; looks < 300; looks++)
+        {
+            var now = await world.Bob.TransferAsync(begun.Id);
+            if (now.Status.Contains("nobody who has it answers", StringComparison.Ordinal)) break;
+            await Task.Delay(100);
+        }
+        world.Front.RefusesSigned = false;
+        var got = await world.Bob.WatchAsync(begun.Id);
+        Assert.Equal((TransferState.Completed, null), (got.State, got.Error?.Message));
+        Assert.Equal(["direct"], got.Spent!.Bytes.Keys);
+        Assert.Equal(agentBytes, world.Front.OtherBytes);
+        world.AssertGot("got");
+    }
+
+    [Fact]
     public async Task A_file_that_changed_is_told_as_such_and_never_read_in_its_new_version()
     {
         await using var world = await World.StartAsync();

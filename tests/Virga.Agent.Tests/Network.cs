@@ -158,6 +158,36 @@ internal sealed class TestAgent(AgentHost host, string socket)
         }
     }
 
+    public Task<PlanInfo> PlanAsync(PlanRequest request) => PostAsync(
+        "/control/plan", request, ControlJson.Default.PlanRequest, ControlJson.Default.PlanInfo);
+
+    public async Task<PricesInfo> PricesAsync() => JsonSerializer.Deserialize(
+        await http.GetStringAsync("/control/prices"), ControlJson.Default.PricesInfo)!;
+
+    public async Task<TransferInfo> GetAsync(TransferRequest request)
+    {
+        var begun = await PostAsync(
+            "/control/transfers", request, ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo);
+        return await WatchAsync(begun.Id);
+    }
+
+    /// <summary>Why a request of the local API was refused.</summary>
+    public async Task<ControlError> RefusedAsync<T>(string path, T body, JsonTypeInfo<T> type)
+    {
+        using var answer = await http.PostAsync(path, new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type)));
+        Assert.False(answer.IsSuccessStatusCode);
+        return JsonSerializer.Deserialize(
+            await answer.Content.ReadAsStringAsync(), ControlJson.Default.ControlError)!;
+    }
+
+    /// <summary>Writes the agent's own prices, or takes them away.</summary>
+    public void Prices(string? json)
+    {
+        var path = Path.Combine(Path.GetDirectoryName(socket)!, "prices.json");
+        if (json is null) File.Delete(path);
+        else File.WriteAllText(path, json);
+    }
+
     public async Task<TransferInfo> TransferAsync(string id) => JsonSerializer.Deserialize(
         await http.GetStringAsync($"/control/transfers/{id}"), ControlJson.Default.TransferInfo)!;
 

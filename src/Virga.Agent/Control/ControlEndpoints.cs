@@ -163,8 +163,10 @@ internal sealed class ControlEndpoints(
         while (true)
         {
             var changed = transfer.Changed;
+            // Looked at before it is described: the last line is one that says how it ended.
+            var hasEnded = transfer.HasEnded || transfer.Row.State == TransferState.Paused;
             await LineAsync(http, transfer.Describe(), ControlJson.Default.TransferInfo);
-            if (transfer.HasEnded || transfer.Row.State == TransferState.Paused) return;
+            if (hasEnded) return;
             await Task.WhenAny(changed, Task.Delay(TimeSpan.FromMilliseconds(WatchMs), time, http.RequestAborted));
             http.RequestAborted.ThrowIfCancellationRequested();
         }

@@ -66,9 +66,11 @@ public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, Cont
 /// <param name="Path">Folder in the account; it is made when missing. Empty: the root.</param>
 /// <param name="Collision">overwrite, skip or fail: what to do when a file stands at a path already.</param>
 /// <param name="Priority">Which transfer goes first where not all can run at once.</param>
+/// <param name="Prefer">As in <see cref="PlanRequest"/>, like what follows.</param>
 public sealed record TransferRequest(
     string Link, string Account, string Path, string Collision = "fail",
-    TransferPriority Priority = TransferPriority.Normal);
+    TransferPriority Priority = TransferPriority.Normal, string Prefer = PlanRequest.Balanced, string? MaxCost = null,
+    bool NoRelay = false);
 
 /// <summary>Where a transfer stands. Paused, failed and cancelled ones can be resumed.</summary>
 public enum TransferState { Waiting, Running, Completed, Failed, Cancelled, Paused }
@@ -87,13 +89,15 @@ public sealed record SourceInfo(string Name, long Bytes, string? Dropped);
 /// <param name="BytesFetched">Bytes that came over the network in all runs.</param>
 /// <param name="NotKept">What the target can't hold (symlinks, times ...), by name.</param>
 /// <param name="Status">One plain sentence: what it does or waits for.</param>
+/// <param name="Plan">The route that was chosen, and the others; null until it is known.</param>
+/// <param name="Spent">Null without a plan.</param>
 public sealed record TransferInfo(
     string Id, string InfoHash, string Account, string Path, TransferState State, string Status, int FilesTotal,
     int FilesDone,
     long BytesTotal, long BytesDone, long BytesFetched, double BytesPerSecond, DateTimeOffset Created,
     DateTimeOffset? Ended,
     IReadOnlyList<SourceInfo> Sources, IReadOnlyList<SkippedEntry> NotKept, ControlError? Error,
-    TransferPriority Priority = TransferPriority.Normal);
+    TransferPriority Priority = TransferPriority.Normal, PlanInfo? Plan = null, SpentInfo? Spent = null);
 
 /// <summary>An entry of an account. Kind: file, folder or symlink.</summary>
 public sealed record EntryInfo(string Path, string Kind, long Length, DateTimeOffset? Modified, string? LinkTarget);
@@ -133,6 +137,9 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(List<EntryInfo>))]
 [JsonSerializable(typeof(VerifyRequest))]
 [JsonSerializable(typeof(VerifyEvent))]
+[JsonSerializable(typeof(PlanRequest))]
+[JsonSerializable(typeof(PlanInfo))]
+[JsonSerializable(typeof(PricesInfo))]
 [JsonSerializable(typeof(TrustInfo))]
 [JsonSerializable(typeof(List<AdmittedInfo>))]
 [JsonSerializable(typeof(TrustWhy))]

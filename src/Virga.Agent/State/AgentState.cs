@@ -59,6 +59,7 @@ internal sealed class AgentState : IAsyncDisposable
         Hosting.LogService.SchemaSql + Network.RepositoriesInUse.SchemaSql,
         "ALTER TABLE transfers ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;"
             + Transfers.LimitKeeper.SchemaSql,
+        Planning.MeasuredRates.SchemaSql + "ALTER TABLE transfers ADD COLUMN plan TEXT;",
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>

@@ -9,4 +9,5 @@ internal sealed record TransferOutcome(List<SkippedEntry> NotKept, ControlError?
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(List<SkippedEntry>))]
 [JsonSerializable(typeof(TransferOutcome))]
+[JsonSerializable(typeof(Planning.TransferPlan))]
 internal sealed partial class StateJson : JsonSerializerContext;

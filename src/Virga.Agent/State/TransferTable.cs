@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Virga.Accounts;
 using Virga.Agent.Control;
+using Virga.Agent.Planning;
 using Virga.Core;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Journal;
@@ -9,11 +10,12 @@ namespace Virga.Agent.State;
 
 /// <summary>What is stored of one transfer.</summary>
 /// <param name="Link">The link's text, with its secret.</param>
+/// <param name="Plan">The user's wish, the plan once it is made, and what was moved by which route.</param>
 /// <param name="Fetched">Bytes fetched in all runs that ended in order; a run that was killed isn't counted.</param>
 internal sealed record TransferRow(
     string Id, Hash256 InfoHash, string Link, string Account, EntryPath Path, CollisionPolicy Collision,
     TransferState State, DateTimeOffset Created, DateTimeOffset? Ended, long Fetched, int FilesTotal, long BytesTotal,
-    TransferOutcome? Outcome, TransferPriority Priority = TransferPriority.Normal)
+    TransferOutcome? Outcome, TransferPlan Plan, TransferPriority Priority = TransferPriority.Normal)
 {
     public override string ToString() => Id;
 }
@@ -27,10 +29,10 @@ internal sealed class TransferTable(AgentState state)
             db =>
             {
                 db.Execute(
-                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority) "
-                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, plan) "
+                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
-                    (int)row.State, row.Created, (int)row.Priority);
+                    (int)row.State, row.Created, (int)row.Priority, Json(row.Plan));
             },
             cancellationToken);
     }
@@ -45,9 +47,9 @@ internal sealed class TransferTable(AgentState state)
             {
                 db.Execute(
                     "UPDATE transfers SET state = ?, ended = ?, fetched = ?, "
-                        + "files_total = ?, bytes_total = ?, outcome = ?, priority = ? WHERE id = ?",
+                        + "files_total = ?, bytes_total = ?, outcome = ?, priority = ?, plan = ? WHERE id = ?",
                     (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal,
-                    outcome, (int)row.Priority, row.Id);
+                    outcome, (int)row.Priority, Json(row.Plan), row.Id);
             },
             cancellationToken);
     }
@@ -57,13 +59,13 @@ internal sealed class TransferTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT id, info_hash, link, account, path, collision, state, created, ended, "
-                    + "fetched, files_total, bytes_total, outcome, priority FROM transfers ORDER BY created, id",
+                    + "fetched, files_total, bytes_total, outcome, priority, plan FROM transfers ORDER BY created, id",
                 row => (
                     Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
                     Collision: (CollisionPolicy)row.Long(5), State: (TransferState)row.Long(6),
                     Created: row.Time(7), Ended: row.IsNull(8) ? (DateTimeOffset?)null : row.Time(8),
                     Fetched: row.Long(9), Files: (int)row.Long(10), Bytes: row.Long(11),
-                    Outcome: row.IsNull(12) ? null : row.Text(12), Priority: (TransferPriority)row.Long(13))),
+                    Outcome: row.TextOrNull(12), Priority: (TransferPriority)row.Long(13), Plan: row.TextOrNull(14))),
             cancellationToken);
         return
         [
@@ -72,9 +74,14 @@ internal sealed class TransferTable(AgentState state)
                 r.Account, EntryPath.Parse(r.Path), r.Collision,
                 r.State, r.Created, r.Ended, r.Fetched, r.Files, r.Bytes,
                 r.Outcome is null ? null : JsonSerializer.Deserialize(r.Outcome, StateJson.Default.TransferOutcome),
+                r.Plan is null
+                    ? TransferPlan.None
+                    : JsonSerializer.Deserialize(r.Plan, StateJson.Default.TransferPlan)!,
                 r.Priority)),
         ];
     }
+
+    private static string Json(TransferPlan plan) => JsonSerializer.Serialize(plan, StateJson.Default.TransferPlan);
 
     private static string Place(string id) => $"link of transfer {id}";
 }

@@ -1,4 +1,5 @@
 using Virga.Agent.Control;
+using Virga.Agent.Planning;
 using Virga.Agent.State;
 using Virga.Core;
 using Virga.Transfers.Engine;
@@ -29,6 +30,9 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
 
     /// <summary>Why it waits, in one plain sentence.</summary>
     public Func<RunningTransfer, string>? WhyWaiting { get; init; }
+    /// <summary>Tells what the run that goes on has moved by which route; null while none does.</summary>
+    public PlannedSources? Planned { get; set; }
+
 
     public CancellationTokenSource? Stop { get; set; }
 
@@ -68,6 +72,22 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
         }
     }
 
+    /// <summary>The row with what the run has moved, which is over then.</summary>
+    public TransferRow CountMoved()
+    {
+        lock (gate)
+        {
+            var row = Row with { Plan = Row.Plan.Plus(Moved()) };
+            Planned = null;
+            return row;
+        }
+    }
+
+    private IReadOnlyDictionary<string, long> Moved() =>
+        Planned is { } planned && Sources is { } sources
+            ? planned.Moved(sources.Report())
+            : new Dictionary<string, long>(StringComparer.Ordinal);
+
     public TransferInfo Describe()
     {
         lock (gate)
@@ -91,7 +111,7 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
                 running ? fetchedBefore + Status.BytesFetched : row.Fetched, running ? Rate() : 0,
                 row.Created, row.Ended,
                 [.. (Sources?.Report() ?? []).Select(s => new SourceInfo(s.Name, s.Bytes, s.Dropped))],
-                row.Outcome?.NotKept ?? [], row.Outcome?.Error, row.Priority);
+                row.Outcome?.NotKept ?? [], row.Outcome?.Error, row.Priority, row.Plan.Plan, row.Plan.Spent(Moved()));
         }
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Virga.Accounts;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
+using Virga.Agent.Planning;
 using Virga.Agent.State;
 using Virga.Content;
 using Virga.Core;
@@ -10,6 +11,7 @@ using Virga.Core.Bencoding;
 using Virga.Protocol;
 using Virga.Storage;
 using Virga.Transfers.Engine;
+using Virga.Transfers.Planning;
 using Virga.Transfers.Sources;
 using Virga.Trust.Following;
 
@@ -21,12 +23,15 @@ namespace Virga.Agent.Transfers;
 internal sealed class TransferService(
     AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, StorageHttp storage,
     ChainDirectory chains, AgentOptions options, RepositoriesInUse repositories,
-    Func<AgentId, bool> isRefused, TransferQueue queue, LimitKeeper limits, Action<string> log) : IAsyncDisposable
+    Func<AgentId, bool> isRefused, TransferQueue queue, LimitKeeper limits, PlanService plans, Action<string> log)
+    : IAsyncDisposable
 {
     private const int IdBytes = 6;
 
     /// <summary>The next transfer uses them again; one after the other, fresh ones would only be garbage.</summary>
     private static readonly TimeSpan BuffersKeptFor = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan PlanWithin = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<string, RunningTransfer> transfers = new(StringComparer.Ordinal);
     private readonly TransferEngine engine = new(EngineLimits.Default);
@@ -61,12 +66,14 @@ internal sealed class TransferService(
         var path = EntryPath.Parse(request.Path);
         var collision = Collision(request);
         await accounts.GetAsync(request.Account, cancellationToken);
+        var plan = TransferPlan.Of(request);
+        await plans.CheckAsync(plan, cancellationToken);
         var id = new byte[IdBytes];
         options.Random(id);
         var row = new TransferRow(
             Convert.ToHexStringLower(id), link.InfoHash, link.ToText(), request.Account, path, collision,
             TransferState.Waiting, options.Time.GetUtcNow(), Ended: null, Fetched: 0, FilesTotal: 0, BytesTotal: 0,
-            Outcome: null, Checked(request.Priority));
+            Outcome: null, plan, Checked(request.Priority));
         await table.AddAsync(row, cancellationToken);
         var transfer = Add(row);
         Start(transfer);
@@ -114,7 +121,12 @@ internal sealed class TransferService(
     {
         var transfer = Get(id);
         if (IsGoingOn(transfer) || transfer.Row.State == TransferState.Completed) return transfer.Describe();
-        await SetAsync(transfer, transfer.Row with { State = TransferState.Waiting, Ended = null, Outcome = null });
+        await SetAsync(transfer, transfer.Row with
+        {
+            State = TransferState.Waiting, Ended = null, Outcome = null,
+            // What was true then may not be now: what is left is planned anew.
+            Plan = transfer.Row.Plan.Anew(),
+        });
         cancellationToken.ThrowIfCancellationRequested();
         Start(transfer);
         return transfer.Describe();
@@ -288,12 +300,70 @@ internal sealed class TransferService(
             FilesTotal = content.Files.Count,
             BytesTotal = content.Files.Sum(f => f.Entry.Size),
         });
-        transfer.Sources = new SourceSet(
-            new DirectFinder(finder, storage, content.Files, options.Time, log), options.Time, log);
-        transfer.Step = "running";
         var journal = new SqliteJournal(state, row.Id);
+        transfer.Step = "planning";
+        var plan = await PlanAsync(transfer, content, journal, finder, cancellationToken);
+        var allowed = PlanService.Allowed(plan);
+        var planned = transfer.Planned = new PlannedSources(
+            allowed.Contains(RouteKind.Direct)
+                ? new DirectFinder(finder, storage, content.Files, options.Time, log)
+                : finder,
+            allowed);
+        transfer.Sources = new SourceSet(planned, options.Time, log);
+        transfer.Step = "running";
+        var begun = options.Time.GetTimestamp();
         var job = new TransferJob(content, transfer.Sources, target, row.Path, row.Collision, journal, transfer.Status);
-        return await engine.RunAsync(job, cancellationToken);
+        try
+        {
+            var result = await engine.RunAsync(job, cancellationToken);
+            var took = options.Time.GetElapsedTime(begun);
+            await plans.NoteAsync(planned, transfer.Sources.Report(), plan, took, cancellationToken);
+            return result;
+        }
+        finally
+        {
+            await SetAsync(transfer, transfer.CountMoved());
+        }
+    }
+
+    /// <summary>The plan that was recorded, or a new one for what is left to be moved.</summary>
+    private async Task<PlanInfo> PlanAsync(
+        RunningTransfer transfer, ShareContent content, SqliteJournal journal, SourceFinder finder,
+        CancellationToken cancellationToken)
+    {
+        var row = transfer.Row;
+        if (row.Plan.Plan is { } recorded) return recorded;
+        var done = (await journal.LoadAsync(cancellationToken)).Completed;
+        var request = new PlanRequest(
+            "", row.Account, row.Path.Value, row.Plan.Prefer, row.Plan.MaxCost, row.Plan.NoRelay);
+        var (plan, info) = await plans.MakeAsync(
+            request, row.InfoHash, [.. content.Files.Where(f => !done.Contains(f.Index))], row.Plan.Before?.Spent ?? 0, finder,
+            step => transfer.Step = step, cancellationToken);
+        await SetAsync(transfer, transfer.Row with { Plan = transfer.Row.Plan with { Plan = info } });
+        plan.Require();
+        return info;
+    }
+
+    /// <summary>How a share would best come into an account. Moves nothing.</summary>
+    public async Task<PlanInfo> PlanAsync(PlanRequest request, CancellationToken cancellationToken)
+    {
+        var link = ShareLink.Parse(request.Link);
+        EntryPath.Parse(request.Path);
+        await accounts.GetAsync(request.Account, cancellationToken);
+        using var timeout = new CancellationTokenSource(PlanWithin, options.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            var content = await OpenContentAsync(link, both.Token);
+            return (await plans.MakeAsync(
+                request, link.InfoHash, content.Files, spent: 0, Finder(link), step: null, both.Token)).Info;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new VirgaException(
+                FailureKind.Unavailable, $"nobody who has this share answered within {PlanWithin.TotalSeconds:0} s",
+                "Ask its owner whether their agent runs.");
+        }
     }
 
     private async Task FinishAsync(RunningTransfer transfer, TransferResult result)

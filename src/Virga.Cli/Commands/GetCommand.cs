@@ -31,6 +31,7 @@ internal static class GetCommand
             DefaultValueFactory = _ => "normal",
         };
         priority.AcceptOnlyFromAmong("low", "normal", "high");
+        var wishes = new PlanOptions();
         var verb = new Verb("get", "brings a share into an account, every byte verified")
         {
             Examples =
@@ -38,6 +39,7 @@ internal static class GetCommand
                 "virga get 'virga:1:3f9c...#...' nas:photos/2025",
                 "virga share nas:photos | virga get - cloud:photos --data ~/second-agent",
                 "virga get \"$(cat link.txt)\" nas --detach",
+                "virga get 'virga:1:3f9c...#...' cloud --prefer cheap --max-cost 0.25",
             },
             Notes =
             {
@@ -46,6 +48,8 @@ internal static class GetCommand
                     + "See it again with `virga watch`, end it with `virga cancel`. "
                     + "The same link into the same folder again, with --on-collision skip, fetches only the files that "
                     + "are missing.",
+                "It is planned first: one line says which way was chosen, why, and what it will cost; `virga plan` "
+                    + "shows the others.",
             },
         };
         verb.Add(link);
@@ -53,6 +57,7 @@ internal static class GetCommand
         verb.Add(detach);
         verb.Add(collision);
         verb.Add(priority);
+        wishes.AddTo(verb);
         verb.Run(options, async (run, cancellationToken) =>
         {
             var text = await Arguments.ReadLinkAsync(
@@ -64,7 +69,8 @@ internal static class GetCommand
             var transfer = await agent.StartTransferAsync(
                 new TransferRequest(
                     text, into.Account, into.Path, run.Parsed.GetValue(collision)!,
-                    TransferCommands.Priority(run.Parsed.GetValue(priority)!)),
+                    TransferCommands.Priority(run.Parsed.GetValue(priority)!), wishes.Prefer(run.Parsed),
+                    wishes.MaxCost(run.Parsed), wishes.NoRelay(run.Parsed)),
                 cancellationToken);
             if (!run.Parsed.GetValue(detach))
                 return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);

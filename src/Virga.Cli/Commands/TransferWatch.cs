@@ -13,13 +13,24 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
     {
         var newest = transfers.ToDictionary(t => t.Id, StringComparer.Ordinal);
         var view = new ProgressView(run.Terminal);
+        var told = new HashSet<string>(StringComparer.Ordinal);
         try
         {
             await foreach (var update in MergeAsync(transfers, cancellationToken))
             {
                 newest[update.Id] = update;
-                if (run.IsJson) run.PrintJson(update, ControlJson.Default.TransferInfo);
-                else view.Show([.. transfers.Select(t => RowOf(newest[t.Id]))]);
+                if (run.IsJson)
+                {
+                    run.PrintJson(update, ControlJson.Default.TransferInfo);
+                    continue;
+                }
+                if (update.Plan is { Problem: null } plan && told.Add(update.Id))
+                {
+                    view.Clear();
+                    var whose = transfers.Count > 1 ? Display.Short(update.Id) + " " : "";
+                    run.Say($"{whose}plan: {PlanWords.Of(plan)}");
+                }
+                view.Show([.. transfers.Select(t => RowOf(newest[t.Id]))]);
             }
         }
         catch (OperationCanceledException)
@@ -76,6 +87,7 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
                         $"{run.Terminal.OutPaint.Green("done")}: {Display.Files(t.FilesDone)}, "
                         + $"{Display.Bytes(t.BytesTotal)} into {place} "
                         + $"in {Display.Took(took)}{rate}, every byte that came verified");
+                    if (PlanWords.Spent(t) is { } spent) run.Say("  " + spent);
                 }
                 return ExitCode.Ok;
             case TransferState.Failed:

@@ -70,10 +70,11 @@ public sealed record RouteNeed(string Need, string? WhyNot);
 /// <param name="OwnerAgentBytes">Content that passes through the owner's agent.</param>
 /// <param name="YourAgentBytes">Content that passes through this agent.</param>
 /// <param name="OtherAgentsBytes">Content that passes through other agents.</param>
+/// <param name="Sources">Agents or storage that it reads from, by their names.</param>
 /// <param name="Reason">One clause.</param>
 public sealed record Route(
     RouteKind Kind, double? Seconds, RouteCost? Cost, bool IsMeasured, long OwnerAgentBytes, long YourAgentBytes,
-    long OtherAgentsBytes, IReadOnlyList<RouteNeed> Needs, string Reason)
+    long OtherAgentsBytes, IReadOnlyList<string> Sources, IReadOnlyList<RouteNeed> Needs, string Reason)
 {
     public bool IsPossible => Needs.All(n => n.WhyNot is null);
 

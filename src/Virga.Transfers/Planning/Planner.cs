@@ -55,7 +55,7 @@ public static class Planner
             : kind is RouteKind.PullFromUrl ? 0 : question.Content.Bytes;
         return new Route(
             kind, took is { } t ? StartSeconds + t.Seconds : null, cost, took?.IsMeasured ?? false, owner, yours, others,
-            needs, "");
+            question.SourcesOf(kind), needs, "");
     }
 
     private static string? WhyTooDear(RouteCost cost, Money max) =>
@@ -135,6 +135,13 @@ internal static class PlanShares
     public static HoldingAgent? LeadOf(this PlanQuestion question) =>
         question.Source.Agents.FirstOrDefault(a => a.IsOwner)
         ?? (question.Source.Agents.Count > 0 ? question.Source.Agents[0] : null);
+
+    public static IReadOnlyList<string> SourcesOf(this PlanQuestion question, RouteKind kind) => kind switch
+    {
+        RouteKind.Swarm => [.. question.Source.Agents.Select(a => a.Name)],
+        RouteKind.Agent or RouteKind.Relay => question.LeadOf() is { } lead ? [lead.Name] : [],
+        _ => question.Source.StorageName is { } storage ? [storage] : [],
+    };
 
     /// <summary>Content bytes that the owner's agent and all others send: in a swarm, each the same.</summary>
     public static (long Owner, long Others) SharesOf(this PlanQuestion question, RouteKind kind)

@@ -17,6 +17,9 @@ public sealed class RateTable(IReadOnlyDictionary<RateKey, double> measured)
     public const double AgentDefault = 50e6;
     public const double CopyDefault = 200e6;
 
+    /// <summary>By which the rate of a swarm is kept: its members change.</summary>
+    public const string SwarmSource = "swarm";
+
     /// <summary>Weight of the newest transfer in the mean.</summary>
     private const double NewestShare = 0.3;
 

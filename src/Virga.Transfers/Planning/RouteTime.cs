@@ -3,9 +3,6 @@ namespace Virga.Transfers.Planning;
 /// <summary>How long routes take: the slowest link of the chain, or what was measured on the whole chain.</summary>
 internal sealed class RouteTime(PlanQuestion question)
 {
-    /// <summary>By which the rate of a swarm is kept: its members change.</summary>
-    public const string SwarmName = "swarm";
-
     private const double DiskCallSeconds = 0.001;
     private const double ServiceCallSeconds = 0.05;
     private const double CopyCallSeconds = 0.1;
@@ -37,18 +34,22 @@ internal sealed class RouteTime(PlanQuestion question)
 
     private (double, bool) Swarm()
     {
-        if (Rate(RouteKind.Swarm, SwarmName) is { } whole) return Moved(whole, whole);
+        if (Rate(RouteKind.Swarm, RateTable.SwarmSource) is { } whole) return Moved(whole, whole);
         var sum = question.Source.Agents.Sum(a => Rate(RouteKind.Agent, a.Name) ?? Behind(a));
         return Moved(null, sum);
     }
 
     private double? Rate(RouteKind kind, string source) => rates.Find(new RateKey(kind, source, target.Account));
 
-    /// <summary>An agent, and the storage behind it.</summary>
-    private double Behind(HoldingAgent agent) =>
-        agent.IsOwner && question.Source.Storage is { } from
-            ? Math.Min(RateTable.AgentDefault, Of(from))
-            : RateTable.AgentDefault;
+    /// <summary>
+    /// An agent that was never measured, and the storage behind it: not taken to be quicker than that storage was.
+    /// </summary>
+    private double Behind(HoldingAgent agent)
+    {
+        if (!agent.IsOwner || question.Source.Storage is not { } from) return RateTable.AgentDefault;
+        var storage = Rate(RouteKind.Direct, question.Source.StorageName!) ?? Of(from);
+        return Math.Min(RateTable.AgentDefault, storage);
+    }
 
     private (double, bool) Moved(double? measured, double source)
     {

@@ -61,6 +61,9 @@ public sealed class AgentSource(
     /// <summary>Whether the agent said, when it was asked last, that its storage may be read directly.</summary>
     public bool IsDirect => held?.IsDirect ?? false;
 
+    /// <summary>Whether the agent, when it was asked last, was the one that made the share.</summary>
+    public bool IsOwner => held is { } grant && grant.Grant.Issuer == grant.Owner;
+
     /// <inheritdoc cref="AgentClient.GetReadUrlsAsync"/>
     public Task<ReadUrlsAnswer> GetReadUrlsAsync(IReadOnlyList<Hash256> roots, CancellationToken cancellationToken) =>
         WithGrantAsync(

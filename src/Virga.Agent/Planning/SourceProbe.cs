@@ -1,0 +1,95 @@
+using Virga.Content;
+using Virga.Core;
+using Virga.Transfers.Planning;
+using Virga.Transfers.Sources;
+
+namespace Virga.Agent.Planning;
+
+/// <summary>
+/// Asks the agents that are found what they would give: a grant each, and one signed URL of the owner's storage, by
+/// which the service is known. No content is read.
+/// </summary>
+internal sealed class SourceProbe(ISourceFinder finder, TimeProvider time)
+{
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(10);
+
+    /// <summary>Why there is nobody, where somebody said so for good; null when asking again may help.</summary>
+    public VirgaException? Refusal { get; private set; }
+
+    /// <summary>Why there is nobody, for people.</summary>
+    public string Problem { get; private set; } = "nobody announces this share";
+
+    /// <param name="files">What is to be moved; one of them is asked for.</param>
+    public async Task<SourceSide> AskAsync(
+        IReadOnlyList<SharedFile> files, PriceBook prices, CancellationToken cancellationToken)
+    {
+        var sources = (await finder.FindAsync(cancellationToken)).OfType<AgentSource>().ToList();
+        try
+        {
+            var problems = new List<string>();
+            var answers = await Task.WhenAll(sources.Select(s => AnswersAsync(s, problems, cancellationToken)));
+            if (problems.Count > 0) Problem = string.Join("; ", problems);
+            var there = sources.Where((_, i) => answers[i]).ToList();
+            var (host, whyNoUrls) = await StorageAsync(there, files, cancellationToken);
+            return new SourceSide(
+                [.. there.Select(s => new HoldingAgent(s.Name, s.IsOwner)).Distinct()],
+                host is null ? null : prices.PlaceOf(null, "s3", host), host, whyNoUrls,
+                "no copy inside the provider is offered");
+        }
+        finally
+        {
+            foreach (var source in sources) source.Dispose();
+        }
+    }
+
+    private async Task<bool> AnswersAsync(
+        AgentSource source, List<string> problems, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await WithinAsync(source.GetAudienceAsync, cancellationToken);
+            return true;
+        }
+        catch (VirgaException e)
+        {
+            lock (problems) problems.Add($"{source.Name}: {e.Message}");
+            if (!e.IsTransient) Refusal = e;
+            return false;
+        }
+    }
+
+    private async Task<(string? Host, string? WhyNot)> StorageAsync(
+        List<AgentSource> there, IReadOnlyList<SharedFile> files, CancellationToken cancellationToken)
+    {
+        if (there.Count == 0) return (null, "nobody who has it answers");
+        if (there.FirstOrDefault(s => s.IsDirect) is not { } direct)
+            return (null, "the owner does not share its storage (virga share --direct)");
+        if (files.Where(f => f.Blob is not null).MaxBy(f => f.Entry.Size)?.Blob is not { } blob)
+            return (null, "there is no content to read");
+        try
+        {
+            var answer = await WithinAsync(t => direct.GetReadUrlsAsync([blob.Root], t), cancellationToken);
+            return answer.Urls.FirstOrDefault() is { } url
+                ? (url.Storage.Url.Host, null)
+                : (null, "the owner's storage signs no URL for this content");
+        }
+        catch (VirgaException e)
+        {
+            return (null, $"the owner's agent gave no URL: {e.Message}");
+        }
+    }
+
+    private async Task<T> WithinAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(AnswerWithin, time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            return await call(both.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new VirgaException(FailureKind.Timeout, $"no answer within {AnswerWithin.TotalSeconds:0} s");
+        }
+    }
+}

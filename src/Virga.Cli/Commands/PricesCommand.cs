@@ -1,0 +1,61 @@
+using System.CommandLine;
+using System.Globalization;
+using Virga.Agent.Control;
+using Virga.Cli.Terminals;
+
+namespace Virga.Cli.Commands;
+
+/// <summary><c>virga prices</c>.</summary>
+internal static class PricesCommand
+{
+    public static Command Create(GlobalOptions options)
+    {
+        var verb = new Verb("prices", "shows the prices that plans are made with, their dates and where they are from")
+        {
+            Examples = { "virga prices", "virga prices --json" },
+            Notes =
+            {
+                "They are list prices without free allowances. Your own go into prices.json in the data folder, figure "
+                    + "by figure, and which of your accounts is at which service; a change counts at once.",
+            },
+        };
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            using var agent = run.OpenAgent();
+            var prices = await agent.PricesAsync(cancellationToken);
+            if (run.IsJson) run.PrintJson(prices, ControlJson.Default.PricesInfo);
+            else Print(run, prices);
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    private static void Print(Invocation run, PricesInfo prices)
+    {
+        var table = new TextTable("SERVICE", "FIGURE", $">{prices.Currency}", "FOR", "DATE", "FROM");
+        foreach (var figure in prices.Figures) Add(table, "", figure);
+        foreach (var service in prices.Services)
+        {
+            var isFree = service.Figures.Count > 0 && service.Figures.All(f => f.Amount == 0);
+            if (isFree) table.Add(service.Service, "all", "0", "", Date(service.Figures[0]), service.Figures[0].Source);
+            else foreach (var figure in service.Figures) Add(table, service.Service, figure);
+            foreach (var name in service.Unknown.Where(_ => service.Figures.Count > 0))
+                table.Add(service.Service, name, "?", "", "", "not known");
+            if (service.Figures.Count == 0) table.Add(service.Service, "all", "?", "", "", "not known");
+        }
+        table.Write(run.Terminal.Out, run.Terminal.OutPaint);
+        run.Print("");
+        foreach (var service in prices.Services.Where(s => s.Accounts.Count > 0))
+            run.Print(Display.Safe($"{string.Join(", ", service.Accounts)}: {service.Service}, {service.Name}"));
+        run.Say(prices.HasFile
+            ? $"your own figures: {Display.Safe(prices.File)}"
+            : $"figures of your own would go into {Display.Safe(prices.File)}");
+    }
+
+    private static void Add(TextTable table, string service, FigureInfo figure) => table.Add(
+        service, figure.Name, figure.Amount.ToString("0.########", CultureInfo.InvariantCulture), figure.Per,
+        Date(figure), figure.Source);
+
+    private static string Date(FigureInfo figure) =>
+        figure.Date?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? "";
+}

@@ -1,0 +1,14 @@
+using System.Net.Http.Json;
+using Virga.Agent.Control;
+
+namespace Virga.Cli.Control;
+
+internal sealed partial class ControlClient
+{
+    public Task<PlanInfo> PlanAsync(PlanRequest request, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, "/control/plan", JsonContent.Create(request, ControlJson.Default.PlanRequest),
+        ControlJson.Default.PlanInfo, cancellationToken);
+
+    public Task<PricesInfo> PricesAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/prices", null, ControlJson.Default.PricesInfo, cancellationToken);
+}

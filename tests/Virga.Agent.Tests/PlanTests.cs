@@ -1,0 +1,141 @@
+using Virga.Agent.Control;
+using Virga.Agent.Planning;
+using Virga.Testing;
+using Virga.Transfers.Planning;
+
+namespace Virga.Agent.Tests;
+
+/// <summary>Plans of a running agent: what it asks, what it keeps, and that transfers do as they say.</summary>
+public sealed class PlanTests
+{
+    private const int Bytes = 4_000_000;
+
+    [Fact]
+    public async Task A_plan_looks_at_the_link_and_moves_nothing()
+    {
+        await using var world = await World.StartAsync();
+        var plan = await world.Bob.PlanAsync(new PlanRequest(world.Link, "disk", "got"));
+        Assert.Equal((2, Bytes + 5L, (long)Bytes, "agent"), (plan.Files, plan.Bytes, plan.LargestBytes, plan.Chosen));
+        Assert.Equal("agent", plan.Routes[0].Route);
+        Assert.Equal(6, plan.Routes.Count);
+        Assert.Equal(plan.Bytes, plan.Routes[0].OwnerAgentBytes);
+        Assert.Equal(0m, plan.Routes[0].Cost);
+        Assert.Contains("doesn't tell where it keeps this", plan.Routes[0].Unknown, StringComparison.Ordinal);
+        var direct = plan.Routes.Single(r => r.Route == "direct");
+        Assert.False(direct.Possible);
+        Assert.Contains("does not share its storage", direct.Reason, StringComparison.Ordinal);
+        Assert.Contains("only one agent", plan.Routes.Single(r => r.Route == "swarm").Reason, StringComparison.Ordinal);
+        Assert.Equal("no relay is known", plan.Routes.Single(r => r.Route == "relay").Reason);
+        Assert.False(Directory.Exists(world.Network.PathOf("to/got")));
+    }
+
+    [Fact]
+    public async Task A_transfer_keeps_its_plan_tells_what_it_spent_and_leaves_its_rate()
+    {
+        await using var world = await World.StartAsync();
+        var before = await world.Bob.PlanAsync(new PlanRequest(world.Link, "disk", "got"));
+        Assert.False(before.Routes[0].Measured);
+        var got = await world.Bob.GetAsync(new TransferRequest(world.Link, "disk", "got", MaxCost: "0"));
+        Assert.Equal((TransferState.Completed, null), (got.State, got.Error?.Message));
+        Assert.Equal(("agent", "0"), (got.Plan!.Chosen, got.Plan.MaxCost));
+        Assert.Equal((0m, 0m, "USD"), (got.Spent!.Spent, got.Spent.Saved, got.Spent.Currency));
+        Assert.InRange(got.Spent.Bytes["agent"], Bytes, Bytes + 10_000);
+        world.Bob = await world.Network.RestartAsync(world.Bob, "bob");
+        var again = await world.Bob.TransferAsync(got.Id);
+        Assert.Equal("agent", again.Plan!.Chosen);
+        Assert.Equal(got.Spent.Bytes["agent"], again.Spent!.Bytes["agent"]);
+        var after = await world.Bob.PlanAsync(new PlanRequest(world.Link, "disk", "other"));
+        Assert.True(after.Routes[0].Measured);
+        Assert.NotEqual(before.Routes[0].Seconds, after.Routes[0].Seconds);
+    }
+
+    [Fact]
+    public async Task What_is_too_dear_is_not_begun_and_goes_on_when_the_price_falls()
+    {
+        await using var world = await World.StartAsync();
+        world.Bob.Prices("""{ "ownerAgentPerGB": 10 }""");
+        var plan = await world.Bob.PlanAsync(new PlanRequest(world.Link, "disk", "got", "cheap", "0.01"));
+        // 4,000,005 bytes are 0.004000005 GB, at 10 a GB.
+        Assert.Equal((null, 0.04000005m), (plan.Chosen, plan.Routes.Single(r => r.Route == "agent").Cost));
+        Assert.Equal("TooExpensive", plan.Problem!.Kind);
+        var got = await world.Bob.GetAsync(new TransferRequest(world.Link, "disk", "got", MaxCost: "0.01"));
+        Assert.Equal((TransferState.Failed, "TooExpensive"), (got.State, got.Error?.Kind));
+        Assert.Contains(
+            "no way costs at most 0.01 USD: the cheapest is agent at 0.0401 USD", got.Error!.Message,
+            StringComparison.Ordinal);
+        Assert.Equal(0, got.BytesFetched);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(world.Network.PathOf("to")));
+        world.Bob.Prices(null);
+        var resumed = await world.Bob.ResumeAsync(got.Id);
+        Assert.Equal((TransferState.Completed, "0.01"), (resumed.State, resumed.Plan!.MaxCost));
+    }
+
+    [Fact]
+    public async Task Prices_that_are_wrong_are_named_and_a_change_counts_at_once()
+    {
+        await using var world = await World.StartAsync();
+        world.Bob.Prices("""{ "services": { "disk": { "egres": 1 } } }""");
+        var e = await world.Bob.RefusedAsync(
+            "/control/plan", new PlanRequest(world.Link, "disk", "got"), ControlJson.Default.PlanRequest);
+        Assert.Contains("prices.json: services.disk has the unknown field 'egres'", e.Message, StringComparison.Ordinal);
+        world.Bob.Prices("""{ "accounts": { "disk": "cloudflare-r2" }, "yourAgentPerGB": 0.5 }""");
+        var prices = await world.Bob.PricesAsync();
+        Assert.True(prices.HasFile);
+        Assert.Equal(["disk"], prices.Services.Single(s => s.Service == "cloudflare-r2").Accounts);
+        Assert.Equal(0.5m, prices.Figures.Single(f => f.Name == "yourAgentPerGB").Amount);
+        Assert.All(prices.Services.SelectMany(s => s.Figures), f => Assert.NotEqual("", f.Source));
+        var plan = await world.Bob.PlanAsync(new PlanRequest(world.Link, "disk", "got"));
+        Assert.True(plan.Routes[0].Cost > 0);
+    }
+
+    [Theory]
+    [InlineData("quick", null, "'quick' can't be preferred")]
+    [InlineData("cheap", "1,5", "'1,5' is no amount of money in USD")]
+    public async Task Wishes_that_mean_nothing_are_refused_before_anything_begins(
+        string prefer, string? maxCost, string says)
+    {
+        await using var world = await World.StartAsync();
+        var e = await world.Bob.RefusedAsync(
+            "/control/transfers", new TransferRequest(world.Link, "disk", "got", Prefer: prefer, MaxCost: maxCost),
+            ControlJson.Default.TransferRequest);
+        Assert.Contains(says, e.Message, StringComparison.Ordinal);
+        Assert.Empty(await world.Bob.GetAsync("/control/transfers", ControlJson.Default.ListTransferInfo));
+    }
+
+    [Theory]
+    [InlineData("direct", RouteKind.Direct, RouteKind.Swarm, RouteKind.Agent)]
+    [InlineData("agent", RouteKind.Swarm, RouteKind.Agent)]
+    [InlineData("swarm", RouteKind.Swarm, RouteKind.Agent)]
+    public void Storage_is_a_source_only_where_the_plan_says_so(string chosen, params RouteKind[] allowed)
+    {
+        var routes = new[] { "direct", "swarm", "agent", "relay" }.Select(name => new RouteInfo(
+            name, name != "relay", "", 1, false, 0, null, [], 0, 0, 0, [], [])).ToList();
+        var plan = new PlanInfo("", "disk", "", 1, 1, 1, "fast", null, false, "USD", chosen, null, routes);
+        Assert.Equal(allowed.Order(), PlanService.Allowed(plan).Order());
+    }
+
+    private sealed class World : IAsyncDisposable
+    {
+        public required Network Network { get; init; }
+
+        public required TestAgent Bob { get; set; }
+
+        public required string Link { get; init; }
+
+        public static async Task<World> StartAsync()
+        {
+            var network = await Network.StartAsync();
+            var ann = await network.AgentAsync("ann");
+            var bob = await network.AgentAsync("bob");
+            var from = network.Folder("from");
+            File.WriteAllBytes(Path.Combine(from, "large.bin"), Seeded.Bytes(Bytes, 1));
+            File.WriteAllText(Path.Combine(from, "small.txt"), "small");
+            await ann.AddAccountAsync("disk", from);
+            await bob.AddAccountAsync("disk", network.Folder("to"));
+            var share = await ann.ShareAsync("disk", "", "link");
+            return new World { Network = network, Bob = bob, Link = share.Link };
+        }
+
+        public ValueTask DisposeAsync() => Network.DisposeAsync();
+    }
+}
