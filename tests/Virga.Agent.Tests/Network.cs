@@ -174,7 +174,8 @@ internal sealed class TestAgent(AgentHost host, string socket)
     /// <summary>Why a request of the local API was refused.</summary>
     public async Task<ControlError> RefusedAsync<T>(string path, T body, JsonTypeInfo<T> type)
     {
-        using var answer = await http.PostAsync(path, new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type)));
+        using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type));
+        using var answer = await http.PostAsync(path, content);
         Assert.False(answer.IsSuccessStatusCode);
         return JsonSerializer.Deserialize(
             await answer.Content.ReadAsStringAsync(), ControlJson.Default.ControlError)!;

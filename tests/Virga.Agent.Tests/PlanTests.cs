@@ -77,7 +77,8 @@ public sealed class PlanTests
         world.Bob.Prices("""{ "services": { "disk": { "egres": 1 } } }""");
         var e = await world.Bob.RefusedAsync(
             "/control/plan", new PlanRequest(world.Link, "disk", "got"), ControlJson.Default.PlanRequest);
-        Assert.Contains("prices.json: services.disk has the unknown field 'egres'", e.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "prices.json: services.disk has the unknown field 'egres'", e.Message, StringComparison.Ordinal);
         world.Bob.Prices("""{ "accounts": { "disk": "cloudflare-r2" }, "yourAgentPerGB": 0.5 }""");
         var prices = await world.Bob.PricesAsync();
         Assert.True(prices.HasFile);

@@ -27,8 +27,8 @@ public sealed class PlanCommandTests : IAsyncLifetime
         [new NeedInfo("a relay", false, "no relay is known")]);
 
     private static readonly PlanInfo Plan = new(
-        Samples.InfoHash, "nas", "in", 10, 10_000_000_000, 1_000_000_000, "balanced", null, false, "USD", "direct", null,
-        [Direct, ByAgent, Relay]);
+        Samples.InfoHash, "nas", "in", 10, 10_000_000_000, 1_000_000_000, "balanced", null, false, "USD", "direct",
+        null, [Direct, ByAgent, Relay]);
 
     private FakeAgent agent = null!;
 
@@ -125,7 +125,10 @@ public sealed class PlanCommandTests : IAsyncLifetime
                 [
                     new ServiceInfo(
                         "alpha", "Alpha", [], ["nas", "cloud"],
-                        [new FigureInfo("egressPerGB", 0.09m, "GB", new DateOnly(2026, 6, 1), "https://a.example", null)],
+                        [
+                            new FigureInfo(
+                                "egressPerGB", 0.09m, "GB", new DateOnly(2026, 6, 1), "https://a.example", null),
+                        ],
                         ["copyPerGB"]),
                     new ServiceInfo("unknown", "nobody knows", [], ["dav"], [], ["egressPerGB"]),
                 ]),

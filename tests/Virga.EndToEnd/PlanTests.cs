@@ -32,14 +32,16 @@ public sealed class PlanTests
         Assert.Empty(Directory.EnumerateFileSystemEntries(scene.PathOf("to")));
 
         File.WriteAllText(
-            Path.Combine(reader.DataFolder, "prices.json"), """{ "ownerAgentPerGB": { "amount": 20, "source": "a test" } }""");
+            Path.Combine(reader.DataFolder, "prices.json"),
+            """{ "ownerAgentPerGB": { "amount": 20, "source": "a test" } }""");
         // 0.003 GB at 20 a GB are 0.06.
         var dear = await Executable.RunAsync(
             reader.DataFolder, ["plan", link, "--to", "disk:got", "--prefer", "cheap", "--max-cost", "0.05", "--json"]);
         Assert.Equal(TooExpensive, dear.Exit);
         var json = JsonDocument.Parse(dear.Out.Split('\n')[0]).RootElement;
         Assert.False(json.TryGetProperty("chosen", out _));
-        var priced = json.GetProperty("routes").EnumerateArray().Single(r => r.GetProperty("route").GetString() == "agent");
+        var priced = json.GetProperty("routes").EnumerateArray()
+            .Single(r => r.GetProperty("route").GetString() == "agent");
         Assert.Equal(0.06m, priced.GetProperty("cost").GetDecimal());
         var refused = await Executable.RunAsync(reader.DataFolder, ["get", link, "disk:got", "--max-cost", "0.05"]);
         Assert.Equal(TooExpensive, refused.Exit);

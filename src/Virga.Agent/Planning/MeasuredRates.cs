@@ -3,7 +3,9 @@ using Virga.Transfers.Planning;
 
 namespace Virga.Agent.Planning;
 
-/// <summary>How fast transfers were, as the agent remembers it: one mean for a route, its source and the account.</summary>
+/// <summary>
+/// How fast transfers were, as the agent remembers it: one mean for a route, its source and the account.
+/// </summary>
 internal sealed class MeasuredRates(AgentState state, TimeProvider time)
 {
     /// <summary>A migration of the agent's database.</summary>

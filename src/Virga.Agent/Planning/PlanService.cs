@@ -8,7 +8,9 @@ using Virga.Transfers.Sources;
 
 namespace Virga.Agent.Planning;
 
-/// <summary>Gathers what a plan follows from: prices, rates, what sources and the account can do; asks the planner.</summary>
+/// <summary>
+/// Gathers what a plan follows from: prices, rates, what sources and the account can do; asks the planner.
+/// </summary>
 internal sealed class PlanService(
     string dataFolder, AccountPool accounts, MeasuredRates rates, TimeProvider time)
 {
@@ -136,7 +138,9 @@ internal sealed class PlanService(
         return prices.PlaceOf(name, account.Traits.Adapter, HostOf(address ?? ""));
     }
 
-    /// <summary>Of <c>s3:https://host/bucket</c> and <c>webdavs://host/path</c>; null where an address has none.</summary>
+    /// <summary>
+    /// Of <c>s3:https://host/bucket</c> and <c>webdavs://host/path</c>; null where an address has none.
+    /// </summary>
     internal static string? HostOf(string address)
     {
         var url = address.StartsWith("s3:", StringComparison.Ordinal) ? address[3..] : address;

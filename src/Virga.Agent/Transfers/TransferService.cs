@@ -337,8 +337,8 @@ internal sealed class TransferService(
         var request = new PlanRequest(
             "", row.Account, row.Path.Value, row.Plan.Prefer, row.Plan.MaxCost, row.Plan.NoRelay);
         var (plan, info) = await plans.MakeAsync(
-            request, row.InfoHash, [.. content.Files.Where(f => !done.Contains(f.Index))], row.Plan.Before?.Spent ?? 0, finder,
-            step => transfer.Step = step, cancellationToken);
+            request, row.InfoHash, [.. content.Files.Where(f => !done.Contains(f.Index))],
+            row.Plan.Before?.Spent ?? 0, finder, step => transfer.Step = step, cancellationToken);
         await SetAsync(transfer, transfer.Row with { Plan = transfer.Row.Plan with { Plan = info } });
         plan.Require();
         return info;

@@ -30,7 +30,7 @@ internal static class PlanCommand
             {
                 "The chosen way stands on top, the others below with the reason. The share's owner is asked what it "
                     + "offers, and its list of files is fetched; no content is. Costs are those of everybody together, "
-                    + "by the prices that `virga prices` shows; times come from earlier transfers where there were any.",
+                    + "by the prices that `virga prices` shows; times come from earlier transfers, where any were."
             },
         };
         verb.Add(link);
@@ -68,7 +68,9 @@ internal static class PlanCommand
                 (route.Route == plan.Chosen ? "> " : "  ") + route.Route, PlanWords.Time(route),
                 PlanWords.Cost(route, plan.Currency), Through(route, route.OwnerAgentBytes),
                 Through(route, route.YourAgentBytes),
-                route.Route == plan.Chosen ? $"chosen: {route.Reason}" : route.Possible ? route.Reason : $"no: {route.Reason}");
+                route.Route == plan.Chosen ? $"chosen: {route.Reason}"
+                    : route.Possible ? route.Reason
+                    : $"no: {route.Reason}");
         }
         table.Write(run.Terminal.Out, run.Terminal.OutPaint);
         if (plan.Routes.FirstOrDefault(r => r.Route == plan.Chosen) is not { } chosen) return;
@@ -110,7 +112,9 @@ internal static class PlanWords
     }
 
     public static string Time(RouteInfo route) =>
-        route.Seconds is { } seconds ? Display.Duration(TimeSpan.FromSeconds(Math.Ceiling(Math.Min(seconds, 1e9)))) : "";
+        route.Seconds is { } seconds
+            ? Display.Duration(TimeSpan.FromSeconds(Math.Ceiling(Math.Min(seconds, 1e9))))
+            : "";
 
     public static string Cost(RouteInfo route, string currency) =>
         route.Cost is not { } cost ? "" : Amount(cost, currency) + (route.Unknown is null ? "" : " + ?");

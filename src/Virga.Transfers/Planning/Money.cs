@@ -32,7 +32,8 @@ public readonly record struct Money(decimal Amount, string Currency) : IComparab
     public static Money Parse(string text, string currency)
     {
         var number = text.Trim();
-        if (number.EndsWith(currency, StringComparison.OrdinalIgnoreCase)) number = number[..^currency.Length].TrimEnd();
+        if (number.EndsWith(currency, StringComparison.OrdinalIgnoreCase))
+            number = number[..^currency.Length].TrimEnd();
         const NumberStyles style = NumberStyles.AllowDecimalPoint;
         if (decimal.TryParse(number, style, CultureInfo.InvariantCulture, out var amount))
             return new Money(amount, currency);

@@ -31,7 +31,9 @@ public sealed record HoldingAgent(string Name, bool IsOwner);
 
 /// <summary>What is known of where the content comes from.</summary>
 /// <param name="Storage">Where the owner's account lies; null while its agent doesn't tell.</param>
-/// <param name="StorageName">Host of the storage, by which rates are kept; null with <paramref name="Storage"/>.</param>
+/// <param name="StorageName">
+/// Host of the storage, by which rates are kept; null with <paramref name="Storage"/>.
+/// </param>
 /// <param name="WhyNoUrls">Why its storage can't be read by signed URLs; null when it can.</param>
 /// <param name="WhyNoCopy">Why it can't be copied inside the provider; null when it can.</param>
 public sealed record SourceSide(

@@ -32,7 +32,7 @@ public static class Planner
                 }),
                 .. others.Select(r => r with
                 {
-                    Reason = string.Join("; ", r.Needs.Where(n => n.WhyNot is not null).Select(n => n.WhyNot).Distinct()),
+                    Reason = string.Join("; ", r.Needs.Select(n => n.WhyNot).OfType<string>().Distinct()),
                 }),
             ],
             question.Wish);
@@ -54,8 +54,8 @@ public static class Planner
             ? RouteMoney.ReadBackBytes(question)
             : kind is RouteKind.PullFromUrl ? 0 : question.Content.Bytes;
         return new Route(
-            kind, took is { } t ? StartSeconds + t.Seconds : null, cost, took?.IsMeasured ?? false, owner, yours, others,
-            question.SourcesOf(kind), needs, "");
+            kind, took is { } t ? StartSeconds + t.Seconds : null, cost, took?.IsMeasured ?? false, owner, yours,
+            others, question.SourcesOf(kind), needs, "");
     }
 
     private static string? WhyTooDear(RouteCost cost, Money max) =>

@@ -57,7 +57,8 @@ public static class PriceFile
         public PriceBook Read(JsonElement root, PriceBook? under)
         {
             var fields = Object(
-                root, "the file", "currency", "hourIsWorth", "yourAgentPerGB", "ownerAgentPerGB", "services", "accounts");
+                root, "the file", "currency", "hourIsWorth", "yourAgentPerGB", "ownerAgentPerGB", "services",
+                "accounts");
             var currency = Currency(fields, under);
             var services = under is null
                 ? new Dictionary<string, ServicePrice>(StringComparer.Ordinal)
@@ -80,7 +81,7 @@ public static class PriceFile
             if (currency is not { Length: 3 } || !currency.All(char.IsAsciiLetterUpper))
                 throw Bad("currency", "is not three capital letters, such as USD");
             if (under is not null && currency != under.Currency)
-                throw Bad("currency", $"is {currency}, where the shipped prices are in {under.Currency}: give yours in it");
+                throw Bad("currency", $"is {currency}, where the shipped prices are in {under.Currency}: use that");
             return currency;
         }
 
@@ -94,7 +95,10 @@ public static class PriceFile
             {
                 var id = Text(value, $"accounts.{account}");
                 if (!services.ContainsKey(id))
-                    throw Bad($"accounts.{account}", $"is '{id}', which is no service: {string.Join(", ", services.Keys)}");
+                {
+                    throw Bad(
+                        $"accounts.{account}", $"is '{id}', which is no service: {string.Join(", ", services.Keys)}");
+                }
                 accounts[account] = id;
             }
             return accounts;
@@ -135,7 +139,8 @@ public static class PriceFile
             var fields = Object(element, at, "amount", "date", "source", "note");
             if (!fields.TryGetValue("amount", out var amount)) throw Bad(at, "has no amount");
             return new PriceFigure(
-                Amount(amount, $"{at}.amount"), fields.TryGetValue("date", out var date) ? Date(date, $"{at}.date") : null,
+                Amount(amount, $"{at}.amount"),
+                fields.TryGetValue("date", out var date) ? Date(date, $"{at}.date") : null,
                 fields.TryGetValue("source", out var source) ? Text(source, $"{at}.source") : name,
                 fields.TryGetValue("note", out var note) ? Text(note, $"{at}.note") : null);
         }
@@ -173,6 +178,6 @@ public static class PriceFile
 
         private VirgaException Bad(string at, string what) => new(
             FailureKind.BadInput, $"{name}: {at} {what}",
-            "Correct it (docs/guides/plans.md shows the form), or move it away to use the prices that ship with virga.");
+            "Correct it (docs/guides/plans.md shows the form), or move it away: virga has prices of its own.");
     }
 }

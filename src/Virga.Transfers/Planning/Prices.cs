@@ -8,7 +8,9 @@ namespace Virga.Transfers.Planning;
 /// <param name="Source">The page that says so, or the file of one's own that gives it.</param>
 public sealed record PriceFigure(decimal Amount, DateOnly? Date, string Source, string? Note = null);
 
-/// <summary>What a storage service charges for moving data. A figure that is null is not known, which is not free.</summary>
+/// <summary>
+/// What a storage service charges for moving data. A figure that is null is not known, which is not free.
+/// </summary>
 /// <param name="Id">Its name in price files: <c>aws-s3</c>.</param>
 /// <param name="Hosts">Ends of the host names that it answers at.</param>
 /// <param name="EgressPerGB">Out of the service, for 10^9 bytes.</param>

@@ -100,7 +100,8 @@ internal sealed class RouteMoney(PlanQuestion question)
             yield return Traffic(You, content.Bytes, prices.YourAgentPerGB, "sent by your agent");
         var service = target.Place.Service;
         yield return Bytes("ingress", You, content.Bytes, service, service.IngressPerGB, "into the account");
-        yield return Calls("writes", You, PlanCalls.Writes(target.Traits, content.Sizes), service, service.WritesPer1000);
+        var writes = PlanCalls.Writes(target.Traits, content.Sizes);
+        yield return Calls("writes", You, writes, service, service.WritesPer1000);
     }
 
     private CostItem Traffic(string payer, long bytes, PriceFigure price, string what) =>

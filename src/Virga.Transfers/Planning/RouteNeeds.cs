@@ -1,6 +1,8 @@
 namespace Virga.Transfers.Planning;
 
-/// <summary>What each route needs, and which of it is there. A route that nothing offers yet is here all the same.</summary>
+/// <summary>
+/// What each route needs, and which of it is there. A route that nothing offers yet is here all the same.
+/// </summary>
 internal sealed class RouteNeeds(PlanQuestion question)
 {
     private const int SwarmAgentsMin = 2;

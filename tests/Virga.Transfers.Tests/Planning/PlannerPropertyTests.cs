@@ -204,7 +204,8 @@ public sealed class PlannerPropertyTests
         if (which == 1)
         {
             var owners = question.Prices.OwnerAgentPerGB;
-            return (question with { Prices = question.Prices with { OwnerAgentPerGB = Up(owners)! } }, "ownerAgentPerGB");
+            return (
+                question with { Prices = question.Prices with { OwnerAgentPerGB = Up(owners)! } }, "ownerAgentPerGB");
         }
         var atSource = random.Next(2) == 0 && question.Source.Storage is not null;
         var service = (atSource ? question.Source.Storage! : question.Target.Place).Service;
