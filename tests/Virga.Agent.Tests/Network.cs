@@ -171,16 +171,6 @@ internal sealed class TestAgent(AgentHost host, string socket)
         return await WatchAsync(begun.Id);
     }
 
-    /// <summary>Why a request of the local API was refused.</summary>
-    public async Task<ControlError> RefusedAsync<T>(string path, T body, JsonTypeInfo<T> type)
-    {
-        using var content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body, type));
-        using var answer = await http.PostAsync(path, content);
-        Assert.False(answer.IsSuccessStatusCode);
-        return JsonSerializer.Deserialize(
-            await answer.Content.ReadAsStringAsync(), ControlJson.Default.ControlError)!;
-    }
-
     /// <summary>Writes the agent's own prices, or takes them away.</summary>
     public void Prices(string? json)
     {
@@ -245,6 +235,9 @@ internal sealed class TestAgent(AgentHost host, string socket)
         Assert.False(answer.IsSuccessStatusCode);
         return await answer.Content.ReadAsStringAsync();
     }
+
+    public async Task<ControlError> WhyRefusedAsync<T>(string path, T body, JsonTypeInfo<T> type) =>
+        JsonSerializer.Deserialize(await RefusedAsync(path, body, type), ControlJson.Default.ControlError)!;
 
     public async Task<TransferInfo> WatchAsync(string id)
     {

@@ -75,7 +75,7 @@ public sealed class PlanTests
     {
         await using var world = await World.StartAsync();
         world.Bob.Prices("""{ "services": { "disk": { "egres": 1 } } }""");
-        var e = await world.Bob.RefusedAsync(
+        var e = await world.Bob.WhyRefusedAsync(
             "/control/plan", new PlanRequest(world.Link, "disk", "got"), ControlJson.Default.PlanRequest);
         Assert.Contains(
             "prices.json: services.disk has the unknown field 'egres'", e.Message, StringComparison.Ordinal);
@@ -96,7 +96,7 @@ public sealed class PlanTests
         string prefer, string? maxCost, string says)
     {
         await using var world = await World.StartAsync();
-        var e = await world.Bob.RefusedAsync(
+        var e = await world.Bob.WhyRefusedAsync(
             "/control/transfers", new TransferRequest(world.Link, "disk", "got", Prefer: prefer, MaxCost: maxCost),
             ControlJson.Default.TransferRequest);
         Assert.Contains(says, e.Message, StringComparison.Ordinal);

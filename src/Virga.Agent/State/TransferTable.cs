@@ -29,8 +29,8 @@ internal sealed class TransferTable(AgentState state)
             db =>
             {
                 db.Execute(
-                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, plan) "
-                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, "
+                        + "plan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
                     (int)row.State, row.Created, (int)row.Priority, Json(row.Plan));
             },
