@@ -73,6 +73,7 @@ public sealed class AgentHost : IAsyncDisposable
     private Task looking = Task.CompletedTask;
     private Task watching = Task.CompletedTask;
     private Task limiting = Task.CompletedTask;
+    private Task closing = Task.CompletedTask;
 
     private AgentHost(AgentOptions options)
     {
@@ -117,7 +118,7 @@ public sealed class AgentHost : IAsyncDisposable
         shares?.Dispose();
         try
         {
-            await Task.WhenAll(announcing, looking, watching, limiting);
+            await Task.WhenAll(announcing, looking, watching, limiting, closing);
         }
         catch (OperationCanceledException)
         {
@@ -183,8 +184,14 @@ public sealed class AgentHost : IAsyncDisposable
         transfers = new TransferService(
             state, new TransferTable(state), accounts, clients, storage, directory, options, inUse, trust.IsRefused,
             queue, limits, plans, log);
+        var openings = new CopyOpenings(
+            state, accounts, shares.Find,
+            (share, agent) => share.Audience != AudienceKind.Trusted || trust.IsAdmitted(agent, share.Reach),
+            options, log);
+        await openings.LoadAsync(cancellationToken);
+        shares.Narrowed = openings.Cut;
         var shareEndpoints = new ShareEndpoints(
-            shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), trust, keys.Identity,
+            shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), openings, trust, keys.Identity,
             limits.Sending, options.Time, options.Random, log);
         trust.Fallen = shareEndpoints.Cut;
         var requests = new VouchRequests(
@@ -195,7 +202,7 @@ public sealed class AgentHost : IAsyncDisposable
         var limitEndpoints = new LimitEndpoints(limits);
         var planEndpoints = new PlanEndpoints(transfers, plans);
         var control = new ControlEndpoints(
-            shares, transfers, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
+            shares, transfers, openings, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
         server = Own(await PeerServer.StartAsync(
             new PeerServerOptions
             {
@@ -220,6 +227,7 @@ public sealed class AgentHost : IAsyncDisposable
         await transfers.LoadAsync(cancellationToken);
         announcing = Task.Run(() => announcer.RunAsync(stopping.Token), CancellationToken.None);
         looking = Task.Run(() => trust.RunAsync(stopping.Token), CancellationToken.None);
+        closing = Task.Run(() => openings.RunAsync(stopping.Token), CancellationToken.None);
         watching = Task.Run(() => Logs.RunAsync(stopping.Token), CancellationToken.None);
         limiting = Task.Run(() => limits.RunAsync(stopping.Token), CancellationToken.None);
     }

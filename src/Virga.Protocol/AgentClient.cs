@@ -60,7 +60,8 @@ public sealed class AgentClient
                 "The peer is broken or lies; get the share from another source.");
         }
         return new HeldGrant(
-            Base64Url.EncodeToString(answer.Grant.Encode()), grant, answer.Owner, answer.Secret, answer.IsDirect);
+            Base64Url.EncodeToString(answer.Grant.Encode()), grant, answer.Owner, answer.Secret, answer.IsDirect,
+            answer.CopyService);
     }
 
     /// <summary>Signed URLs of the storage for blobs of a share: for as many of them as the agent can sign.</summary>
@@ -74,6 +75,21 @@ public sealed class AgentClient
             HttpMethod.Post, $"/v1/shares/{infoHash}/urls", (_, _) => body, cancellationToken, bearer);
         return calls.Understand(
             sealedAnswer, bytes => ReadUrlsAnswer.Parse(SealedMessage.Open(bytes, self.SealIdentity)));
+    }
+
+    /// <summary>Opens entries of the share to an account at the same service, and closes others.</summary>
+    /// <param name="done">At most <see cref="CopiesRequest.DoneMax"/> ids of openings.</param>
+    /// <param name="roots">At most <see cref="CopiesRequest.RootsMax"/>.</param>
+    public async Task<CopiesAnswer> OpenCopiesAsync(
+        Hash256 infoHash, IReadOnlyList<string> done, string principal, string service, IReadOnlyList<Hash256> roots,
+        string bearer, CancellationToken cancellationToken)
+    {
+        var self = calls.Self;
+        var body = new CopiesRequest(done, principal, roots, self.SealIdentity.Recipient.PublicKey, service).Encode();
+        var sealedAnswer = await calls.CallSignedAsync(
+            HttpMethod.Post, $"/v1/shares/{infoHash}/copies", (_, _) => body, cancellationToken, bearer);
+        return calls.Understand(
+            sealedAnswer, bytes => CopiesAnswer.Parse(SealedMessage.Open(bytes, self.SealIdentity)));
     }
 
     /// <summary>Asks the agent's user for a vouch; returns until when the request is kept there.</summary>

@@ -57,8 +57,9 @@ public sealed record Grant(
 /// <param name="Owner">Who made the share.</param>
 /// <param name="Secret">Opens the manifest of a share for trusted agents; null for other audiences.</param>
 /// <param name="IsDirect">Whether the issuer gives signed URLs of the storage itself.</param>
+/// <param name="CopyService">The service whose accounts may copy from the owner's; null where none may.</param>
 public sealed record HeldGrant(
-    string Bearer, Grant Grant, AgentId Owner, LinkSecret? Secret, bool IsDirect = false)
+    string Bearer, Grant Grant, AgentId Owner, LinkSecret? Secret, bool IsDirect = false, string? CopyService = null)
 {
     public override string ToString() => Grant.Share.ToString();
 }
@@ -87,12 +88,16 @@ public sealed record GrantRequest(byte[]? Proof, Hash256 Seal)
 /// <param name="Owner">Who made the share: the agent to look for in chains and repositories.</param>
 /// <param name="Secret">Opens the manifest of a share for trusted agents; absent for other audiences.</param>
 /// <param name="IsDirect">Whether the storage itself may be read, by signed URLs (spec/v1/direct.md).</param>
+/// <param name="CopyService">
+/// The service whose accounts may copy inside it (spec/v1/copies.md); null where none may.
+/// </param>
 public sealed record GrantAnswer(
-    SignedEnvelope Grant, AgentId Owner, LinkSecret? Secret = null, bool IsDirect = false)
+    SignedEnvelope Grant, AgentId Owner, LinkSecret? Secret = null, bool IsDirect = false, string? CopyService = null)
 {
     public byte[] Encode() => BencodeWriter.Encode(writer =>
     {
         writer.StartDictionary();
+        if (CopyService is not null) writer.Key("copy").Text(CopyService);
         if (IsDirect) writer.Key("direct").Integer(1);
         writer.Key("grant");
         Grant.Write(writer);
@@ -103,11 +108,12 @@ public sealed record GrantAnswer(
 
     public static GrantAnswer Parse(ReadOnlySpan<byte> body)
     {
-        var fields = Wire.Dictionary(body, "grant answer", "direct", "grant", "owner", "secret");
+        var fields = Wire.Dictionary(body, "grant answer", "copy", "direct", "grant", "owner", "secret");
         var secret = fields.OptionalBytes("secret", LinkSecret.ByteCount, LinkSecret.ByteCount);
         return new GrantAnswer(
             SignedEnvelope.Read(fields.Dictionary("grant")), fields.Agent("owner"),
-            secret is null ? null : new LinkSecret(secret), fields.OptionalInteger("direct", 1, 1) is not null);
+            secret is null ? null : new LinkSecret(secret), fields.OptionalInteger("direct", 1, 1) is not null,
+            fields.Contains("copy") ? CopiesRequest.Visible(fields, "grant answer", "copy") : null);
     }
 }
 

@@ -35,7 +35,8 @@ internal class NoAbilities : IAccount
 
 /// <summary>Has every optional ability that there is: a new one is added here and in AccountDecorator.</summary>
 internal sealed class AllAbilities
-    : NoAbilities, IResumableUploads, IRecursiveListing, IReportsSkipped, ISymlinks, IReportsSpace, ISignedReadUrls
+    : NoAbilities, IResumableUploads, IRecursiveListing, IReportsSkipped, ISymlinks, IReportsSpace, ISignedReadUrls,
+        ICopyGrants, ICopyFromOthers
 {
     public ValueTask<IUpload> ResumeUploadAsync(
         EntryPath path,
@@ -66,4 +67,26 @@ internal sealed class AllAbilities
     public ValueTask<SignedReadUrl> SignReadAsync(
         EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) =>
         throw new VirgaException(FailureKind.NotFound, "stub");
+
+    public string Service => "stub";
+
+    public long CopyBytesMax => 0;
+
+    public ValueTask<IReadOnlyList<CopySource?>> ChangeAsync(
+        IReadOnlyList<string> close, CopyOpening? open, CancellationToken cancellationToken) => new([]);
+
+    public ValueTask<string> GetPrincipalAsync(CancellationToken cancellationToken) => new("stub");
+
+    public ValueTask<Entry> CopyAsync(
+        CopySource source, EntryPath path, WriteOptions options, CancellationToken cancellationToken) =>
+        throw new VirgaException(FailureKind.NotFound, "stub");
+
+    public long PartBytesFor(CopySource source, long length) => 1;
+
+    public ValueTask<PartReceipt> CopyPartAsync(
+        CopySource source, EntryPath path, string token, long index, long partBytes, long length,
+        CancellationToken cancellationToken) =>
+        throw new VirgaException(FailureKind.NotFound, "stub");
+
+    public ValueTask<bool?> CompareAsync(CopySource source, Entry copy, CancellationToken cancellationToken) => default;
 }

@@ -16,6 +16,36 @@ public sealed class TransferCommandTests : IAsyncLifetime
 
     public async Task DisposeAsync() => await agent.DisposeAsync();
 
+    [Theory]
+    [InlineData(3, 0, 0, 1000, "copied inside the service, not compared with the share", "3 files: the same bytes as")]
+    [InlineData(0, 3, 0, 1000, "service, compared with the share in samples", "3 files: compared with the share in")]
+    [InlineData(0, 0, 3, 1000, "every byte that came verified", "3 files: every byte read back and verified")]
+    [InlineData(1, 1, 0, 500, "every byte that came through the agent verified", "1 file: the same bytes as the")]
+    public async Task Copies_are_never_called_more_than_they_were_checked(
+        int byService, int bySample, int inFull, long bytes, string said, string sentence)
+    {
+        var copied = new CopiedInfo(byService, bySample, inFull, bytes, 0);
+        var done = Samples.Transfer("7f3a", TransferState.Completed, 1000) with
+        {
+            FilesTotal = 3, FilesDone = 3, BytesTotal = 1000, BytesDone = 1000, Copied = copied,
+        };
+        TransferRequest? asked = null;
+        agent.Routes["POST /control/transfers"] = async http =>
+        {
+            asked = await FakeAgent.BodyAsync(http, ControlJson.Default.TransferRequest);
+            await http.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(
+                done, ControlJson.Default.TransferInfo));
+        };
+        agent.Stream("GET /control/transfers/7f3a/watch", ControlJson.Default.TransferInfo, done);
+        var run = await Run.OfAsync(
+            "get", Link, "nas:in", "--check", "sample", "--no-copy", "--data", agent.DataFolder);
+        Assert.Equal(0, run.Exit);
+        Assert.Equal(("sample", false), (asked!.Check, asked.Copy));
+        Assert.Contains(said, run.Out, StringComparison.Ordinal);
+        Assert.Contains(sentence, run.Error, StringComparison.Ordinal);
+        if (inFull < 3) Assert.DoesNotContain("every byte that came verified", run.Out, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Get_follows_the_transfer_to_its_end()
     {

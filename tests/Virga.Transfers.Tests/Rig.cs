@@ -155,6 +155,7 @@ internal sealed class MemoryJournal : ITransferJournal
 {
     private readonly ConcurrentDictionary<int, RecordedUpload> uploads = [];
     private readonly ConcurrentDictionary<int, bool> completed = [];
+    private readonly ConcurrentDictionary<int, CopyCheck?> copies = [];
     private bool started;
 
     public int Completed => completed.Count;
@@ -163,7 +164,10 @@ internal sealed class MemoryJournal : ITransferJournal
     public Action<string>? Before { get; set; }
 
     public ValueTask<JournalState> LoadAsync(CancellationToken cancellationToken) => new(new JournalState(
-        started, completed.Keys.ToHashSet(), uploads.ToDictionary(u => u.Key, u => u.Value)));
+        started, completed.Keys.ToHashSet(), uploads.ToDictionary(u => u.Key, u => u.Value))
+    {
+        Copies = copies.ToDictionary(c => c.Key, c => c.Value),
+    });
 
     public ValueTask StartedAsync(CancellationToken cancellationToken)
     {
@@ -197,6 +201,30 @@ internal sealed class MemoryJournal : ITransferJournal
     {
         Before?.Invoke("completed");
         Assert.True(completed.TryAdd(file, true), $"file {file} completed twice");
+        uploads.TryRemove(file, out _);
+        return default;
+    }
+
+    public ValueTask CopyBegunAsync(int file, CancellationToken cancellationToken)
+    {
+        Before?.Invoke("copy begun");
+        copies[file] = null;
+        return default;
+    }
+
+    public ValueTask CopyCompletedAsync(int file, CopyCheck how, CancellationToken cancellationToken)
+    {
+        Before?.Invoke("copied");
+        copies[file] = how;
+        Assert.True(completed.TryAdd(file, true), $"file {file} completed twice");
+        uploads.TryRemove(file, out _);
+        return default;
+    }
+
+    public ValueTask CopyDroppedAsync(int file, CancellationToken cancellationToken)
+    {
+        Before?.Invoke("copy dropped");
+        copies.TryRemove(file, out _);
         uploads.TryRemove(file, out _);
         return default;
     }

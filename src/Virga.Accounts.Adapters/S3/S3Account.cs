@@ -22,11 +22,15 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
 
     private readonly S3Bucket bucket;
     private readonly S3Copier copier;
+    private readonly S3CopyGrants grants;
+    private readonly S3CopyFromOthers copies;
 
     public S3Account(S3Settings settings, AdapterServices services)
     {
         bucket = new S3Bucket(settings, services);
         copier = new S3Copier(bucket);
+        grants = new S3CopyGrants(bucket);
+        copies = new S3CopyFromOthers(bucket, this);
         // One byte stays free for the '/' of a folder's marker.
         var pathBytes = KeyBytesMax - 1 - Encoding.UTF8.GetByteCount(settings.Prefix);
         Traits = new AccountTraits
@@ -52,10 +56,15 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     public AccountTraits Traits { get; }
 
     /// <summary>Without keys there is nothing to sign with, and in the clear nothing private is to be read.</summary>
-    public TAbility? FindAbility<TAbility>() where TAbility : class =>
-        typeof(TAbility) == typeof(ISignedReadUrls)
-            ? S3SignedUrls.CanSign(bucket.Settings) ? (TAbility)(object)new S3SignedUrls(bucket) : null
-            : this as TAbility;
+    public TAbility? FindAbility<TAbility>() where TAbility : class
+    {
+        var hasKeys = bucket.Settings.AccessKey is not null;
+        if (typeof(TAbility) == typeof(ISignedReadUrls))
+            return S3SignedUrls.CanSign(bucket.Settings) ? (TAbility)(object)new S3SignedUrls(bucket) : null;
+        if (typeof(TAbility) == typeof(ICopyGrants)) return hasKeys ? (TAbility)(object)grants : null;
+        if (typeof(TAbility) == typeof(ICopyFromOthers)) return hasKeys ? (TAbility)(object)copies : null;
+        return this as TAbility;
+    }
 
     public async ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken)
     {

@@ -42,7 +42,19 @@ internal static class S3Client
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
             HttpClientFactory = new Factory(endpoint),
         };
-        return new AmazonS3Client(Credentials(settings), config);
+        var client = new AmazonS3Client(Credentials(settings), config);
+        if (!isAmazon) client.BeforeRequestEvent += PinAsOlderGatewaysKnow;
+        return client;
+    }
+
+    /// <summary>
+    /// Ceph's gateway up to 16 at least looks for the condition of CopyObject under another name than Amazon's, and
+    /// copies any version where it finds none.
+    /// </summary>
+    private static void PinAsOlderGatewaysKnow(object sender, RequestEventArgs e)
+    {
+        if (e is not WebServiceRequestEventArgs { Headers: { } headers }) return;
+        if (headers.TryGetValue("x-amz-copy-source-if-match", out var pin)) headers["x-amz-copy-if-match"] = pin;
     }
 
     private static AWSCredentials Credentials(S3Settings settings) => settings switch

@@ -15,7 +15,9 @@ internal sealed record S3Settings(
     string? CertSha256,
     string? AccessKey,
     string? SecretKey,
-    string? SessionToken)
+    string? SessionToken,
+    string? Service = null,
+    string? Principal = null)
 {
     private const string AmazonSuffix = ".amazonaws.com";
     private const string DefaultRegion = "us-east-1";
@@ -28,6 +30,8 @@ internal sealed record S3Settings(
         new("region", "Region to sign for; guessed from Amazon's host names, otherwise us-east-1"),
         new("pathStyle", "true: the bucket stands in the path (the default except at Amazon); false: in the host name"),
         new("certSha256", "SHA-256 of the only TLS certificate to accept, for self-signed ones"),
+        new("service", "Name of the service, where its other users reach it by another host than this endpoint"),
+        new("principal", "Who this account is to the service: an ARN or canonical id; asked of the service otherwise"),
         new("accessKey", "Access key id; leave both keys out for a public bucket", IsSecret: true),
         new("secretKey", "Secret access key", IsSecret: true),
         new("sessionToken", "Session token of temporary keys", IsSecret: true),
@@ -61,8 +65,16 @@ internal sealed record S3Settings(
             Http.Endpoint.ParseCertSha256(settings.Optional("certSha256")),
             accessKey,
             secretKey,
-            settings.Optional("sessionToken"));
+            settings.Optional("sessionToken"),
+            settings.Optional("service"),
+            CheckedPrincipal(settings.Optional("principal")));
     }
+
+    private static string? CheckedPrincipal(string? text) => text is null || S3Principal.IsGood(text) ? text
+        : throw new VirgaException(
+            FailureKind.BadInput, $"'{text}' is no principal",
+            "It is the ARN of one user, role or account, such as arn:aws:iam::123456789012:user/ann, "
+                + "or a canonical id.");
 
     private static Uri ParseEndpoint(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Host.Length > 0

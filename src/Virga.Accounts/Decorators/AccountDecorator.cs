@@ -21,6 +21,11 @@ public enum AccountOperation
     CreateSymlink,
     GetSpace,
     SignRead,
+    OpenCopies,
+    GetPrincipal,
+    Copy,
+    CopyPart,
+    CompareCopy,
 }
 
 /// <param name="Path">Of the entry or folder; the root where there is none.</param>
@@ -113,6 +118,8 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
         _ when kind == typeof(IReportsSkipped) => new ReportsSkipped(this, (IReportsSkipped)ability),
         _ when kind == typeof(ISymlinks) => new Symlinks(this, (ISymlinks)ability),
         _ when kind == typeof(ISignedReadUrls) => new SignedReadUrls(this, (ISignedReadUrls)ability),
+        _ when kind == typeof(ICopyGrants) => new CopyGrants(this, (ICopyGrants)ability),
+        _ when kind == typeof(ICopyFromOthers) => new CopyFromOthers(this, (ICopyFromOthers)ability),
         _ when kind == typeof(IReportsSpace) => new ReportsSpace(this, (IReportsSpace)ability),
         _ => ability,
     };
@@ -225,6 +232,49 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
             owner.CallAsync(
                 new AccountCall(AccountOperation.SignRead, path),
                 token => inner.SignReadAsync(path, pin, lifetime, token), cancellationToken);
+    }
+
+    private sealed class CopyGrants(AccountDecorator owner, ICopyGrants inner) : ICopyGrants
+    {
+        public string Service => inner.Service;
+
+        public ValueTask<IReadOnlyList<CopySource?>> ChangeAsync(
+            IReadOnlyList<string> close, CopyOpening? open, CancellationToken cancellationToken) =>
+            owner.CallAsync(
+                new AccountCall(AccountOperation.OpenCopies, EntryPath.Root),
+                token => inner.ChangeAsync(close, open, token), cancellationToken);
+    }
+
+    private sealed class CopyFromOthers(AccountDecorator owner, ICopyFromOthers inner) : ICopyFromOthers
+    {
+        public string Service => inner.Service;
+
+        public long CopyBytesMax => inner.CopyBytesMax;
+
+        public ValueTask<string> GetPrincipalAsync(CancellationToken cancellationToken) => owner.CallAsync(
+            new AccountCall(AccountOperation.GetPrincipal, EntryPath.Root), inner.GetPrincipalAsync,
+            cancellationToken);
+
+        public ValueTask<Entry> CopyAsync(
+            CopySource source, EntryPath path, WriteOptions options, CancellationToken cancellationToken) =>
+            owner.CallAsync(
+                new AccountCall(AccountOperation.Copy, path),
+                token => inner.CopyAsync(source, path, options, token), cancellationToken);
+
+        public long PartBytesFor(CopySource source, long length) => inner.PartBytesFor(source, length);
+
+        public ValueTask<PartReceipt> CopyPartAsync(
+            CopySource source, EntryPath path, string token, long index, long partBytes, long length,
+            CancellationToken cancellationToken) =>
+            owner.CallAsync(
+                new AccountCall(AccountOperation.CopyPart, path),
+                cancel => inner.CopyPartAsync(source, path, token, index, partBytes, length, cancel),
+                cancellationToken);
+
+        public ValueTask<bool?> CompareAsync(CopySource source, Entry copy, CancellationToken cancellationToken) =>
+            owner.CallAsync(
+                new AccountCall(AccountOperation.CompareCopy, copy.Path),
+                token => inner.CompareAsync(source, copy, token), cancellationToken);
     }
 
     private sealed class ReportsSpace(AccountDecorator owner, IReportsSpace inner) : IReportsSpace

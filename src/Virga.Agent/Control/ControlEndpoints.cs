@@ -16,7 +16,7 @@ namespace Virga.Agent.Control;
 
 /// <summary>The local API (docs/reference/control-api.md), reached over the control socket alone.</summary>
 internal sealed class ControlEndpoints(
-    ShareService shares, TransferService transfers, AccountPool accounts, TimeProvider time,
+    ShareService shares, TransferService transfers, CopyOpenings openings, AccountPool accounts, TimeProvider time,
     Func<CancellationToken, Task<AgentStatus>> status, Action stop)
 {
     private const int WatchMs = 500;
@@ -56,7 +56,7 @@ internal sealed class ControlEndpoints(
         routes.Control("DELETE", "/control/accounts/{name}", async http =>
         {
             var name = Route(http, "name");
-            if (shares.Uses(name) || transfers.Uses(name))
+            if (shares.Uses(name) || transfers.Uses(name) || openings.Uses(name))
             {
                 throw new VirgaException(
                     FailureKind.Conflict, $"the account '{name}' is in use by a share or a running transfer",

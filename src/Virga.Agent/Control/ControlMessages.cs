@@ -44,7 +44,7 @@ public sealed record CheckResult(bool Ok, IReadOnlyList<CheckStep> Steps, long? 
 /// <param name="Reach">For audience trusted: 0 (whom this agent vouches for itself) to 7 links more.</param>
 public sealed record ShareRequest(
     string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null, int Reach = 0,
-    bool IsDirect = false);
+    bool IsDirect = false, bool IsCopyable = false);
 
 /// <summary>How far the making of a share is. What is unchanged since the last one is not read.</summary>
 public sealed record ShareProgress(int FilesSeen, int FilesHashed, int FilesUnchanged, long BytesRead);
@@ -57,7 +57,8 @@ public sealed record SkippedEntry(string Path, string Reason);
 public sealed record ShareInfo(
     string InfoHash, string Link, string Account, string Path, string Audience, IReadOnlyList<string> Readers,
     DateTimeOffset Created,
-    int Files, long Bytes, IReadOnlyList<SkippedEntry> Skipped, string? Feed, string? Problem, bool IsDirect = false);
+    int Files, long Bytes, IReadOnlyList<SkippedEntry> Skipped, string? Feed, string? Problem, bool IsDirect = false,
+    bool IsCopyable = false);
 
 /// <summary>One line of the stream that POST /control/shares answers with; one of the three is set.</summary>
 public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, ControlError? Error);
@@ -67,10 +68,22 @@ public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, Cont
 /// <param name="Collision">overwrite, skip or fail: what to do when a file stands at a path already.</param>
 /// <param name="Priority">Which transfer goes first where not all can run at once.</param>
 /// <param name="Prefer">As in <see cref="PlanRequest"/>, like what follows.</param>
+/// <param name="Check">service, sample or full: how copies made inside a service are checked.</param>
+/// <param name="Copy">Whether the service may copy, where both accounts are at one.</param>
 public sealed record TransferRequest(
     string Link, string Account, string Path, string Collision = "fail",
     TransferPriority Priority = TransferPriority.Normal, string Prefer = PlanRequest.Balanced, string? MaxCost = null,
-    bool NoRelay = false);
+    bool NoRelay = false, string Check = "service", bool Copy = true);
+
+/// <summary>What of a transfer the service itself copied, as part of what is done.</summary>
+/// <param name="FilesByService">
+/// The same bytes as the entries that the owner named, by the service's own hashes: not compared with the share.
+/// </param>
+/// <param name="FilesBySample">Pieces of each were read back and compared with the share.</param>
+/// <param name="FilesInFull">Every byte was read back and compared with the share.</param>
+/// <param name="ComparedBytes">Bytes that were read back for it and are right.</param>
+public sealed record CopiedInfo(
+    int FilesByService, int FilesBySample, int FilesInFull, long Bytes, long ComparedBytes);
 
 /// <summary>Where a transfer stands. Paused, failed and cancelled ones can be resumed.</summary>
 public enum TransferState { Waiting, Running, Completed, Failed, Cancelled, Paused }
@@ -88,6 +101,7 @@ public sealed record SourceInfo(string Name, long Bytes, string? Dropped);
 /// <param name="BytesDone">Plain bytes stored at the target, of this and earlier runs.</param>
 /// <param name="BytesFetched">Bytes that came over the network in all runs.</param>
 /// <param name="NotKept">What the target can't hold (symlinks, times ...), by name.</param>
+/// <param name="Copied">What the service itself copied; null where it copied nothing.</param>
 /// <param name="Status">One plain sentence: what it does or waits for.</param>
 /// <param name="Plan">The route that was chosen, and the others; null until it is known.</param>
 /// <param name="Spent">Null without a plan.</param>
@@ -97,7 +111,8 @@ public sealed record TransferInfo(
     long BytesTotal, long BytesDone, long BytesFetched, double BytesPerSecond, DateTimeOffset Created,
     DateTimeOffset? Ended,
     IReadOnlyList<SourceInfo> Sources, IReadOnlyList<SkippedEntry> NotKept, ControlError? Error,
-    TransferPriority Priority = TransferPriority.Normal, PlanInfo? Plan = null, SpentInfo? Spent = null);
+    TransferPriority Priority = TransferPriority.Normal, PlanInfo? Plan = null, SpentInfo? Spent = null,
+    CopiedInfo? Copied = null);
 
 /// <summary>An entry of an account. Kind: file, folder or symlink.</summary>
 public sealed record EntryInfo(string Path, string Kind, long Length, DateTimeOffset? Modified, string? LinkTarget);

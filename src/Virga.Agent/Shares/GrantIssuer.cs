@@ -50,7 +50,7 @@ internal sealed class GrantIssuer(PeerIdentity self, TrustService trust, TimePro
         var grant = new Grant(asker.Id, share.Audience, chain, time.GetUtcNow() + Lifetime, self.Id, nonce, infoHash);
         var envelope = SignedEnvelope.Sign(self.SigningKey, "grant", grant.Encode());
         var secret = share.Audience == AudienceKind.Trusted ? new LinkSecret(share.Secret) : null;
-        var answer = new GrantAnswer(envelope, self.Id, secret, share.IsDirect).Encode();
+        var answer = new GrantAnswer(envelope, self.Id, secret, share.IsDirect, share.CopyService).Encode();
         return SealedMessage.Seal(answer, new AgeRecipient(request.Seal), random);
     }
 

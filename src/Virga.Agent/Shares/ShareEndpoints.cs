@@ -12,7 +12,7 @@ namespace Virga.Agent.Shares;
 
 /// <summary>What other agents read shares by (spec/v1/messages.md, "Agent").</summary>
 internal sealed class ShareEndpoints(
-    ShareService shares, GrantIssuer grants, TrustService trust, PeerIdentity self, Pace sending,
+    ShareService shares, GrantIssuer grants, CopyOpenings copies, TrustService trust, PeerIdentity self, Pace sending,
     TimeProvider time, RandomBytes random, Action<string> log)
 {
     private static readonly TimeSpan UrlLifetime = TimeSpan.FromMinutes(5);
@@ -45,6 +45,7 @@ internal sealed class ShareEndpoints(
             await WriteAsync(http, SignedEnvelope.Sign(self.SigningKey, ShareExtras.SignatureType, body).Encode());
         }, RequestClass.Read);
         routes.Signed("POST", share + "urls", SignUrlsAsync);
+        routes.Signed("POST", share + "copies", OpenCopiesAsync);
         routes.Public("GET", share + "blobs/{root}", ReadRangeAsync, RequestClass.Read);
         routes.Public("POST", share + "read", ReadManyAsync, RequestClass.Read);
     }
@@ -56,6 +57,7 @@ internal sealed class ShareEndpoints(
     {
         var cut = running.Cut(trust.IsAdmitted);
         foreach (var agent in fallen) log($"{agent} is not trusted any more: no chain of vouches leads to it");
+        copies.Cut();
         if (cut > 0) log($"{cut} running answers were cut off");
     }
 
@@ -68,9 +70,7 @@ internal sealed class ShareEndpoints(
         var http = request.Context;
         using var read = Enter(http);
         var infoHash = InfoHash(http);
-        var grant = grants.Accept(infoHash, http.Request.Headers.Authorization.ToString());
-        if (grant.Agent != request.Asker)
-            throw new VirgaException(FailureKind.Denied, "the grant is another agent's", "Ask for one of your own.");
+        RequireOwnGrant(request);
         var wanted = ReadUrlsRequest.Parse(request.Body.Span);
         if (!request.Chain.ValidSealKeys.Contains(wanted.Seal))
             throw new VirgaException(FailureKind.Denied, "the key to seal to is none of the asker's");
@@ -83,6 +83,47 @@ internal sealed class ShareEndpoints(
         }
         var answer = new ReadUrlsAnswer(time.GetUtcNow() + UrlLifetime, urls).Encode();
         await WriteAsync(http, SealedMessage.Seal(answer, new AgeRecipient(wanted.Seal), random));
+    }
+
+    /// <summary>Opens entries to the asker's account for copies inside the service (spec/v1/copies.md).</summary>
+    private async Task OpenCopiesAsync(SignedRequest request)
+    {
+        var http = request.Context;
+        using var read = Enter(http);
+        var infoHash = InfoHash(http);
+        RequireOwnGrant(request);
+        var wanted = CopiesRequest.Parse(request.Body.Span);
+        if (!request.Chain.ValidSealKeys.Contains(wanted.Seal))
+            throw new VirgaException(FailureKind.Denied, "the key to seal to is none of the asker's");
+        var reader = await OpenAsync(http);
+        var share = shares.Find(infoHash)
+            ?? throw new VirgaException(FailureKind.NotFound, "the share was withdrawn");
+        CopiesAnswer answer;
+        try
+        {
+            answer = await copies.OpenAsync(share, reader.Index, request.Asker, wanted, http.RequestAborted);
+        }
+        catch (VirgaException e) when (e.Kind is not (FailureKind.BadInput or FailureKind.Full))
+        {
+            // The reason names the owner's own places: not for others to know.
+            log($"share {infoHash} can't be opened for copies: {e.Message}");
+            throw e.Kind is FailureKind.Denied or FailureKind.Unsupported
+                ? new VirgaException(FailureKind.Unsupported, "its owner's storage does not let it be copied")
+                : new VirgaException(FailureKind.Unavailable, "its owner's storage can't be opened now");
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.Full)
+        {
+            throw new VirgaException(FailureKind.Full, "others are copying from its owner's storage");
+        }
+        await WriteAsync(http, SealedMessage.Seal(answer.Encode(), new AgeRecipient(wanted.Seal), random));
+    }
+
+    private void RequireOwnGrant(SignedRequest request)
+    {
+        var grant = grants.Accept(
+            InfoHash(request.Context), request.Context.Request.Headers.Authorization.ToString());
+        if (grant.Agent != request.Asker)
+            throw new VirgaException(FailureKind.Denied, "the grant is another agent's", "Ask for one of your own.");
     }
 
     private static async ValueTask<ReadUrl?> SignAsync(

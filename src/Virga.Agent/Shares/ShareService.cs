@@ -26,6 +26,9 @@ internal sealed class ShareService(
     private readonly ReaderCache open = new(options.Time);
     private readonly SemaphoreSlim making = new(1, 1);
 
+    /// <summary>Told when somebody may do less with a share than before.</summary>
+    public Action? Narrowed { get; set; }
+
     public int Count => rows.Count;
 
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -58,6 +61,8 @@ internal sealed class ShareService(
         var recipients = await RecipientsAsync(readerIds, readers, cancellationToken);
         var account = await accounts.GetAsync(request.Account, cancellationToken);
         if (request.IsDirect) RequireDirect(request.Account, account);
+        var copyService = request.IsCopyable
+            ? await CopyServiceAsync(request.Account, account, cancellationToken) : null;
         await making.WaitAsync(cancellationToken);
         try
         {
@@ -77,11 +82,12 @@ internal sealed class ShareService(
             if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds)
                 && before.Reach == request.Reach)
             {
-                var kept = before with { IsDirect = request.IsDirect };
-                if (kept.IsDirect != before.IsDirect)
+                var kept = before with { IsDirect = request.IsDirect, CopyService = copyService };
+                if (kept.IsDirect != before.IsDirect || kept.CopyService != before.CopyService)
                 {
                     await table.PutAsync(kept, cancellationToken);
                     rows[kept.InfoHash] = kept;
+                    Narrowed?.Invoke();
                 }
                 return Describe(await FeedAsync(kept, request.Feed, cancellationToken), null);
             }
@@ -91,7 +97,7 @@ internal sealed class ShareService(
                 made.Index.Manifest.Entries.Count(e => e.Kind == EntryKind.File),
                 made.Index.Manifest.Entries.Sum(e => e.Size),
                 [.. made.Skipped.Select(s => new Control.SkippedEntry(s.Path, s.Reason))], request.Feed,
-                request.Reach, request.IsDirect);
+                request.Reach, request.IsDirect, copyService);
             SealedFile.Write(state.IndexPath(row.InfoHash), state.Key, made.Index.Encode(), options.Random);
             await table.PutAsync(row, cancellationToken);
             rows[row.InfoHash] = row;
@@ -114,6 +120,7 @@ internal sealed class ShareService(
         rows.TryRemove(infoHash, out _);
         open.Remove(infoHash);
         File.Delete(state.IndexPath(infoHash));
+        Narrowed?.Invoke();
         await announcer.WithdrawAsync(infoHash, cancellationToken);
         return true;
     }
@@ -185,6 +192,20 @@ internal sealed class ShareService(
             "That takes an S3 account with keys, over https. Share it without --direct: this agent passes it on then.");
     }
 
+    /// <summary>The service inside which it may be copied; tried before anything is shared.</summary>
+    private static async Task<string> CopyServiceAsync(
+        string name, IAccount account, CancellationToken cancellationToken)
+    {
+        if (account.Traits.Pin != PinStrength.Strong || account.Find<ICopyGrants>() is not { } grants)
+        {
+            throw new VirgaException(
+                FailureKind.Unsupported, $"account '{name}' can't let others copy inside its service",
+                "That takes an S3 account with keys. Share it without --copy: this agent passes it on then.");
+        }
+        await grants.ChangeAsync([], null, cancellationToken);
+        return grants.Service;
+    }
+
     private byte[] NewSecret()
     {
         var secret = new byte[SecretBytes];
@@ -212,5 +233,5 @@ internal sealed class ShareService(
         row.InfoHash.ToString(), LinkOf(row).ToText(), row.Account, row.Path.Value,
         row.Audience.ToString().ToLowerInvariant(), [.. row.Readers.Select(r => r.ToString())],
         row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem,
-        row.IsDirect);
+        row.IsDirect, row.CopyService is not null);
 }

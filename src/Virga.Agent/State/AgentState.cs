@@ -60,6 +60,7 @@ internal sealed class AgentState : IAsyncDisposable
         "ALTER TABLE transfers ADD COLUMN priority INTEGER NOT NULL DEFAULT 1;"
             + Transfers.LimitKeeper.SchemaSql,
         Planning.MeasuredRates.SchemaSql + "ALTER TABLE transfers ADD COLUMN plan TEXT;",
+        Shares.CopyOpenings.SchemaSql,
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>
@@ -154,12 +155,15 @@ internal sealed class AccountTable(AgentState state, TimeProvider time)
 /// <summary>What the agent knows of one of its shares.</summary>
 /// <param name="Secret">Of a share by link or for trusted agents.</param>
 /// <param name="IsDirect">Whether readers get signed URLs of the storage (spec/v1/direct.md).</param>
+/// <param name="CopyService">
+/// The service inside which readers may copy (spec/v1/copies.md); null where they may not.
+/// </param>
 /// <param name="Reach">Of a share for trusted agents: how many more links a chain may have (spec/v1/trust.md).</param>
 internal sealed record ShareRow(
     Hash256 InfoHash, string Account, EntryPath Path, AudienceKind Audience, IReadOnlyList<AgentId> Readers,
     byte[]? Secret, Hash256? ProofKey, DateTimeOffset Created, int Files, long Bytes,
     IReadOnlyList<Control.SkippedEntry> Skipped, string? Feed, int Reach = 0,
-    bool IsDirect = false)
+    bool IsDirect = false, string? CopyService = null)
 {
     public override string ToString() => InfoHash.ToString();
 }
@@ -176,11 +180,11 @@ internal sealed class ShareTable(AgentState state)
             {
                 db.Execute(
                     "INSERT OR REPLACE INTO shares (info_hash, account, path, audience, readers, secret, "
-                        + "proof_key, created, files, bytes, skipped, feed, reach, direct) "
-                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service) "
+                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.InfoHash, row.Account, row.Path.Value, (int)row.Audience, readers, secret,
                     row.ProofKey, row.Created, row.Files, row.Bytes, skipped, row.Feed, row.Reach,
-                    row.IsDirect ? 1 : 0);
+                    row.IsDirect ? 1 : 0, row.CopyService);
             },
             cancellationToken);
     }
@@ -190,7 +194,8 @@ internal sealed class ShareTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT info_hash, account, path, audience, readers, secret, "
-                    + "proof_key, created, files, bytes, skipped, feed, reach, direct FROM shares ORDER BY created",
+                    + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service "
+                    + "FROM shares ORDER BY created",
                 row => (
                     Hash: row.Hash(0), Account: row.Text(1), Path: row.Text(2),
                     Audience: (AudienceKind)row.Long(3), Readers: row.Text(4),
@@ -198,7 +203,7 @@ internal sealed class ShareTable(AgentState state)
                     ProofKey: row.IsNull(6) ? (Hash256?)null : row.Hash(6),
                     Created: row.Time(7), Files: (int)row.Long(8), Bytes: row.Long(9), Skipped: row.Text(10),
                     Feed: row.IsNull(11) ? null : row.Text(11), Reach: (int)row.Long(12),
-                    IsDirect: row.Long(13) != 0)),
+                    IsDirect: row.Long(13) != 0, CopyService: row.IsNull(14) ? null : row.Text(14))),
             cancellationToken);
         return
         [
@@ -207,7 +212,7 @@ internal sealed class ShareTable(AgentState state)
                 [.. r.Readers.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(AgentId.Parse)],
                 r.Secret is { } box ? state.Unseal(box, Place(r.Hash)) : null, r.ProofKey, r.Created, r.Files, r.Bytes,
                 JsonSerializer.Deserialize(r.Skipped, StateJson.Default.ListSkippedEntry)!, r.Feed, r.Reach,
-                r.IsDirect)),
+                r.IsDirect, r.CopyService)),
         ];
     }
 

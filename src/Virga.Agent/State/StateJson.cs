@@ -4,7 +4,8 @@ using Virga.Agent.Control;
 namespace Virga.Agent.State;
 
 /// <summary>How a transfer ended, as it is stored.</summary>
-internal sealed record TransferOutcome(List<SkippedEntry> NotKept, ControlError? Error);
+internal sealed record TransferOutcome(
+    List<SkippedEntry> NotKept, ControlError? Error, CopiedInfo? Copied = null);
 
 [JsonSerializable(typeof(Dictionary<string, string>))]
 [JsonSerializable(typeof(List<SkippedEntry>))]

@@ -11,11 +11,13 @@ namespace Virga.Agent.State;
 /// <summary>What is stored of one transfer.</summary>
 /// <param name="Link">The link's text, with its secret.</param>
 /// <param name="Plan">The user's wish, the plan once it is made, and what was moved by which route.</param>
+/// <param name="Copies">How copies inside a service are checked; null: none are made.</param>
 /// <param name="Fetched">Bytes fetched in all runs that ended in order; a run that was killed isn't counted.</param>
 internal sealed record TransferRow(
     string Id, Hash256 InfoHash, string Link, string Account, EntryPath Path, CollisionPolicy Collision,
     TransferState State, DateTimeOffset Created, DateTimeOffset? Ended, long Fetched, int FilesTotal, long BytesTotal,
-    TransferOutcome? Outcome, TransferPlan Plan, TransferPriority Priority = TransferPriority.Normal)
+    TransferOutcome? Outcome, TransferPlan Plan, TransferPriority Priority = TransferPriority.Normal,
+    CopyCheck? Copies = CopyCheck.Service)
 {
     public override string ToString() => Id;
 }
@@ -30,9 +32,9 @@ internal sealed class TransferTable(AgentState state)
             {
                 db.Execute(
                     "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, "
-                        + "plan) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + "plan, copy_check) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
-                    (int)row.State, row.Created, (int)row.Priority, Json(row.Plan));
+                    (int)row.State, row.Created, (int)row.Priority, Json(row.Plan), (int?)row.Copies ?? 0);
             },
             cancellationToken);
     }
@@ -59,13 +61,15 @@ internal sealed class TransferTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT id, info_hash, link, account, path, collision, state, created, ended, "
-                    + "fetched, files_total, bytes_total, outcome, priority, plan FROM transfers ORDER BY created, id",
+                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check FROM transfers "
+                    + "ORDER BY created, id",
                 row => (
                     Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
                     Collision: (CollisionPolicy)row.Long(5), State: (TransferState)row.Long(6),
                     Created: row.Time(7), Ended: row.IsNull(8) ? (DateTimeOffset?)null : row.Time(8),
                     Fetched: row.Long(9), Files: (int)row.Long(10), Bytes: row.Long(11),
-                    Outcome: row.TextOrNull(12), Priority: (TransferPriority)row.Long(13), Plan: row.TextOrNull(14))),
+                    Outcome: row.TextOrNull(12), Priority: (TransferPriority)row.Long(13), Plan: row.TextOrNull(14),
+                    Copies: row.Long(15) == 0 ? (CopyCheck?)null : (CopyCheck)row.Long(15))),
             cancellationToken);
         return
         [
@@ -77,7 +81,7 @@ internal sealed class TransferTable(AgentState state)
                 r.Plan is null
                     ? TransferPlan.None
                     : JsonSerializer.Deserialize(r.Plan, StateJson.Default.TransferPlan)!,
-                r.Priority)),
+                r.Priority, r.Copies)),
         ];
     }
 
@@ -104,7 +108,11 @@ internal sealed class SqliteJournal(AgentState state, string transfer) : ITransf
                     "SELECT file, token, part_bytes FROM transfer_uploads WHERE transfer = ?",
                     row => (File: (int)row.Long(0), Token: row.Text(1), PartBytes: row.Long(2)), transfer)
                     .ToDictionary(u => u.File, u => new RecordedUpload(u.Token, u.PartBytes, [.. parts[u.File]]));
-                return new JournalState(started, files.ToHashSet(), uploads);
+                var copies = db.Query(
+                    "SELECT file, checked FROM transfer_copies WHERE transfer = ?",
+                    row => (File: (int)row.Long(0), How: (CopyCheck)row.Long(1)), transfer)
+                    .ToDictionary(c => c.File, c => c.How == 0 ? (CopyCheck?)null : c.How);
+                return new JournalState(started, files.ToHashSet(), uploads) { Copies = copies };
             },
             cancellationToken);
 
@@ -140,6 +148,31 @@ internal sealed class SqliteJournal(AgentState state, string transfer) : ITransf
                 Forget(db, file);
             },
             cancellationToken);
+
+    public ValueTask CopyBegunAsync(int file, CancellationToken cancellationToken) =>
+        WriteAsync(db => SetCopy(db, file, 0), cancellationToken);
+
+    public ValueTask CopyCompletedAsync(int file, CopyCheck how, CancellationToken cancellationToken) =>
+        WriteAsync(
+            db =>
+            {
+                SetCopy(db, file, (int)how);
+                db.Execute("INSERT OR IGNORE INTO transfer_files (transfer, file) VALUES (?, ?)", transfer, file);
+                Forget(db, file);
+            },
+            cancellationToken);
+
+    public ValueTask CopyDroppedAsync(int file, CancellationToken cancellationToken) =>
+        WriteAsync(
+            db =>
+            {
+                db.Execute("DELETE FROM transfer_copies WHERE transfer = ? AND file = ?", transfer, file);
+                Forget(db, file);
+            },
+            cancellationToken);
+
+    private void SetCopy(Storage.SqlSession db, int file, int how) => db.Execute(
+        "INSERT OR REPLACE INTO transfer_copies (transfer, file, checked) VALUES (?, ?, ?)", transfer, file, how);
 
     private void Forget(Storage.SqlSession db, int file)
     {

@@ -111,9 +111,14 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
                 running ? fetchedBefore + Status.BytesFetched : row.Fetched, running ? Rate() : 0,
                 row.Created, row.Ended,
                 [.. (Sources?.Report() ?? []).Select(s => new SourceInfo(s.Name, s.Bytes, s.Dropped))],
-                row.Outcome?.NotKept ?? [], row.Outcome?.Error, row.Priority, row.Plan.Plan, row.Plan.Spent(Moved()));
+                row.Outcome?.NotKept ?? [], row.Outcome?.Error, row.Priority, row.Plan.Plan, row.Plan.Spent(Moved()),
+                row.Outcome?.Copied ?? CopiedInfo());
         }
     }
+
+    /// <summary>Null where the service copied nothing.</summary>
+    public CopiedInfo? CopiedInfo() => Status.Copied is { Files: > 0 } c
+        ? new CopiedInfo(c.FilesByService, c.FilesBySample, c.FilesInFull, c.Bytes, c.ComparedBytes) : null;
 
     /// <summary>Bytes a second over the last seconds in which somebody looked.</summary>
     private double Rate()

@@ -73,7 +73,7 @@ internal sealed class TransferService(
         var row = new TransferRow(
             Convert.ToHexStringLower(id), link.InfoHash, link.ToText(), request.Account, path, collision,
             TransferState.Waiting, options.Time.GetUtcNow(), Ended: null, Fetched: 0, FilesTotal: 0, BytesTotal: 0,
-            Outcome: null, plan, Checked(request.Priority));
+            Outcome: null, plan, Checked(request.Priority), request.Copy ? Check(request) : null);
         await table.AddAsync(row, cancellationToken);
         var transfer = Add(row);
         Start(transfer);
@@ -187,6 +187,13 @@ internal sealed class TransferService(
                 FailureKind.BadInput, $"'{request.Collision}' is no way to treat a collision",
                 "It is fail, skip or overwrite.");
 
+    private static CopyCheck Check(TransferRequest request) =>
+        Enum.TryParse<CopyCheck>(request.Check, ignoreCase: true, out var check) && Enum.IsDefined(check)
+            ? check
+            : throw new VirgaException(
+                FailureKind.BadInput, $"'{request.Check}' is no way to check a copy",
+                "It is service, sample or full.");
+
     private void Start(RunningTransfer transfer)
     {
         transfer.Stop = CancellationTokenSource.CreateLinkedTokenSource(stopping.Token);
@@ -260,7 +267,7 @@ internal sealed class TransferService(
             {
                 State = TransferState.Failed,
                 Ended = options.Time.GetUtcNow(),
-                Outcome = new TransferOutcome([], error),
+                Outcome = new TransferOutcome([], error, transfer.CopiedInfo()),
             });
         }
     }
@@ -312,7 +319,11 @@ internal sealed class TransferService(
         transfer.Sources = new SourceSet(planned, options.Time, log);
         transfer.Step = "running";
         var begun = options.Time.GetTimestamp();
-        var job = new TransferJob(content, transfer.Sources, target, row.Path, row.Collision, journal, transfer.Status);
+        var job = new TransferJob(content, transfer.Sources, target, row.Path, row.Collision, journal, transfer.Status)
+        {
+            Copy = row.Copies is not { } check ? null : new CopyRoute(
+                new CopyFinder(finder, options.Time, log), check, options.Time, options.Random),
+        };
         try
         {
             var result = await engine.RunAsync(job, cancellationToken);
@@ -374,7 +385,7 @@ internal sealed class TransferService(
         {
             State = error is null ? TransferState.Completed : TransferState.Failed,
             Ended = options.Time.GetUtcNow(),
-            Outcome = new TransferOutcome(notKept, error),
+            Outcome = new TransferOutcome(notKept, error, transfer.CopiedInfo()),
         });
     }
 

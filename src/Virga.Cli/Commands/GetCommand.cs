@@ -32,7 +32,18 @@ internal static class GetCommand
         };
         priority.AcceptOnlyFromAmong("low", "normal", "high");
         var wishes = new PlanOptions();
-        var verb = new Verb("get", "brings a share into an account, every byte verified")
+        var check = new Option<string>("--check")
+        {
+            HelpName = "service|sample|full",
+            Description = "how copies made inside a service are checked (default: service)",
+            DefaultValueFactory = _ => "service",
+        };
+        check.AcceptOnlyFromAmong("service", "sample", "full");
+        var noCopy = new Option<bool>("--no-copy")
+        {
+            Description = "have no copies made inside a service: every byte comes through this agent, verified",
+        };
+        var verb = new Verb("get", "brings a share into an account, every byte that comes verified")
         {
             Examples =
             {
@@ -50,6 +61,11 @@ internal static class GetCommand
                     + "are missing.",
                 "It is planned first: one line says which way was chosen, why, and what it will cost; `virga plan` "
                     + "shows the others.",
+                "Where the owner allows it and both accounts are at one service, that service copies, and the bytes "
+                    + "come through no agent. --check service: its own checksums say that the copy is what the owner "
+                    + "has, which nobody compares with the share; where they say nothing, samples are. "
+                    + "sample: some pieces of each file are read back and compared with the share. "
+                    + "full: everything is. A copy that is wrong is removed, and fetched from the agent.",
             },
         };
         verb.Add(link);
@@ -58,6 +74,8 @@ internal static class GetCommand
         verb.Add(collision);
         verb.Add(priority);
         wishes.AddTo(verb);
+        verb.Add(check);
+        verb.Add(noCopy);
         verb.Run(options, async (run, cancellationToken) =>
         {
             var text = await Arguments.ReadLinkAsync(
@@ -70,7 +88,8 @@ internal static class GetCommand
                 new TransferRequest(
                     text, into.Account, into.Path, run.Parsed.GetValue(collision)!,
                     TransferCommands.Priority(run.Parsed.GetValue(priority)!), wishes.Prefer(run.Parsed),
-                    wishes.MaxCost(run.Parsed), wishes.NoRelay(run.Parsed)),
+                    wishes.MaxCost(run.Parsed), wishes.NoRelay(run.Parsed), run.Parsed.GetValue(check)!,
+                    !run.Parsed.GetValue(noCopy)),
                 cancellationToken);
             if (!run.Parsed.GetValue(detach))
                 return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);

@@ -40,6 +40,11 @@ internal static class ShareCommands
             Description = "readers get the bytes from the storage itself, by URLs that end after 5 minutes: "
                 + "faster, and at the storage's price alone; they learn where it lies (S3 accounts over https)",
         };
+        var copy = new Option<bool>("--copy")
+        {
+            Description = "readers whose account is at the same service have it copy there: nothing leaves it; they "
+                + "learn where it lies, and may read it there for 10 minutes (S3 accounts)",
+        };
         var feed = new Option<string?>("--feed")
         {
             HelpName = "NAME", Description = "point this feed of yours at the new share",
@@ -55,7 +60,7 @@ internal static class ShareCommands
                 "virga share nas:photos/2025",
                 "virga share nas:photos/2025 --with \"$(ssh bob virga id)\" | ssh bob virga get - bobs:in --detach",
                 "virga share nas:photos/2025 --trusted --reach 1",
-                "virga share work:videos --link --direct",
+                "virga share work:videos --link --direct --copy",
                 "virga share nas:talks --public --torrent talks.torrent",
             },
             Notes =
@@ -75,6 +80,7 @@ internal static class ShareCommands
         verb.Add(trusted);
         verb.Add(reach);
         verb.Add(direct);
+        verb.Add(copy);
         verb.Add(feed);
         verb.Add(torrent);
         verb.Run(options, async (run, cancellationToken) =>
@@ -85,7 +91,8 @@ internal static class ShareCommands
                 run.Parsed.GetValue(isPublic), run.Parsed.GetValue(isLink), run.Parsed.GetValue(trusted), readers);
             var request = new ShareRequest(
                 from.Account, from.Path, audience, readers, run.Parsed.GetValue(feed),
-                ReachOf(run.Parsed.GetValue(reach), audience), run.Parsed.GetValue(direct));
+                ReachOf(run.Parsed.GetValue(reach), audience), run.Parsed.GetValue(direct),
+                run.Parsed.GetValue(copy));
             using var agent = run.OpenAgent();
             var (share, error) = await FollowAsync(run, agent, from, request, cancellationToken);
             if (error is not null) return run.Fail(error);

@@ -33,7 +33,8 @@ internal static class TransferCommands
                         isRunning ? Display.Rate(t.BytesPerSecond) : "",
                         new Place(t.Account, t.Path).ToString(),
                         Display.Fit(
-                            t.Error?.Message ?? (isRunning || t.State == TransferState.Waiting ? t.Status : ""), 80));
+                            t.Error?.Message ?? (isRunning || t.State == TransferState.Waiting ? t.Status
+                                : t.Copied is { } copied ? CopiedWords.Short(copied) : ""), 80));
                 }
                 table.Write(run.Terminal.Out, run.Terminal.OutPaint);
             }

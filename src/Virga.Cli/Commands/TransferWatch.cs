@@ -86,7 +86,9 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
                     run.Print(
                         $"{run.Terminal.OutPaint.Green("done")}: {Display.Files(t.FilesDone)}, "
                         + $"{Display.Bytes(t.BytesTotal)} into {place} "
-                        + $"in {Display.Took(took)}{rate}, every byte that came verified");
+                        + $"in {Display.Took(took)}{rate}, {Verified(t)}");
+                    foreach (var line in t.Copied is { } copied ? CopiedWords.Sentences(copied) : [])
+                        run.Say($"  {line}");
                     if (PlanWords.Spent(t) is { } spent) run.Say("  " + spent);
                 }
                 return ExitCode.Ok;
@@ -109,6 +111,14 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
         }
     }
 
+    /// <summary>Said of what came through this agent, and of copies only as far as they were read back.</summary>
+    private static string Verified(TransferInfo t) => t.Copied switch
+    {
+        null or { FilesByService: 0, FilesBySample: 0 } => "every byte that came verified",
+        { } copied when copied.Bytes < t.BytesTotal => "every byte that came through the agent verified",
+        { } copied => CopiedWords.Short(copied),
+    };
+
     private static bool IsGoingOn(TransferInfo t) => t.State is TransferState.Running or TransferState.Waiting;
 
     private static ProgressRow RowOf(TransferInfo t)
@@ -122,10 +132,11 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
             TransferState.Paused => "paused",
             _ => t.Status,
         };
+        var copied = t.Copied is { } c ? $"; {Display.Bytes(c.Bytes)} copied inside the service" : "";
         return new ProgressRow(
             new Place(t.Account, t.Path).ToString(), t.BytesDone, t.BytesTotal,
             t.State == TransferState.Running ? t.BytesPerSecond : 0,
-            files.Length > 0 ? $"{files}; {status}" : status);
+            files.Length > 0 ? $"{files}; {status}{copied}" : status);
     }
 
     /// <summary>The updates of all, as they come.</summary>

@@ -42,19 +42,41 @@ public sealed class TransferEngine(EngineLimits limits)
             }
             job.Status.AddDone(file.Entry.Size);
             job.Status.AddFile();
+            if (state.Copies.GetValueOrDefault(file.Index) is { } how) job.Status.AddCopied(file.Entry.Size, how, 0);
         }
+        var copyNotes = await CopyFilesAsync(job, state, todo, cancellationToken);
+        state = (await job.Journal.LoadAsync(cancellationToken)) with { HasStarted = state.HasStarted };
         var failed = new ConcurrentQueue<(TransferNote Note, FailureKind Kind)>();
         await FetchFilesAsync(job, state, todo, failed, cancellationToken);
         // A request that the killed process had sent may have been carried out only after the first look.
         if (state.HasStarted)
             await EndOrphansAsync(job, await job.Journal.LoadAsync(cancellationToken), cancellationToken);
         var notKept = await FinishAsync(job, cancellationToken);
+        notKept.AddRange(copyNotes);
         if (skip.Count > 0)
         {
             var were = skip.Count == 1 ? "1 file was" : $"{skip.Count:N0} files were";
             notKept.Add(new TransferNote("", $"{were} there already: left as is, not compared"));
         }
         return new TransferResult(notKept, [.. failed]);
+    }
+
+    /// <summary>Takes what the service itself could copy off the list.</summary>
+    private async Task<IReadOnlyList<TransferNote>> CopyFilesAsync(
+        TransferJob job, JournalState state, List<SharedFile> todo, CancellationToken cancellationToken)
+    {
+        var target = job.Target.Find<ICopyFromOthers>();
+        if (target is null || job.Copy is not { } route || !job.Routes.HasFlag(TransferRoutes.Copy))
+        {
+            // An upload that the service has filled in part is nothing to go on with from verified bytes.
+            foreach (var file in todo.Where(f => state.Copies.ContainsKey(f.Index)))
+                await CopyFile.DropAsync(job, file, state.Uploads.GetValueOrDefault(file.Index), cancellationToken);
+            return [];
+        }
+        var run = new CopyRun(job, route, target, limits, state);
+        var done = await run.RunAsync(todo, cancellationToken);
+        todo.RemoveAll(f => done.Contains(f.Index));
+        return run.Notes;
     }
 
     /// <summary>Removes what a transfer that is given up has half done: pending uploads at its paths.</summary>

@@ -23,6 +23,9 @@ public enum CollisionPolicy { Fail, Skip, Overwrite }
 /// </param>
 /// <param name="BatchBytes">Bytes of one such request.</param>
 /// <param name="BatchFiles">Files of one such request.</param>
+/// <param name="CopyInPartsBytes">
+/// Copies inside a service beyond this length are made in parts, several at once, where their result can be compared.
+/// </param>
 public sealed record EngineLimits(
     int RangesInFlight = 8,
     int RangeBytes = 2 << 20,
@@ -30,15 +33,37 @@ public sealed record EngineLimits(
     long PartMemoryBytes = 16 << 20,
     int SmallFileBytes = 512 << 10,
     int BatchBytes = 2 << 20,
-    int BatchFiles = 128)
+    int BatchFiles = 128,
+    long CopyInPartsBytes = 1L << 30)
 {
     public static readonly EngineLimits Default = new();
+}
+
+/// <summary>Ways on which the bytes of a share may come.</summary>
+[Flags]
+public enum TransferRoutes
+{
+    None = 0,
+    /// <summary>Copied by the service that holds them, into another account there.</summary>
+    Copy = 1,
+    /// <summary>Read from the owner's storage.</summary>
+    Direct = 2,
+    /// <summary>Passed on by an agent.</summary>
+    Agent = 4,
+    All = Copy | Direct | Agent,
 }
 
 /// <summary>One transfer: what, from where, to where.</summary>
 public sealed record TransferJob(
     ShareContent Content, SourceSet Sources, IAccount Target, EntryPath Folder, CollisionPolicy Collision,
-    ITransferJournal Journal, TransferStatus Status);
+    ITransferJournal Journal, TransferStatus Status)
+{
+    /// <summary>The ways on which bytes may come.</summary>
+    public TransferRoutes Routes { get; init; } = TransferRoutes.All;
+
+    /// <summary>How to get copies made inside the target's service; null: not at all.</summary>
+    public CopyRoute? Copy { get; init; }
+}
 
 /// <summary>Something of the share that the target can't hold, or that failed, with the reason.</summary>
 public sealed record TransferNote(string Path, string Reason);
@@ -56,6 +81,8 @@ public sealed class TransferStatus
     private long bytesDone;
     private long bytesFetched;
     private int filesDone;
+    private CopiedTotals copied;
+    private readonly Lock gate = new();
 
     /// <summary>Plain bytes that are stored at the target, of earlier runs, too.</summary>
     public long BytesDone => Volatile.Read(ref bytesDone);
@@ -65,9 +92,23 @@ public sealed class TransferStatus
 
     public int FilesDone => Volatile.Read(ref filesDone);
 
+    /// <summary>What was copied inside the service, in this and earlier runs; part of what is done.</summary>
+    public CopiedTotals Copied
+    {
+        get
+        {
+            lock (gate) return copied;
+        }
+    }
+
     internal void AddDone(long bytes) => Interlocked.Add(ref bytesDone, bytes);
 
     internal void AddFetched(long bytes) => Interlocked.Add(ref bytesFetched, bytes);
 
     internal void AddFile() => Interlocked.Increment(ref filesDone);
+
+    internal void AddCopied(long bytes, CopyCheck how, long compared)
+    {
+        lock (gate) copied = copied.With(bytes, how, compared);
+    }
 }

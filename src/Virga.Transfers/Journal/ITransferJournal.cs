@@ -1,4 +1,5 @@
 using Virga.Accounts;
+using Virga.Transfers.Engine;
 
 namespace Virga.Transfers.Journal;
 
@@ -10,7 +11,14 @@ public sealed record RecordedUpload(string Token, long PartBytes, IReadOnlyList<
 /// <param name="Completed">Indices of files that are done.</param>
 /// <param name="Uploads">By index of file.</param>
 public sealed record JournalState(
-    bool HasStarted, IReadOnlySet<int> Completed, IReadOnlyDictionary<int, RecordedUpload> Uploads);
+    bool HasStarted, IReadOnlySet<int> Completed, IReadOnlyDictionary<int, RecordedUpload> Uploads)
+{
+    /// <summary>
+    /// Files whose bytes a service copied, and how they were checked; null: their upload was begun for that, and what
+    /// it holds was compared with nothing.
+    /// </summary>
+    public IReadOnlyDictionary<int, CopyCheck?> Copies { get; init; } = new Dictionary<int, CopyCheck?>();
+}
 
 /// <summary>
 /// What a transfer must not forget (spec/v1/journal.md). Each call returns when the record survives the process; calls
@@ -33,4 +41,13 @@ public interface ITransferJournal
 
     /// <summary>After the file is complete and checked; forgets its upload.</summary>
     ValueTask FileCompletedAsync(int file, CancellationToken cancellationToken);
+
+    /// <summary>Before an upload is begun that the service itself will fill.</summary>
+    ValueTask CopyBegunAsync(int file, CancellationToken cancellationToken);
+
+    /// <summary>After the file was copied and checked; forgets its upload.</summary>
+    ValueTask CopyCompletedAsync(int file, CopyCheck how, CancellationToken cancellationToken);
+
+    /// <summary>The copy and its upload are gone: the file is fetched.</summary>
+    ValueTask CopyDroppedAsync(int file, CancellationToken cancellationToken);
 }

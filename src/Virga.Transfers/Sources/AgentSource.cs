@@ -64,6 +64,17 @@ public sealed class AgentSource(
     /// <summary>Whether the agent, when it was asked last, was the one that made the share.</summary>
     public bool IsOwner => held is { } grant && grant.Grant.Issuer == grant.Owner;
 
+    /// <summary>The service inside which the agent lets its entries be copied; null where it doesn't.</summary>
+    public string? CopyService => held?.CopyService;
+
+    /// <inheritdoc cref="AgentClient.OpenCopiesAsync"/>
+    public Task<CopiesAnswer> OpenCopiesAsync(
+        IReadOnlyList<string> done, string principal, string service, IReadOnlyList<Hash256> roots,
+        CancellationToken cancellationToken) =>
+        WithGrantAsync(
+            bearer => client.OpenCopiesAsync(infoHash, done, principal, service, roots, bearer, cancellationToken),
+            cancellationToken);
+
     /// <inheritdoc cref="AgentClient.GetReadUrlsAsync"/>
     public Task<ReadUrlsAnswer> GetReadUrlsAsync(IReadOnlyList<Hash256> roots, CancellationToken cancellationToken) =>
         WithGrantAsync(

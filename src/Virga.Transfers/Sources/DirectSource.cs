@@ -1,9 +1,7 @@
-using System.Buffers;
 using System.Collections.Concurrent;
 using Virga.Accounts;
 using Virga.Content;
 using Virga.Core;
-using Virga.Core.Age;
 using Virga.Protocol;
 
 namespace Virga.Transfers.Sources;
@@ -93,10 +91,10 @@ public sealed class DirectSource(
             throw new VirgaException(FailureKind.NotFound, $"{Name} gives no URL for blob {root}");
         try
         {
-            if (file.FileKey is { } key)
-                await ReadSealedAsync(url, file, key, range, destination, cancellationToken);
-            else
-                await storage.ReadAsync(url, agent.Endpoint, range, destination, cancellationToken);
+            await PlainForm.ReadAsync(
+                file,
+                (plain, to, token) => storage.ReadAsync(url, agent.Endpoint, plain, to, token), range, destination,
+                cancellationToken);
         }
         catch (VirgaException e) when (e.Kind is FailureKind.Denied or FailureKind.Unauthenticated)
         {
@@ -104,61 +102,5 @@ public sealed class DirectSource(
             urls.TryRemove(root, out _);
             throw new VirgaException(FailureKind.Unavailable, e.Message, e.Advice, e);
         }
-    }
-
-    /// <summary>Reads the plain bytes of all chunks that the range touches, and seals them as the owner does.</summary>
-    private async Task ReadSealedAsync(
-        ReadUrl url, SharedFile file, AgeFileKey key, ByteRange range, Memory<byte> destination,
-        CancellationToken cancellationToken)
-    {
-        var nonce = file.Nonce!.Value;
-        if (range.Offset < AgePayload.NonceBytes)
-        {
-            var head = (int)Math.Min(range.Length, AgePayload.NonceBytes - range.Offset);
-            nonce.Slice((int)range.Offset, head).CopyTo(destination);
-            if (head == range.Length) return;
-        }
-        var size = file.Entry.Size;
-        var first = Math.Max(0, range.Offset - AgePayload.NonceBytes) / AgePayload.SealedChunkBytes;
-        var last = (range.End - AgePayload.NonceBytes - 1) / AgePayload.SealedChunkBytes;
-        var start = first * AgePayload.ChunkBytes;
-        var plain = new ByteRange(start, Math.Min(size, (last + 1) * AgePayload.ChunkBytes) - start);
-        var buffer = ArrayPool<byte>.Shared.Rent((int)plain.Length + AgePayload.SealedChunkBytes);
-        try
-        {
-            await storage.ReadAsync(
-                url, agent.Endpoint, plain, buffer.AsMemory(0, (int)plain.Length), cancellationToken);
-            using var payload = new AgePayload(key, nonce.Span);
-            for (var chunk = first; chunk <= last; chunk++)
-            {
-                var at = (int)((chunk - first) * AgePayload.ChunkBytes);
-                var length = (int)Math.Min(AgePayload.ChunkBytes, plain.Length - at);
-                var sealedAt = AgePayload.NonceBytes + (chunk * AgePayload.SealedChunkBytes);
-                var isLast = chunk == AgePayload.ChunkCount(size) - 1;
-                Seal(payload, chunk, isLast, buffer.AsSpan(at, length), sealedAt, range, destination.Span,
-                    buffer.AsSpan((int)plain.Length));
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
-    }
-
-    /// <summary>Seals straight into the destination, but for a chunk of which only a part is asked for.</summary>
-    private static void Seal(
-        AgePayload payload, long chunk, bool isLast, ReadOnlySpan<byte> plain, long sealedAt, ByteRange range,
-        Span<byte> destination, Span<byte> scratch)
-    {
-        var bytes = plain.Length + AgePayload.TagBytes;
-        if (sealedAt >= range.Offset && sealedAt + bytes <= range.End)
-        {
-            payload.SealChunk(chunk, isLast, plain, destination.Slice((int)(sealedAt - range.Offset), bytes));
-            return;
-        }
-        payload.SealChunk(chunk, isLast, plain, scratch[..bytes]);
-        var from = Math.Max(sealedAt, range.Offset);
-        var to = Math.Min(sealedAt + bytes, range.End);
-        scratch[(int)(from - sealedAt)..(int)(to - sealedAt)].CopyTo(destination[(int)(from - range.Offset)..]);
     }
 }

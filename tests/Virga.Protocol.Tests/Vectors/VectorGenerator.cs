@@ -20,7 +20,7 @@ internal static class VectorGenerator
         "link-proof", "request",
         "announce",
         "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer",
-        "read-urls-request", "read-urls-answer", "read-request", "peer", "error",
+        "read-urls-request", "read-urls-answer", "copies-request", "copies-answer", "read-request", "peer", "error",
         "vouch-request", "vouch-request-state",
     ];
 
@@ -33,7 +33,7 @@ internal static class VectorGenerator
         .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. TrustVectors.All(), .. Links(),
         .. LinkSecrets(),
         .. RequestVectors.All(), .. Announces(),
-        .. Withdrawals(), .. Feeds(), .. Grants(), .. Direct(), .. Messages(), .. Errors(),
+        .. Withdrawals(), .. Feeds(), .. Grants(), .. Direct(), .. Copies(), .. Messages(), .. Errors(),
         .. VouchRequestVectors.All(),
     ];
 
@@ -275,6 +275,10 @@ internal static class VectorGenerator
         yield return Body("grant-answer-direct", "ok", "grant-answer", "the storage may be read directly",
             new GrantAnswer(
                 SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, good), Bob.Id, IsDirect: true).Encode());
+        yield return Body("grant-answer-copy", "ok", "grant-answer", "accounts at one service may copy",
+            new GrantAnswer(
+                SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, good), Bob.Id, CopyService: "s3.example")
+                .Encode());
         yield return Body("grant-answer-secret", "ok", "grant-answer", "with the secret of a trusted share", secret);
         yield return Body("grant-answer-short-secret", "fields", "grant-answer", "a secret of 31 bytes",
             [.. Replace(secret, "6:secret32:", "6:secret31:")[..^2], (byte)'e']);
@@ -308,6 +312,35 @@ internal static class VectorGenerator
             Replace(answer, "31:https://storage.example/b/other", "33:https://u@storage.example/b/other"));
         yield return Body("read-urls-answer-match", "fields", "read-urls-answer", "a match that would end the header",
             Replace(answer, "5:\"abc\"", "5:\"a\r\n\""));
+    }
+
+    private static IEnumerable<VectorFile> Copies()
+    {
+        const string id = "000102030405060708090a0b0c0d0e0f";
+        var request = new CopiesRequest(
+            [id], "arn:aws:iam:::user/bob", hashes[..2], Sample.Hash(6), "s3.example:8443").Encode();
+        yield return Body("copies-request-good", "ok", "copies-request", "two blobs, and one opening is done", request);
+        yield return Body("copies-request-done", "ok", "copies-request", "an opening is done, and no more is asked for",
+            new CopiesRequest([id], "arn:aws:iam:::user/bob", [], Sample.Hash(6), "s3.example:8443").Encode());
+        yield return Body("copies-request-many", "fields", "copies-request", "for 257 blobs",
+            new CopiesRequest(
+                [], "arn:aws:iam:::user/bob", [.. Enumerable.Repeat(hashes[0], 257)], Sample.Hash(6), "s3.example")
+                .Encode());
+        yield return Body("copies-request-short-id", "fields", "copies-request", "an id of 15 bytes",
+            new CopiesRequest([id[2..]], "arn:aws:iam:::user/bob", hashes[..1], Sample.Hash(6), "s3.example").Encode());
+        yield return Body("copies-request-no-principal", "fields", "copies-request", "nobody to open to",
+            new CopiesRequest([], "", hashes[..1], Sample.Hash(6), "s3.example").Encode());
+        yield return Body("copies-request-space", "fields", "copies-request", "a principal with a space",
+            new CopiesRequest([], "arn:aws:iam:::user/bob s", hashes[..1], Sample.Hash(6), "s3.example").Encode());
+        var source = new OpenedCopy(hashes[0], "bucket", "photos/a b+ü.jpg", "\"9dd4e461268c8034f5c8564e155c67a6\"");
+        yield return Body("copies-answer-good", "ok", "copies-answer", "what a sealed answer holds",
+            new CopiesAnswer(Now, id, [source, new OpenedCopy(hashes[1], "", "by-reference", "7")]).Encode());
+        yield return Body("copies-answer-none", "ok", "copies-answer", "none can be opened",
+            new CopiesAnswer(Now, id, []).Encode());
+        yield return Body("copies-answer-no-name", "fields", "copies-answer", "an entry without a name",
+            new CopiesAnswer(Now, id, [source with { Name = "" }]).Encode());
+        yield return Body("copies-answer-match", "fields", "copies-answer", "a match that would end the header",
+            new CopiesAnswer(Now, id, [source with { Match = "\"a\r\n\"" }]).Encode());
     }
 
     private static IEnumerable<VectorFile> Messages()

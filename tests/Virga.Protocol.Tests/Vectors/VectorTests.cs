@@ -66,6 +66,8 @@ public sealed class VectorTests
         "grant-request" => Layer("fields", () => Same(vector, GrantRequest.Parse(vector.Data).Encode())),
         "read-urls-request" => Layer("fields", () => Same(vector, ReadUrlsRequest.Parse(vector.Data).Encode())),
         "read-urls-answer" => Layer("fields", () => Same(vector, ReadUrlsAnswer.Parse(vector.Data).Encode())),
+        "copies-request" => Layer("fields", () => Same(vector, CopiesRequest.Parse(vector.Data).Encode())),
+        "copies-answer" => Layer("fields", () => Same(vector, CopiesAnswer.Parse(vector.Data).Encode())),
         "grant-answer" => Layer("fields", () => Same(vector, GrantAnswer.Parse(vector.Data).Encode())),
         "read-request" => Layer("fields", () => Same(vector, ReadRequest.Encode(ReadRequest.Parse(vector.Data)))),
         "vouch-request" => Layer("fields", () => Same(vector, VouchAsk.Parse(vector.Data).Encode())),

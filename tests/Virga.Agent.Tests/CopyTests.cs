@@ -1,0 +1,325 @@
+using System.Net;
+using System.Security.Cryptography;
+using Amazon.Runtime;
+using Amazon.S3;
+using Amazon.S3.Model;
+using Virga.Accounts;
+using Virga.Accounts.Adapters;
+using Virga.Accounts.Adapters.S3;
+using Virga.Agent.Control;
+using Virga.Core;
+using Virga.Testing;
+using Virga.Testing.Servers;
+
+namespace Virga.Agent.Tests;
+
+/// <summary>
+/// Shares whose readers have the service copy, between two users of a real S3 gateway: each agent reaches it over a
+/// line of its own that counts what passes.
+/// </summary>
+[Trait("Needs", "server")]
+public sealed class CopyTests
+{
+    private const string Keep = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Sid\":\"Keep\",\"Effect\":\"Allow\","
+        + "\"Principal\":{\"AWS\":[\"arn:aws:iam:::user/full\"]},\"Action\":[\"s3:ListBucket\"],"
+        + "\"Resource\":[\"arn:aws:s3:::BUCKET\"]}]}";
+
+    private static readonly (string Path, byte[] Content)[] Files =
+    [
+        ("large.bin", Seeded.Bytes(20_000_003, 1)), ("sub/odd ü+%name.bin", Seeded.Bytes(3_000_000, 2)),
+        ("small", Seeded.Bytes(10, 3)), ("chunk", Seeded.Bytes(65_536, 4)), ("leaf", Seeded.Bytes(16_384, 5)),
+        ("same", Seeded.Bytes(16_384, 5)), ("empty", []),
+    ];
+
+    private static readonly long Content = Files.Sum(f => (long)f.Content.Length);
+
+    [Theory]
+    [InlineData("link")]
+    [InlineData("public")]
+    public async Task No_content_passes_through_either_agent(string audience)
+    {
+        await using var world = await World.StartAsync();
+        var share = await world.ShareAsync(audience);
+        Assert.True(share.IsCopyable);
+        var before = (world.AnnLine.OtherBytes, world.BobLine.OtherBytes);
+        var got = await world.GetAsync(share.Link, "got");
+        AssertDone(got);
+        // What the gateway delivered to either agent: answers, and no content.
+        Assert.InRange(world.AnnLine.OtherBytes - before.Item1, 0, 100_000);
+        Assert.InRange(world.BobLine.OtherBytes - before.Item2, 0, 100_000);
+        Assert.Equal(0, got.BytesFetched);
+        Assert.Equal(new CopiedInfo(Files.Length - 1, 0, 0, Content, 0), got.Copied);
+        await world.AssertGotAsync("got");
+        await world.AssertClosedAsync();
+    }
+
+    [Theory]
+    [InlineData("sample")]
+    [InlineData("full")]
+    public async Task What_is_read_back_is_compared_and_told(string check)
+    {
+        await using var world = await World.StartAsync();
+        var share = await world.ShareAsync("link");
+        var got = await world.GetAsync(share.Link, "got", check);
+        AssertDone(got);
+        Assert.Equal(0, got.BytesFetched);
+        var copied = got.Copied!;
+        Assert.Equal(
+            check == "full" ? (0, 0, Files.Length - 1) : (0, Files.Length - 1, 0),
+            (copied.FilesByService, copied.FilesBySample, copied.FilesInFull));
+        if (check == "full") Assert.Equal(Content, copied.ComparedBytes);
+        else Assert.InRange(copied.ComparedBytes, 10 + 65_536 + (2 * 16_384), Content - 1);
+        await world.AssertGotAsync("got");
+    }
+
+    [Fact]
+    public async Task Only_who_wants_it_is_copied_from_and_only_who_wants_it_copies()
+    {
+        await using var world = await World.StartAsync();
+        var closed = await world.Ann.ShareAsync(new ShareRequest("s3", "", "link", []));
+        Assert.False(closed.IsCopyable);
+        var got = await world.GetAsync(closed.Link, "closed");
+        AssertDone(got);
+        Assert.Null(got.Copied);
+        Assert.True(got.BytesFetched >= Content - 16_384);
+        var open = await world.ShareAsync("link");
+        got = await world.GetAsync(open.Link, "unwanted", isCopied: false);
+        AssertDone(got);
+        Assert.Null(got.Copied);
+        await world.AssertGotAsync("unwanted");
+    }
+
+    [Fact]
+    public async Task Statements_of_others_are_kept_and_ours_is_gone_at_the_end()
+    {
+        await using var world = await World.StartAsync();
+        await world.AnnPlain.PutBucketPolicyAsync(
+            world.From, Keep.Replace("BUCKET", world.From, StringComparison.Ordinal));
+        var share = await world.ShareAsync("link");
+        var got = await world.GetAsync(share.Link, "got");
+        AssertDone(got);
+        Assert.Equal(0, got.BytesFetched);
+        await world.AssertClosedAsync();
+        Assert.Contains("\"Keep\"", await world.PolicyAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Where_the_service_refuses_it_is_told_in_a_line_and_the_agent_passes_it_on()
+    {
+        await using var world = await World.StartAsync(principal: "arn:aws:iam:::user/full");
+        var share = await world.ShareAsync("link");
+        var got = await world.GetAsync(share.Link, "got");
+        AssertDone(got);
+        Assert.Null(got.Copied);
+        Assert.Contains(got.NotKept, n => n.Path.Length == 0
+            && n.Reason.Contains("not copied inside the service", StringComparison.Ordinal)
+            && n.Reason.Contains("refuses", StringComparison.Ordinal));
+        await world.AssertGotAsync("got");
+        await world.AssertClosedAsync();
+    }
+
+    [Fact]
+    public async Task A_file_that_changed_is_not_copied_in_its_new_version()
+    {
+        await using var world = await World.StartAsync();
+        var share = await world.ShareAsync("link");
+        await world.WriteAsync("large.bin", Seeded.Bytes(20_000_003, 9));
+        var got = await world.GetAsync(share.Link, "got");
+        Assert.Equal(TransferState.Failed, got.State);
+        Assert.Contains("large.bin", got.Error!.Message, StringComparison.Ordinal);
+        Assert.Equal(Files.Length - 2, got.Copied!.FilesByService);
+        Assert.Null(await world.BobAccount.StatAsync(EntryPath.Parse("got/large.bin"), default));
+    }
+
+    [Fact]
+    public async Task A_name_that_a_policy_would_read_as_a_pattern_comes_by_the_agent()
+    {
+        await using var world = await World.StartAsync();
+        await world.WriteAsync("star*.bin", Seeded.Bytes(100_000, 7));
+        var share = await world.ShareAsync("link");
+        var got = await world.GetAsync(share.Link, "got");
+        AssertDone(got);
+        Assert.Equal(Files.Length - 1, got.Copied!.FilesByService);
+        Assert.InRange(got.BytesFetched, 100_000, 200_000);
+        await world.AssertGotAsync("got");
+        Assert.Equal(
+            100_000, (await world.BobAccount.StatAsync(EntryPath.Parse("got/star*.bin"), default))!.Length);
+    }
+
+    [Fact]
+    public async Task Accounts_at_other_services_do_not_even_ask()
+    {
+        await using var world = await World.StartAsync(service: "elsewhere.example");
+        var share = await world.ShareAsync("link");
+        var got = await world.GetAsync(share.Link, "got");
+        AssertDone(got);
+        Assert.Null(got.Copied);
+        Assert.Empty(got.NotKept);
+        await world.AssertClosedAsync();
+    }
+
+    [Fact]
+    public async Task An_account_that_can_open_nothing_says_so_before_anything_is_shared()
+    {
+        await using var network = await Network.StartAsync();
+        var ann = await network.AgentAsync("ann");
+        await ann.AddAccountAsync("disk", network.Folder("from"));
+        var answer = await ann.RefusedShareAsync(new ShareRequest("disk", "", "link", [], IsCopyable: true));
+        Assert.Contains("copy inside its service", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task More_files_than_a_policy_holds_are_copied_batch_by_batch()
+    {
+        await using var world = await World.StartAsync();
+        var names = Enumerable.Range(0, 300).Select(i => $"many/{i:d3}-{new string('x', 60)}").ToList();
+        await Parallel.ForEachAsync(names, async (name, _) => await world.WriteAsync(
+            name, Seeded.Bytes(100, (ulong)name.GetHashCode(StringComparison.Ordinal))));
+        var share = await world.Ann.ShareAsync(new ShareRequest("s3", "many", "link", [], IsCopyable: true));
+        var got = await world.GetAsync(share.Link, "got");
+        AssertDone(got);
+        Assert.Equal((300, 0L), (got.Copied!.FilesByService, got.BytesFetched));
+        await world.AssertClosedAsync();
+    }
+
+    private static void AssertDone(TransferInfo got) =>
+        Assert.Equal((TransferState.Completed, null), (got.State, got.Error?.Message));
+
+    /// <summary>Ann's and Bob's accounts are buckets of two users.</summary>
+    private sealed class World : IAsyncDisposable
+    {
+        private const string Service = "ceph.test";
+
+        public required Network Network { get; init; }
+
+        public required TlsFront AnnLine { get; init; }
+
+        public required TlsFront BobLine { get; init; }
+
+        public required TestAgent Ann { get; init; }
+
+        public required TestAgent Bob { get; init; }
+
+        public required IAccount AnnAccount { get; init; }
+
+        public required IAccount BobAccount { get; init; }
+
+        public required AmazonS3Client AnnPlain { get; init; }
+
+        public required string From { get; init; }
+
+        public static async Task<World> StartAsync(string? principal = null, string service = Service)
+        {
+            var ceph = await SharedServers.CephAsync();
+            var network = await Network.StartAsync();
+            var gateway = new Uri(ceph["S3_ENDPOINT"]);
+            var (annLine, bobLine) = (new TlsFront(gateway), new TlsFront(gateway));
+            var (from, to) = ($"virga-{Guid.NewGuid():n}", $"virga-{Guid.NewGuid():n}");
+            var annPlain = Plain(ceph, "S3_");
+            await annPlain.PutBucketAsync(from);
+            using var bobPlain = Plain(ceph, "S3_OTHER_");
+            await bobPlain.PutBucketAsync(to);
+            var ann = await network.AgentAsync("ann");
+            var bob = await network.AgentAsync("bob");
+            var world = new World
+            {
+                Network = network, AnnLine = annLine, BobLine = bobLine, Ann = ann, Bob = bob, From = from,
+                AnnPlain = annPlain,
+                AnnAccount = await AddAsync(ceph, ann, annLine, from, "S3_", Service, null),
+                BobAccount = await AddAsync(ceph, bob, bobLine, to, "S3_OTHER_", service, principal),
+            };
+            foreach (var (path, content) in Files) await world.WriteAsync(path, content);
+            return world;
+        }
+
+        public Task<ShareInfo> ShareAsync(string audience) =>
+            Ann.ShareAsync(new ShareRequest("s3", "", audience, [], IsCopyable: true));
+
+        public async Task<TransferInfo> GetAsync(
+            string link, string folder, string check = "service", bool isCopied = true) => await Bob.WatchAsync(
+            (await Bob.PostAsync(
+                "/control/transfers", new TransferRequest(link, "s3", folder, Check: check, Copy: isCopied),
+                ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo)).Id);
+
+        public async Task WriteAsync(string path, byte[] content)
+        {
+            var at = EntryPath.Parse(path);
+            if (content.Length <= AnnAccount.Traits.SingleWriteBytesMax)
+            {
+                await AnnAccount.WriteAsync(at, content, WriteOptions.Default, default);
+                return;
+            }
+            var part = AnnAccount.Traits.PartBytesFor(content.Length);
+            await using var upload = await AnnAccount.BeginUploadAsync(
+                at, content.Length, part, WriteOptions.Default, default);
+            var receipts = new List<PartReceipt>();
+            for (var i = 0; i * part < content.Length; i++)
+            {
+                var length = (int)Math.Min(part, content.Length - (i * part));
+                receipts.Add(await upload.WritePartAsync(i, content.AsMemory((int)(i * part), length), default));
+            }
+            await upload.CompleteAsync(receipts, default);
+        }
+
+        public async Task AssertGotAsync(string folder)
+        {
+            foreach (var (path, content) in Files)
+            {
+                await using var reader = await BobAccount.ReadAsync(
+                    EntryPath.Parse($"{folder}/{path}"), new Core.ByteRange(0, content.Length), null, default);
+                var got = new byte[content.Length];
+                await reader.Content.ReadExactlyAsync(got);
+                Assert.True(content.AsSpan().SequenceEqual(got), path);
+            }
+        }
+
+        public async Task<string> PolicyAsync()
+        {
+            var answer = await AnnPlain.GetBucketPolicyAsync(From);
+            return answer.HttpStatusCode == HttpStatusCode.OK ? answer.Policy : "";
+        }
+
+        /// <summary>The receiver says that it is done just before its transfer ends.</summary>
+        public async Task AssertClosedAsync() =>
+            Assert.DoesNotContain("Virga", await PolicyAsync(), StringComparison.Ordinal);
+
+        public async ValueTask DisposeAsync()
+        {
+            await Network.DisposeAsync();
+            foreach (var account in new[] { AnnAccount, BobAccount })
+            {
+                await foreach (var entry in account.WalkAsync(EntryPath.Root))
+                    if (entry.Kind == EntryKind.File) await account.DeleteAsync(entry.Path, default);
+                await account.DisposeAsync();
+            }
+            AnnPlain.Dispose();
+            await AnnLine.DisposeAsync();
+            await BobLine.DisposeAsync();
+        }
+
+        private static AmazonS3Client Plain(RealServer ceph, string user) => new(
+            new BasicAWSCredentials(ceph[user + "ACCESS_KEY"], ceph[user + "SECRET_KEY"]),
+            new AmazonS3Config
+            {
+                ServiceURL = ceph["S3_ENDPOINT"], ForcePathStyle = true, AuthenticationRegion = "us-east-1",
+            });
+
+        private static async Task<IAccount> AddAsync(
+            RealServer ceph, TestAgent agent, TlsFront line, string bucket, string user, string service,
+            string? principal)
+        {
+            var adapter = new S3Adapter(new AdapterServices(TimeProvider.System, RandomNumberGenerator.Fill));
+            var address = $"s3:{line.Url.AbsoluteUri}{bucket}/";
+            var settings = new Dictionary<string, string> { ["certSha256"] = line.CertSha256, ["service"] = service };
+            if (principal is not null) settings["principal"] = principal;
+            var secrets = new Dictionary<string, string>
+            {
+                ["accessKey"] = ceph[user + "ACCESS_KEY"], ["secretKey"] = ceph[user + "SECRET_KEY"],
+            };
+            await agent.PostAsync(
+                "/control/accounts", new AccountAddRequest("s3", address, settings, secrets),
+                ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo);
+            return await adapter.OpenAsync(adapter.ParseAddress(address, settings, secrets), default);
+        }
+    }
+}
