@@ -94,8 +94,14 @@ internal sealed class CopyRun(
                 while (await next is { } opening)
                 {
                     next = OpenNextAsync();
-                    await CopyAsync(opening, byRoot, cancellationToken);
-                    lock (finished) finished.Add(opening.Id);
+                    try
+                    {
+                        await CopyAsync(opening, byRoot, cancellationToken);
+                    }
+                    finally
+                    {
+                        lock (finished) finished.Add(opening.Id);
+                    }
                 }
                 while (again.TryDequeue(out var root)) queue.Enqueue(root);
                 if (queue.Count == 0) break;
