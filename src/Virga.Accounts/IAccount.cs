@@ -129,6 +129,20 @@ public interface IResumableUploads
     ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken);
 }
 
+/// <summary>
+/// Optional: an account where what an upload has stored so far can be read back at no cost, before it is completed.
+/// </summary>
+public interface IReadsPendingUploads
+{
+    /// <summary>
+    /// Reads bytes of parts that are stored, up to the destination's length; less only at the file's end. NotFound when
+    /// no such upload is pending. What was not stored yet may come as anything: the caller verifies all of it.
+    /// </summary>
+    /// <param name="token">Of the upload: <see cref="IUpload.Token"/>.</param>
+    ValueTask<int> ReadPendingAsync(
+        EntryPath path, string token, long offset, Memory<byte> destination, CancellationToken cancellationToken);
+}
+
 /// <summary>Optional: lists everything below a folder at once, cheaper than folder by folder.</summary>
 public interface IRecursiveListing
 {

@@ -181,9 +181,10 @@ public sealed class AgentHost : IAsyncDisposable
         await shares.LoadAsync(cancellationToken);
         var plans = new PlanService(
             folder.Path, accounts, new MeasuredRates(state, options.Time), options.Time);
+        var holdings = new Holdings(clients, inUse, directory, () => Endpoint, trust.IsRefused, options.Time, log);
         transfers = new TransferService(
             state, new TransferTable(state), accounts, clients, storage, directory, options, inUse, trust.IsRefused,
-            queue, limits, plans, log);
+            queue, limits, plans, new Sharing(holdings, shares, options.Time, options.Random, log), log);
         var openings = new CopyOpenings(
             state, accounts, shares.Find,
             (share, agent) => share.Audience != AudienceKind.Trusted || trust.IsAdmitted(agent, share.Reach),
@@ -191,8 +192,8 @@ public sealed class AgentHost : IAsyncDisposable
         await openings.LoadAsync(cancellationToken);
         shares.Narrowed = openings.Cut;
         var shareEndpoints = new ShareEndpoints(
-            shares, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), openings, trust, keys.Identity,
-            limits.Sending, options.Time, options.Random, log);
+            shares, holdings, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), openings, trust,
+            keys.Identity, limits.Sending, options.Time, options.Random, log);
         trust.Fallen = shareEndpoints.Cut;
         var requests = new VouchRequests(
             new RequestTable(state), chainStore, trust, directory, clients, options.Time, options.Notice ?? log);

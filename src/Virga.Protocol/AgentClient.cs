@@ -37,8 +37,9 @@ public sealed class AgentClient
         calls.PostChainAsync(agent, statements, cancellationToken);
 
     /// <summary>Asks for a grant; returns the signed grant's bytes (the bearer secret) and the grant in it.</summary>
+    /// <param name="pass">Shown to a holder that is not the share's owner.</param>
     public async Task<HeldGrant> GetGrantAsync(
-        Hash256 infoHash, LinkSecret? secret, CancellationToken cancellationToken)
+        Hash256 infoHash, LinkSecret? secret, CancellationToken cancellationToken, SignedEnvelope? pass = null)
     {
         var self = calls.Self;
         var sealKey = self.SealIdentity.Recipient.PublicKey;
@@ -47,7 +48,7 @@ public sealed class AgentClient
             (receiver, created) =>
             {
                 var proof = secret is null ? null : LinkProof.Make(secret, infoHash, self.Id, receiver, created);
-                return new GrantRequest(proof, sealKey).Encode();
+                return new GrantRequest(proof, sealKey, pass).Encode();
             },
             cancellationToken);
         var answer =
@@ -59,9 +60,32 @@ public sealed class AgentClient
             throw new VirgaException(FailureKind.BadInput, $"{calls.Peer} gave a grant that is not the one asked for",
                 "The peer is broken or lies; get the share from another source.");
         }
+        var given = answer.Pass is { } signed && grant.Issuer == answer.Owner
+            ? new HeldPass(signed, calls.Understand(signed.Body, body => SharePass.Parse(body)))
+            : null;
         return new HeldGrant(
             Base64Url.EncodeToString(answer.Grant.Encode()), grant, answer.Owner, answer.Secret, answer.IsDirect,
-            answer.CopyService);
+            answer.CopyService, given);
+    }
+
+    /// <summary>
+    /// Which pieces of the share the agent has (spec/v1/swarm.md). Waits there up to <paramref name="wait"/> while it
+    /// has what it had at that version.
+    /// </summary>
+    /// <param name="pieces">How many the share has: an answer with another number is refused.</param>
+    public async Task<HaveAnswer> GetHaveAsync(
+        Hash256 infoHash, int pieces, HaveVersion? known, TimeSpan wait, string bearer,
+        CancellationToken cancellationToken)
+    {
+        var query = known is { } version
+            ? string.Create(
+                CultureInfo.InvariantCulture,
+                $"?epoch={version.Epoch}&version={version.Number}&wait={(int)wait.TotalSeconds}")
+            : "";
+        var body = await calls.CallAsync(
+            HttpMethod.Get, $"/v1/shares/{infoHash}/have", query, null, bearer, ProtocolLimits.MessageBytes,
+            cancellationToken);
+        return calls.Understand(body, bytes => HaveAnswer.Parse(bytes, pieces));
     }
 
     /// <summary>Signed URLs of the storage for blobs of a share: for as many of them as the agent can sign.</summary>

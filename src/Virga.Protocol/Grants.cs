@@ -33,7 +33,7 @@ public sealed record Grant(
     /// <summary>The value of the Authorization header that carries a signed grant.</summary>
     public static string Authorization(string bearer) => "Virga " + bearer;
 
-    private static string NameOf(AudienceKind audience) => audience switch
+    internal static string NameOf(AudienceKind audience) => audience switch
     {
         AudienceKind.Public => "public",
         AudienceKind.Link => "link",
@@ -42,7 +42,7 @@ public sealed record Grant(
         _ => throw new ArgumentOutOfRangeException(nameof(audience), audience, "not an audience"),
     };
 
-    private static AudienceKind AudienceOf(string name) => name switch
+    internal static AudienceKind AudienceOf(string name) => name switch
     {
         "public" => AudienceKind.Public,
         "link" => AudienceKind.Link,
@@ -58,8 +58,10 @@ public sealed record Grant(
 /// <param name="Secret">Opens the manifest of a share for trusted agents; null for other audiences.</param>
 /// <param name="IsDirect">Whether the issuer gives signed URLs of the storage itself.</param>
 /// <param name="CopyService">The service whose accounts may copy from the owner's; null where none may.</param>
+/// <param name="Pass">What is shown to others that hold the share; null where none is needed or given.</param>
 public sealed record HeldGrant(
-    string Bearer, Grant Grant, AgentId Owner, LinkSecret? Secret, bool IsDirect = false, string? CopyService = null)
+    string Bearer, Grant Grant, AgentId Owner, LinkSecret? Secret, bool IsDirect = false, string? CopyService = null,
+    HeldPass? Pass = null)
 {
     public override string ToString() => Grant.Share.ToString();
 }
@@ -67,20 +69,27 @@ public sealed record HeldGrant(
 /// <summary>Body of a request for a grant.</summary>
 /// <param name="Proof">64 bytes for shares of audience link: see <see cref="LinkProof"/>.</param>
 /// <param name="Seal">The asker's X25519 key that the answer is sealed to.</param>
-public sealed record GrantRequest(byte[]? Proof, Hash256 Seal)
+/// <param name="Pass">Shown to a holder that is not the owner; null to the owner.</param>
+public sealed record GrantRequest(byte[]? Proof, Hash256 Seal, SignedEnvelope? Pass = null)
 {
     public byte[] Encode() => BencodeWriter.Encode(writer =>
     {
         writer.StartDictionary();
+        if (Pass is not null)
+        {
+            writer.Key("pass");
+            Pass.Write(writer);
+        }
         if (Proof is not null) writer.Key("proof").Bytes(Proof);
         writer.Key("seal").Hash(Seal).End();
     });
 
     public static GrantRequest Parse(ReadOnlySpan<byte> body)
     {
-        var fields = Wire.Dictionary(body, "grant request", "proof", "seal");
+        var fields = Wire.Dictionary(body, "grant request", "pass", "proof", "seal");
         return new GrantRequest(
-            fields.OptionalBytes("proof", SigningKey.SignatureBytes, SigningKey.SignatureBytes), fields.Hash("seal"));
+            fields.OptionalBytes("proof", SigningKey.SignatureBytes, SigningKey.SignatureBytes), fields.Hash("seal"),
+            fields.OptionalDictionary("pass") is { } pass ? SignedEnvelope.Read(pass) : null);
     }
 }
 
@@ -91,8 +100,10 @@ public sealed record GrantRequest(byte[]? Proof, Hash256 Seal)
 /// <param name="CopyService">
 /// The service whose accounts may copy inside it (spec/v1/copies.md); null where none may.
 /// </param>
+/// <param name="Pass">A signed <see cref="SharePass"/>; null in public shares, and from others than the owner.</param>
 public sealed record GrantAnswer(
-    SignedEnvelope Grant, AgentId Owner, LinkSecret? Secret = null, bool IsDirect = false, string? CopyService = null)
+    SignedEnvelope Grant, AgentId Owner, LinkSecret? Secret = null, bool IsDirect = false, string? CopyService = null,
+    SignedEnvelope? Pass = null)
 {
     public byte[] Encode() => BencodeWriter.Encode(writer =>
     {
@@ -102,18 +113,24 @@ public sealed record GrantAnswer(
         writer.Key("grant");
         Grant.Write(writer);
         writer.Key("owner").Hash(Owner.Hash);
+        if (Pass is not null)
+        {
+            writer.Key("pass");
+            Pass.Write(writer);
+        }
         if (Secret is not null) writer.Key("secret").Bytes(Secret.Bytes);
         writer.End();
     });
 
     public static GrantAnswer Parse(ReadOnlySpan<byte> body)
     {
-        var fields = Wire.Dictionary(body, "grant answer", "copy", "direct", "grant", "owner", "secret");
+        var fields = Wire.Dictionary(body, "grant answer", "copy", "direct", "grant", "owner", "pass", "secret");
         var secret = fields.OptionalBytes("secret", LinkSecret.ByteCount, LinkSecret.ByteCount);
         return new GrantAnswer(
             SignedEnvelope.Read(fields.Dictionary("grant")), fields.Agent("owner"),
             secret is null ? null : new LinkSecret(secret), fields.OptionalInteger("direct", 1, 1) is not null,
-            fields.Contains("copy") ? CopiesRequest.Visible(fields, "grant answer", "copy") : null);
+            fields.Contains("copy") ? CopiesRequest.Visible(fields, "grant answer", "copy") : null,
+            fields.OptionalDictionary("pass") is { } pass ? SignedEnvelope.Read(pass) : null);
     }
 }
 

@@ -30,5 +30,12 @@ public static class ProtocolLimits
     public static readonly TimeSpan ClockDifference = TimeSpan.FromSeconds(300);
     public static readonly TimeSpan SignatureLifetime = TimeSpan.FromSeconds(300);
     public static readonly TimeSpan GrantLifetime = TimeSpan.FromSeconds(3_600);
+    public static readonly TimeSpan PassLifetime = TimeSpan.FromSeconds(3_600);
+
+    /// <summary>Of passes for shares for trusted agents: a cut takes effect at holders when they end.</summary>
+    public static readonly TimeSpan TrustedPassLifetime = TimeSpan.FromSeconds(180);
+
+    /// <summary>Longest time for which a question what is there waits for something new.</summary>
+    public static readonly TimeSpan HaveWait = TimeSpan.FromSeconds(10);
     public static readonly TimeSpan AnnounceLifetime = TimeSpan.FromSeconds(7_200);
 }

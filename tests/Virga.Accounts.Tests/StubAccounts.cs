@@ -36,7 +36,7 @@ internal class NoAbilities : IAccount
 /// <summary>Has every optional ability that there is: a new one is added here and in AccountDecorator.</summary>
 internal sealed class AllAbilities
     : NoAbilities, IResumableUploads, IRecursiveListing, IReportsSkipped, ISymlinks, IReportsSpace, ISignedReadUrls,
-        ICopyGrants, ICopyFromOthers
+        ICopyGrants, ICopyFromOthers, IReadsPendingUploads
 {
     public ValueTask<IUpload> ResumeUploadAsync(
         EntryPath path,
@@ -63,6 +63,10 @@ internal sealed class AllAbilities
     public ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken) => default;
 
     public ValueTask<AccountSpace> GetSpaceAsync(CancellationToken cancellationToken) => default;
+
+    public ValueTask<int> ReadPendingAsync(
+        EntryPath path, string token, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+        throw new VirgaException(FailureKind.NotFound, "stub");
 
     public ValueTask<SignedReadUrl> SignReadAsync(
         EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) =>

@@ -113,10 +113,12 @@ internal sealed class TestAgent(AgentHost host, string socket)
         "/control/shares", request, ControlJson.Default.ShareRequest, ControlJson.Default.ShareEvent))[^1]
         .Error!.Message;
 
-    public async Task<TransferInfo> GetAsync(string link, string account, string path)
+    public async Task<TransferInfo> GetAsync(
+        string link, string account, string path, string serve = "while-running")
     {
         var begun = await PostAsync(
-            "/control/transfers", new TransferRequest(link, account, path), ControlJson.Default.TransferRequest,
+            "/control/transfers", new TransferRequest(link, account, path, Serve: serve),
+            ControlJson.Default.TransferRequest,
             ControlJson.Default.TransferInfo);
         return await WatchAsync(begun.Id);
     }

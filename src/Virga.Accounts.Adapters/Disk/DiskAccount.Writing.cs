@@ -131,6 +131,24 @@ internal sealed partial class DiskAccount
     public ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken) => OnPoolAsync(
         () => RemoveTemporary(upload.Path, NameOfToken(upload.Token)), cancellationToken);
 
+    public ValueTask<int> ReadPendingAsync(
+        EntryPath path, string token, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+        OnPoolAsync(
+            () =>
+            {
+                CheckTarget(path);
+                var doing = $"read the upload of {Quote(path)}";
+                var name = NameOfToken(token);
+                using var folder = OpenFolder(path.Parent, out var errno);
+                if (!folder.IsOpen) throw IsNothing(errno) ? UploadEnded(path) : From(errno, doing);
+                var fd = OpenAt(folder.Fd, name, ReadOnly | NoFollow | NonBlock | CloseOnExec, 0);
+                if (fd < 0) throw Marshal.GetLastPInvokeError() == ENOENT ? UploadEnded(path) : Last(doing);
+                using var file = new SafeFileHandle(fd, ownsHandle: true);
+                var read = DiskNative.Read(file, destination.Span, offset);
+                return read < 0 ? throw Last(doing) : read;
+            },
+            cancellationToken);
+
     private void RemoveTemporary(EntryPath path, string name)
     {
         var doing = $"end the upload of {Quote(path)}";

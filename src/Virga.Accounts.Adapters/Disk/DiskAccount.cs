@@ -26,7 +26,8 @@ internal enum DiskDurability
 /// RESOLVE_BENEATH, or folder by folder on older kernels). Writes go to a temporary file beside the target and are
 /// renamed over it. Calls to the disk block, so they run on the thread pool, each call as one piece of work.
 /// </summary>
-internal sealed partial class DiskAccount : IAccount, ISymlinks, IResumableUploads, IReportsSpace, IReportsSkipped
+internal sealed partial class DiskAccount
+    : IAccount, ISymlinks, IResumableUploads, IReportsSpace, IReportsSkipped, IReadsPendingUploads
 {
     private const uint FileMode = 0x1B6, ExecutableMode = 0x1FF;
 

@@ -26,6 +26,7 @@ public enum AccountOperation
     Copy,
     CopyPart,
     CompareCopy,
+    ReadPending,
 }
 
 /// <param name="Path">Of the entry or folder; the root where there is none.</param>
@@ -120,6 +121,7 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
         _ when kind == typeof(ISignedReadUrls) => new SignedReadUrls(this, (ISignedReadUrls)ability),
         _ when kind == typeof(ICopyGrants) => new CopyGrants(this, (ICopyGrants)ability),
         _ when kind == typeof(ICopyFromOthers) => new CopyFromOthers(this, (ICopyFromOthers)ability),
+        _ when kind == typeof(IReadsPendingUploads) => new ReadsPendingUploads(this, (IReadsPendingUploads)ability),
         _ when kind == typeof(IReportsSpace) => new ReportsSpace(this, (IReportsSpace)ability),
         _ => ability,
     };
@@ -275,6 +277,17 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
             owner.CallAsync(
                 new AccountCall(AccountOperation.CompareCopy, copy.Path),
                 token => inner.CompareAsync(source, copy, token), cancellationToken);
+    }
+
+    private sealed class ReadsPendingUploads(AccountDecorator owner, IReadsPendingUploads inner)
+        : IReadsPendingUploads
+    {
+        public ValueTask<int> ReadPendingAsync(
+            EntryPath path, string token, long offset, Memory<byte> destination,
+            CancellationToken cancellationToken) =>
+            owner.CallAsync(
+                new AccountCall(AccountOperation.ReadPending, path),
+                cancel => inner.ReadPendingAsync(path, token, offset, destination, cancel), cancellationToken);
     }
 
     private sealed class ReportsSpace(AccountDecorator owner, IReportsSpace inner) : IReportsSpace

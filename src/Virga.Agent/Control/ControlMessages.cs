@@ -70,10 +70,13 @@ public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, Cont
 /// <param name="Prefer">As in <see cref="PlanRequest"/>, like what follows.</param>
 /// <param name="Check">service, sample or full: how copies made inside a service are checked.</param>
 /// <param name="Copy">Whether the service may copy, where both accounts are at one.</param>
+/// <param name="Serve">
+/// while-running, never or always: whether others may have what was received (spec/v1/swarm.md).
+/// </param>
 public sealed record TransferRequest(
     string Link, string Account, string Path, string Collision = "fail",
     TransferPriority Priority = TransferPriority.Normal, string Prefer = PlanRequest.Balanced, string? MaxCost = null,
-    bool NoRelay = false, string Check = "service", bool Copy = true);
+    bool NoRelay = false, string Check = "service", bool Copy = true, string Serve = "while-running");
 
 /// <summary>What of a transfer the service itself copied, as part of what is done.</summary>
 /// <param name="FilesByService">
@@ -95,7 +98,11 @@ public enum TransferPriority { Low, Normal, High }
 public sealed record PriorityRequest(TransferPriority Priority);
 
 /// <summary>A source of a transfer: its name, what came from it, and why it was dropped, if it was.</summary>
-public sealed record SourceInfo(string Name, long Bytes, string? Dropped);
+/// <param name="BytesPerSecond">Of one read, as measured lately.</param>
+/// <param name="IsOwner">The share's owner or its storage; others pass on what they received.</param>
+/// <param name="Agent">Who it is, as far as is known.</param>
+public sealed record SourceInfo(
+    string Name, long Bytes, string? Dropped, double BytesPerSecond = 0, bool IsOwner = true, string? Agent = null);
 
 /// <param name="BytesTotal">Plain bytes of all files; 0 until the manifest is known.</param>
 /// <param name="BytesDone">Plain bytes stored at the target, of this and earlier runs.</param>

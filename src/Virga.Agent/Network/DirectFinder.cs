@@ -30,7 +30,7 @@ internal sealed class DirectFinder(
             if (source is AgentSource fresh) known.Add(fresh.Name, fresh);
             sources.Add(source);
         }
-        await Task.WhenAll(known.Values.Where(agent => !direct.ContainsKey(agent.Name))
+        await Task.WhenAll(known.Values.Where(agent => agent.IsOrigin && !direct.ContainsKey(agent.Name))
             .Select(agent => AskAsync(agent, cancellationToken)));
         return [.. sources, .. direct.Values];
     }

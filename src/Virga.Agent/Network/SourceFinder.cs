@@ -15,23 +15,31 @@ internal sealed class SourceFinder(
 {
     private const int SourcesMax = 64;
 
+    private readonly PassBook passes = new(time);
+
     /// <summary>What stood in the way at the last look, for people; empty when nothing did.</summary>
     public IReadOnlyList<string> Problems { get; private set; } = [];
 
     public async Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken)
     {
-        var endpoints = await FindEndpointsAsync(cancellationToken);
-        return
-        [
-            .. endpoints.Select(
-                e => new AgentSource(clients.Agent(e), link.InfoHash, link.Secret, time, isRefused)),
-        ];
+        var sources = new List<ISource>();
+        foreach (var (endpoint, agent, isOrigin) in await FindPlacesAsync(cancellationToken))
+        {
+            var source = new AgentSource(
+                clients.Agent(endpoint, agent), link.InfoHash, link.Secret, time, isRefused, passes, isOrigin);
+            if (isOrigin) passes.Add(source);
+            sources.Add(source);
+        }
+        return sources;
     }
 
-    public async Task<IReadOnlyList<Endpoint>> FindEndpointsAsync(CancellationToken cancellationToken)
+    /// <param name="Agent">Who must answer there, where that is known.</param>
+    private sealed record Place(Endpoint Endpoint, AgentId? Agent, bool IsOrigin);
+
+    private async Task<List<Place>> FindPlacesAsync(CancellationToken cancellationToken)
     {
         var problems = new List<string>();
-        var found = new List<Endpoint>(link.Endpoints);
+        var found = link.Endpoints.Select(endpoint => new Place(endpoint, null, true)).ToList();
         foreach (var repository in await repositories.AllowAsync(
             link.Repositories.Concat(repositories.Now), cancellationToken))
         {
@@ -48,11 +56,11 @@ internal sealed class SourceFinder(
             }
         }
         Problems = problems;
-        return [.. found.Distinct().Take(SourcesMax)];
+        return [.. found.DistinctBy(place => place.Endpoint).Take(SourcesMax)];
     }
 
     /// <summary>An announce counts only when its agent's own chain says that its key signed it.</summary>
-    private async Task<IReadOnlyList<Endpoint>> EndpointsOfAsync(
+    private async Task<IReadOnlyList<Place>> EndpointsOfAsync(
         SignedEnvelope envelope, Endpoint repository, CancellationToken cancellationToken)
     {
         try
@@ -61,7 +69,9 @@ internal sealed class SourceFinder(
             if (announce.Agent == clients.Self.Id || announce.Expires < time.GetUtcNow()
                 || isRefused(announce.Agent)) return [];
             var chain = await chains.GetAsync(announce.Agent, clients.Places([repository]), cancellationToken);
-            return chain.ValidSigningKeys.Any(key => envelope.Verify(key, "announce")) ? announce.Endpoints : [];
+            if (!chain.ValidSigningKeys.Any(key => envelope.Verify(key, "announce"))) return [];
+            var isOrigin = link.Agents.Count == 0 || link.Agents.Contains(announce.Agent);
+            return [.. announce.Endpoints.Select(endpoint => new Place(endpoint, announce.Agent, isOrigin))];
         }
         catch (VirgaException e)
         {

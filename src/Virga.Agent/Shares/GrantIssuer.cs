@@ -26,9 +26,7 @@ internal sealed class GrantIssuer(PeerIdentity self, TrustService trust, TimePro
     public byte[] Issue(
         Hash256 infoHash, State.ShareRow? share, Sigchain asker, DateTimeOffset created, ReadOnlySpan<byte> body)
     {
-        var request = GrantRequest.Parse(body);
-        if (!asker.ValidSealKeys.Contains(request.Seal))
-            throw new VirgaException(FailureKind.Denied, "the key to seal to is none of the asker's");
+        var request = Read(asker, body);
         if (share is null) throw NoSuchShare(infoHash);
         IReadOnlyList<Hash256> chain = [asker.Id.Hash];
         switch (share.Audience)
@@ -45,13 +43,47 @@ internal sealed class GrantIssuer(PeerIdentity self, TrustService trust, TimePro
             default:
                 throw NoSuchShare(infoHash);
         }
+        var grant = Sign(asker.Id, share.Audience, chain, time.GetUtcNow() + Lifetime, infoHash);
+        var secret = share.Audience == AudienceKind.Trusted ? new LinkSecret(share.Secret) : null;
+        var pass = share.Audience == AudienceKind.Public ? null : PassFor(asker.Id, share.Audience, infoHash);
+        var answer = new GrantAnswer(grant, self.Id, secret, share.IsDirect, share.CopyService, pass).Encode();
+        return SealedMessage.Seal(answer, new AgeRecipient(request.Seal), random);
+    }
+
+    /// <summary>The same for a share that is passed on, to who showed its owner's pass; null in public ones.</summary>
+    public byte[] IssueHeld(Holding holding, SharePass? pass, Sigchain asker, GrantRequest request)
+    {
+        var latest = time.GetUtcNow() + Lifetime;
+        var expires = pass is not null && pass.Expires < latest ? pass.Expires : latest;
+        var grant = Sign(
+            asker.Id, pass?.Audience ?? AudienceKind.Public, [asker.Id.Hash], expires, holding.Share.InfoHash);
+        var owner = pass?.Issuer ?? holding.Owners.DefaultIfEmpty(self.Id).First();
+        return SealedMessage.Seal(new GrantAnswer(grant, owner).Encode(), new AgeRecipient(request.Seal), random);
+    }
+
+    public static GrantRequest Read(Sigchain asker, ReadOnlySpan<byte> body)
+    {
+        var request = GrantRequest.Parse(body);
+        if (!asker.ValidSealKeys.Contains(request.Seal))
+            throw new VirgaException(FailureKind.Denied, "the key to seal to is none of the asker's");
+        return request;
+    }
+
+    private SignedEnvelope Sign(
+        AgentId asker, AudienceKind audience, IReadOnlyList<Hash256> chain, DateTimeOffset expires, Hash256 infoHash)
+    {
         var nonce = new byte[NonceBytes];
         random(nonce);
-        var grant = new Grant(asker.Id, share.Audience, chain, time.GetUtcNow() + Lifetime, self.Id, nonce, infoHash);
-        var envelope = SignedEnvelope.Sign(self.SigningKey, "grant", grant.Encode());
-        var secret = share.Audience == AudienceKind.Trusted ? new LinkSecret(share.Secret) : null;
-        var answer = new GrantAnswer(envelope, self.Id, secret, share.IsDirect, share.CopyService).Encode();
-        return SealedMessage.Seal(answer, new AgeRecipient(request.Seal), random);
+        var grant = new Grant(asker, audience, chain, expires, self.Id, nonce, infoHash);
+        return SignedEnvelope.Sign(self.SigningKey, "grant", grant.Encode());
+    }
+
+    private SignedEnvelope PassFor(AgentId asker, AudienceKind audience, Hash256 infoHash)
+    {
+        var lifetime = audience == AudienceKind.Trusted
+            ? ProtocolLimits.TrustedPassLifetime : ProtocolLimits.PassLifetime;
+        var pass = new SharePass(asker, audience, time.GetUtcNow() + lifetime, self.Id, infoHash);
+        return SignedEnvelope.Sign(self.SigningKey, SharePass.SignatureType, pass.Encode());
     }
 
     /// <summary>Throws Unauthenticated unless the bearer is an unexpired grant of ours for that share.</summary>

@@ -12,12 +12,14 @@ namespace Virga.Agent.Shares;
 
 /// <summary>What other agents read shares by (spec/v1/messages.md, "Agent").</summary>
 internal sealed class ShareEndpoints(
-    ShareService shares, GrantIssuer grants, CopyOpenings copies, TrustService trust, PeerIdentity self, Pace sending,
+    ShareService shares, Holdings holdings, GrantIssuer grants, CopyOpenings copies, TrustService trust,
+    PeerIdentity self, Pace sending,
     TimeProvider time, RandomBytes random, Action<string> log)
 {
     private static readonly TimeSpan UrlLifetime = TimeSpan.FromMinutes(5);
 
     private readonly RunningReads running = new();
+    private readonly SentPieces sent = new(time);
 
     private const string Bytes = "application/octet-stream";
 
@@ -28,19 +30,30 @@ internal sealed class ShareEndpoints(
         {
             var infoHash = InfoHash(request.Context);
             var share = shares.Find(infoHash);
+            if (share is null && holdings.Find(infoHash) is { } holding)
+            {
+                await WriteAsync(request.Context, await IssueHeldAsync(holding, request));
+                return;
+            }
             if (share is { Audience: AudienceKind.Trusted })
                 await trust.AdmitsAsync(request.Chain.Id, share.Reach, request.Context.RequestAborted);
             var answer = grants.Issue(infoHash, share, request.Chain, request.Created, request.Body.Span);
             await WriteAsync(request.Context, answer);
         });
         routes.Public("GET", share + "info",
-            async http => await WriteAsync(http, (await OpenAsync(http)).Index.Info.Raw), RequestClass.Read);
+            async http => await WriteAsync(http, (await OpenAsync(http)).Info), RequestClass.Read);
         routes.Public("GET", share + "layers",
-            async http => await WriteAsync(http, (await OpenAsync(http)).Index.Layers.Encode()), RequestClass.Read);
+            async http => await WriteAsync(http, (await OpenAsync(http)).Layers), RequestClass.Read);
         routes.Public("GET", share + "extras", async http =>
         {
-            var index = (await OpenAsync(http)).Index;
-            if (index.IsPrivate) throw new VirgaException(FailureKind.NotFound, "a private share has no extras");
+            var share = await OpenAsync(http);
+            if (share is HeldServedShare { Extras: { } extras })
+            {
+                await WriteAsync(http, extras);
+                return;
+            }
+            if (share is not OwnServedShare { Reader.Index: { IsPrivate: false } index })
+                throw new VirgaException(FailureKind.NotFound, "there are no extras of this share here");
             var body = ShareExtras.Encode(self.Id, index.InfoHash, index.Manifest);
             await WriteAsync(http, SignedEnvelope.Sign(self.SigningKey, ShareExtras.SignatureType, body).Encode());
         }, RequestClass.Read);
@@ -48,6 +61,7 @@ internal sealed class ShareEndpoints(
         routes.Signed("POST", share + "copies", OpenCopiesAsync);
         routes.Public("GET", share + "blobs/{root}", ReadRangeAsync, RequestClass.Read);
         routes.Public("POST", share + "read", ReadManyAsync, RequestClass.Read);
+        routes.Public("GET", share + "have", HaveAsync, RequestClass.Read);
     }
 
     /// <summary>
@@ -77,7 +91,7 @@ internal sealed class ShareEndpoints(
         var urls = new List<ReadUrl>();
         if (shares.Find(infoHash) is { IsDirect: true })
         {
-            var reader = await OpenAsync(http);
+            var reader = ((OwnServedShare)await OpenAsync(http)).Reader;
             foreach (var root in wanted.Roots)
                 if (await SignAsync(reader, root, http.RequestAborted) is { } url) urls.Add(url);
         }
@@ -95,9 +109,8 @@ internal sealed class ShareEndpoints(
         var wanted = CopiesRequest.Parse(request.Body.Span);
         if (!request.Chain.ValidSealKeys.Contains(wanted.Seal))
             throw new VirgaException(FailureKind.Denied, "the key to seal to is none of the asker's");
-        var reader = await OpenAsync(http);
-        var share = shares.Find(infoHash)
-            ?? throw new VirgaException(FailureKind.NotFound, "the share was withdrawn");
+        if (await OpenAsync(http) is not OwnServedShare { Reader: var reader } || shares.Find(infoHash) is not { } share)
+            throw new VirgaException(FailureKind.NotFound, "the share was withdrawn, or is another agent's");
         CopiesAnswer answer;
         try
         {
@@ -143,11 +156,13 @@ internal sealed class ShareEndpoints(
         var length = reader.LengthOf(root);
         var range = ParseRange(http.Request.Headers.Range.ToString());
         if (range.End > length) throw Outside(range, length);
+        BlobRange[] ranges = [new(root, range)];
+        reader.Require(ranges);
         http.Response.StatusCode = StatusCodes.Status206PartialContent;
         http.Response.ContentType = Bytes;
         http.Response.ContentLength = range.Length;
         http.Response.Headers.ContentRange = $"bytes {range.Offset}-{range.End - 1}/{length}";
-        await CopyAsync(http, reader, [new BlobRange(root, range)]);
+        await CopyAsync(http, reader, ranges);
     }
 
     private async Task ReadManyAsync(HttpContext http)
@@ -161,16 +176,41 @@ internal sealed class ShareEndpoints(
             var length = reader.LengthOf(root);
             if (range.End > length) throw Outside(range, length);
         }
+        reader.Require(ranges);
         http.Response.ContentType = Bytes;
         http.Response.ContentLength = ranges.Sum(r => r.Range.Length);
         await CopyAsync(http, reader, ranges);
+    }
+
+    /// <summary>What is here of a share; a question with a version waits until there is something new.</summary>
+    private async Task HaveAsync(HttpContext http)
+    {
+        using var read = Enter(http);
+        var share = await OpenAsync(http);
+        var query = http.Request.Query;
+        HaveVersion? known = Number("epoch") is { } epoch && Number("version") is { } version
+            ? new HaveVersion(epoch, version) : null;
+        var wait = TimeSpan.FromSeconds(Math.Min(Number("wait") ?? 0, ProtocolLimits.HaveWait.TotalSeconds));
+        await WriteAsync(http, (await share.HaveAsync(known, wait, http.RequestAborted)).Encode());
+
+        long? Number(string name) =>
+            long.TryParse(query[name], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    }
+
+    private async Task<byte[]> IssueHeldAsync(Holding holding, SignedRequest request)
+    {
+        var wanted = GrantIssuer.Read(request.Chain, request.Body.Span);
+        var pass = await holdings.CheckAsync(
+            holding, request.Chain.Id, wanted.Pass, request.Context.RequestAborted);
+        holding.Share.Notice();
+        return grants.IssueHeld(holding, pass, request.Chain, wanted);
     }
 
     /// <summary>
     /// Once bytes are on their way a failure can only be told by cutting the answer: what was announced in
     /// Content-Length never comes.
     /// </summary>
-    private async Task CopyAsync(HttpContext http, ShareReader reader, IReadOnlyList<BlobRange> ranges)
+    private async Task CopyAsync(HttpContext http, ServedShare reader, IReadOnlyList<BlobRange> ranges)
     {
         using var paced = sending.BytesPerSecond is null ? null : new PacedWriter(http.Response.BodyWriter, sending);
         var output = paced ?? http.Response.BodyWriter;
@@ -181,12 +221,12 @@ internal sealed class ShareEndpoints(
         }
         catch (VirgaException e) when (http.Response.HasStarted || output.UnflushedBytes > 0)
         {
-            log($"an answer for share {reader.Index.InfoHash} was cut: {e.Message}");
+            log($"an answer for share {reader.InfoHash} was cut: {e.Message}");
             http.Abort();
         }
         catch (VirgaException e)
         {
-            if (e.Kind == FailureKind.Changed) log($"share {reader.Index.InfoHash}: {e.Message}");
+            if (e.Kind == FailureKind.Changed) log($"share {reader.InfoHash}: {e.Message}");
             http.Response.Headers.ContentRange = default;
             http.Response.ContentLength = null;
             // Which of the owner's entries it was is not for others to know.
@@ -197,10 +237,16 @@ internal sealed class ShareEndpoints(
         }
     }
 
-    private async ValueTask<ShareReader> OpenAsync(HttpContext http)
+    private async ValueTask<ServedShare> OpenAsync(HttpContext http)
     {
         var infoHash = InfoHash(http);
         var grant = grants.Accept(infoHash, http.Request.Headers.Authorization.ToString());
+        if (shares.Find(infoHash) is null && holdings.Find(infoHash) is { } holding)
+        {
+            // The owner's pass let it in; who is ruled out here gets nothing all the same.
+            if (!trust.IsRefused(grant.Agent)) return new HeldServedShare(holding);
+            throw new VirgaException(FailureKind.Denied, "nothing is given to this agent: it is ruled out here");
+        }
         if (grant.Audience == AudienceKind.Trusted && !trust.IsAdmitted(grant.Agent, ReachOf(infoHash)))
         {
             throw new VirgaException(
@@ -210,7 +256,7 @@ internal sealed class ShareEndpoints(
         }
         try
         {
-            return await shares.OpenAsync(infoHash, http.RequestAborted);
+            return new OwnServedShare(await shares.OpenAsync(infoHash, http.RequestAborted), sent);
         }
         catch (VirgaException e) when (shares.Find(infoHash) is not null)
         {
@@ -228,7 +274,7 @@ internal sealed class ShareEndpoints(
     {
         var infoHash = InfoHash(http);
         var grant = grants.Accept(infoHash, http.Request.Headers.Authorization.ToString());
-        return grant.Audience == AudienceKind.Trusted
+        return grant.Audience == AudienceKind.Trusted && shares.Find(infoHash) is not null
             ? running.Enter(http, grant.Agent, ReachOf(infoHash)) : null;
     }
 

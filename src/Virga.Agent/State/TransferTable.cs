@@ -2,6 +2,7 @@ using System.Text.Json;
 using Virga.Accounts;
 using Virga.Agent.Control;
 using Virga.Agent.Planning;
+using Virga.Agent.Transfers;
 using Virga.Core;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Journal;
@@ -17,7 +18,7 @@ internal sealed record TransferRow(
     string Id, Hash256 InfoHash, string Link, string Account, EntryPath Path, CollisionPolicy Collision,
     TransferState State, DateTimeOffset Created, DateTimeOffset? Ended, long Fetched, int FilesTotal, long BytesTotal,
     TransferOutcome? Outcome, TransferPlan Plan, TransferPriority Priority = TransferPriority.Normal,
-    CopyCheck? Copies = CopyCheck.Service)
+    CopyCheck? Copies = CopyCheck.Service, ServeMode Serve = ServeMode.WhileRunning)
 {
     public override string ToString() => Id;
 }
@@ -32,9 +33,10 @@ internal sealed class TransferTable(AgentState state)
             {
                 db.Execute(
                     "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, "
-                        + "plan, copy_check) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + "plan, copy_check, serve) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
-                    (int)row.State, row.Created, (int)row.Priority, Json(row.Plan), (int?)row.Copies ?? 0);
+                    (int)row.State, row.Created, (int)row.Priority, Json(row.Plan), (int?)row.Copies ?? 0,
+                    (int)row.Serve);
             },
             cancellationToken);
     }
@@ -49,9 +51,10 @@ internal sealed class TransferTable(AgentState state)
             {
                 db.Execute(
                     "UPDATE transfers SET state = ?, ended = ?, fetched = ?, "
-                        + "files_total = ?, bytes_total = ?, outcome = ?, priority = ?, plan = ? WHERE id = ?",
+                        + "files_total = ?, bytes_total = ?, outcome = ?, priority = ?, plan = ?, serve = ? "
+                        + "WHERE id = ?",
                     (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal,
-                    outcome, (int)row.Priority, Json(row.Plan), row.Id);
+                    outcome, (int)row.Priority, Json(row.Plan), (int)row.Serve, row.Id);
             },
             cancellationToken);
     }
@@ -61,7 +64,7 @@ internal sealed class TransferTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT id, info_hash, link, account, path, collision, state, created, ended, "
-                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check FROM transfers "
+                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check, serve FROM transfers "
                     + "ORDER BY created, id",
                 row => (
                     Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
@@ -69,7 +72,8 @@ internal sealed class TransferTable(AgentState state)
                     Created: row.Time(7), Ended: row.IsNull(8) ? (DateTimeOffset?)null : row.Time(8),
                     Fetched: row.Long(9), Files: (int)row.Long(10), Bytes: row.Long(11),
                     Outcome: row.TextOrNull(12), Priority: (TransferPriority)row.Long(13), Plan: row.TextOrNull(14),
-                    Copies: row.Long(15) == 0 ? (CopyCheck?)null : (CopyCheck)row.Long(15))),
+                    Copies: row.Long(15) == 0 ? (CopyCheck?)null : (CopyCheck)row.Long(15),
+                    Serve: (ServeMode)row.Long(16))),
             cancellationToken);
         return
         [
@@ -81,7 +85,7 @@ internal sealed class TransferTable(AgentState state)
                 r.Plan is null
                     ? TransferPlan.None
                     : JsonSerializer.Deserialize(r.Plan, StateJson.Default.TransferPlan)!,
-                r.Priority, r.Copies)),
+                r.Priority, r.Copies, r.Serve)),
         ];
     }
 

@@ -110,7 +110,8 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
                 row.BytesTotal, completed ? row.BytesTotal : Status.BytesDone,
                 running ? fetchedBefore + Status.BytesFetched : row.Fetched, running ? Rate() : 0,
                 row.Created, row.Ended,
-                [.. (Sources?.Report() ?? []).Select(s => new SourceInfo(s.Name, s.Bytes, s.Dropped))],
+                [.. (Sources?.Report() ?? []).Select(s => new SourceInfo(
+                    s.Name, s.Bytes, s.Dropped, running ? s.BytesPerSecond : 0, s.IsOrigin, s.Agent?.ToString()))],
                 row.Outcome?.NotKept ?? [], row.Outcome?.Error, row.Priority, row.Plan.Plan, row.Plan.Spent(Moved()),
                 row.Outcome?.Copied ?? CopiedInfo());
         }

@@ -13,6 +13,7 @@ using Virga.Storage;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Planning;
 using Virga.Transfers.Sources;
+using Virga.Transfers.Swarm;
 using Virga.Trust.Following;
 
 namespace Virga.Agent.Transfers;
@@ -23,8 +24,8 @@ namespace Virga.Agent.Transfers;
 internal sealed class TransferService(
     AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, StorageHttp storage,
     ChainDirectory chains, AgentOptions options, RepositoriesInUse repositories,
-    Func<AgentId, bool> isRefused, TransferQueue queue, LimitKeeper limits, PlanService plans, Action<string> log)
-    : IAsyncDisposable
+    Func<AgentId, bool> isRefused, TransferQueue queue, LimitKeeper limits, PlanService plans, Sharing sharing,
+    Action<string> log) : IAsyncDisposable
 {
     private const int IdBytes = 6;
 
@@ -34,6 +35,7 @@ internal sealed class TransferService(
     private static readonly TimeSpan PlanWithin = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<string, RunningTransfer> transfers = new(StringComparer.Ordinal);
+    private readonly BanList bans = new(options.Time);
     private readonly TransferEngine engine = new(EngineLimits.Default);
     private readonly CancellationTokenSource stopping = new();
 
@@ -48,6 +50,7 @@ internal sealed class TransferService(
         {
             var transfer = Add(row);
             if (IsGoingOn(transfer)) Start(transfer);
+            else if (row is { State: TransferState.Completed, Serve: ServeMode.Always }) _ = ServeAgainAsync(row);
         }
     }
 
@@ -73,7 +76,8 @@ internal sealed class TransferService(
         var row = new TransferRow(
             Convert.ToHexStringLower(id), link.InfoHash, link.ToText(), request.Account, path, collision,
             TransferState.Waiting, options.Time.GetUtcNow(), Ended: null, Fetched: 0, FilesTotal: 0, BytesTotal: 0,
-            Outcome: null, plan, Checked(request.Priority), request.Copy ? Check(request) : null);
+            Outcome: null, plan, Checked(request.Priority), request.Copy ? Check(request) : null,
+            Sharing.Parse(request.Serve));
         await table.AddAsync(row, cancellationToken);
         var transfer = Add(row);
         Start(transfer);
@@ -84,6 +88,9 @@ internal sealed class TransferService(
     {
         var transfer = Get(id);
         await StopAsync(transfer, cancellationToken);
+        await sharing.EndAsync(id);
+        if (transfer.Row is { State: TransferState.Completed, Serve: ServeMode.Always })
+            await SetAsync(transfer, transfer.Row with { Serve = ServeMode.Never });
         if (transfer.Row.State != TransferState.Completed)
         {
             await RemoveHalfDoneAsync(transfer, cancellationToken);
@@ -153,6 +160,7 @@ internal sealed class TransferService(
     {
         await stopping.CancelAsync();
         await Task.WhenAll(transfers.Values.Select(t => t.Running));
+        await sharing.DisposeAsync();
         stopping.Dispose();
     }
 
@@ -270,6 +278,11 @@ internal sealed class TransferService(
                 Outcome = new TransferOutcome([], error, transfer.CopiedInfo()),
             });
         }
+        finally
+        {
+            if (transfer.Row.State == TransferState.Completed) sharing.Completed(transfer.Row);
+            else await sharing.EndAsync(transfer.Row.Id);
+        }
     }
 
     private async Task TrimLaterAsync(CancellationToken cancellationToken)
@@ -300,13 +313,14 @@ internal sealed class TransferService(
             _ = ContentFetcher.Open(fetched, Identities(link));
             SealedFile.Write(state.ContentPath(row.Id), state.Key, Encode(fetched), options.Random);
         }
-        var content = await Task.Run(
-            () => ContentFetcher.Open(ReadContent(row.Id), Identities(link)), cancellationToken);
+        var recorded = await Task.Run(() => ReadContent(row.Id), cancellationToken);
+        var content = await Task.Run(() => ContentFetcher.Open(recorded, Identities(link)), cancellationToken);
         await SetAsync(transfer, transfer.Row with
         {
             FilesTotal = content.Files.Count,
             BytesTotal = content.Files.Sum(f => f.Entry.Size),
         });
+        var received = await sharing.BeginAsync(row, content, recorded, target);
         var journal = new SqliteJournal(state, row.Id);
         transfer.Step = "planning";
         var plan = await PlanAsync(transfer, content, journal, finder, cancellationToken);
@@ -316,13 +330,16 @@ internal sealed class TransferService(
                 ? new DirectFinder(finder, storage, content.Files, options.Time, log)
                 : finder,
             allowed);
-        transfer.Sources = new SourceSet(planned, options.Time, log);
+        transfer.Sources = new SourceSet(
+            planned, options.Time, log, PieceNumbers.Of(content.Info), bans,
+            BitConverter.ToUInt64(clients.Self.Id.Hash.ToArray()));
         transfer.Step = "running";
         var begun = options.Time.GetTimestamp();
         var job = new TransferJob(content, transfer.Sources, target, row.Path, row.Collision, journal, transfer.Status)
         {
             Copy = row.Copies is not { } check ? null : new CopyRoute(
                 new CopyFinder(finder, options.Time, log), check, options.Time, options.Random),
+            Received = received,
         };
         try
         {
@@ -374,6 +391,23 @@ internal sealed class TransferService(
             throw new VirgaException(
                 FailureKind.Unavailable, $"nobody who has this share answered within {PlanWithin.TotalSeconds:0} s",
                 "Ask its owner whether their agent runs.");
+        }
+    }
+
+    /// <summary>Goes on passing on what a completed transfer brought, as its user wanted.</summary>
+    private async Task ServeAgainAsync(TransferRow row)
+    {
+        try
+        {
+            var recorded = ReadContent(row.Id);
+            var content = ContentFetcher.Open(recorded, Identities(ShareLink.Parse(row.Link)));
+            var target = await accounts.GetAsync(row.Account, stopping.Token);
+            if (await sharing.BeginAsync(row, content, recorded, target) is not { } held) return;
+            foreach (var file in content.Files) held.Completed(file, row.Path.Append(file.Entry.Path));
+        }
+        catch (Exception e) when (e is VirgaException or IOException or OperationCanceledException)
+        {
+            log($"transfer {row.Id} can't be passed on: {e.Message}");
         }
     }
 

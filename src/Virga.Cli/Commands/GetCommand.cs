@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Virga.Agent.Control;
 using Virga.Cli.Terminals;
+using Virga.Core;
 using Virga.Protocol;
 
 namespace Virga.Cli.Commands;
@@ -43,6 +44,14 @@ internal static class GetCommand
         {
             Description = "have no copies made inside a service: every byte comes through this agent, verified",
         };
+        var noServe = new Option<bool>("--no-serve")
+        {
+            Description = "pass nothing on to others while it runs, and don't tell repositories of it",
+        };
+        var seed = new Option<bool>("--seed")
+        {
+            Description = "go on passing it on after it is complete, until `virga cancel`",
+        };
         var verb = new Verb("get", "brings a share into an account, every byte that comes verified")
         {
             Examples =
@@ -66,6 +75,8 @@ internal static class GetCommand
                     + "has, which nobody compares with the share; where they say nothing, samples are. "
                     + "sample: some pieces of each file are read back and compared with the share. "
                     + "full: everything is. A copy that is wrong is removed, and fetched from the agent.",
+                "While it runs, others whom the owner lets read get what has arrived from your agent, too, encrypted "
+                    + "as it came; so does yours from theirs. --no-serve turns that off.",
             },
         };
         verb.Add(link);
@@ -76,10 +87,15 @@ internal static class GetCommand
         wishes.AddTo(verb);
         verb.Add(check);
         verb.Add(noCopy);
+        verb.Add(noServe);
+        verb.Add(seed);
         verb.Run(options, async (run, cancellationToken) =>
         {
             var text = await Arguments.ReadLinkAsync(
                 run.Parsed.GetRequiredValue(link), run.Terminal, cancellationToken);
+            if (run.Parsed.GetValue(seed) && run.Parsed.GetValue(noServe))
+                throw new VirgaException(
+                    FailureKind.BadInput, "--seed and --no-serve say opposite things", "Say one of them, or neither.");
             // A link that was cut short is told here, also when no agent runs.
             ShareLink.Parse(text);
             var into = Place.Parse(run.Parsed.GetRequiredValue(place));
@@ -89,7 +105,8 @@ internal static class GetCommand
                     text, into.Account, into.Path, run.Parsed.GetValue(collision)!,
                     TransferCommands.Priority(run.Parsed.GetValue(priority)!), wishes.Prefer(run.Parsed),
                     wishes.MaxCost(run.Parsed), wishes.NoRelay(run.Parsed), run.Parsed.GetValue(check)!,
-                    !run.Parsed.GetValue(noCopy)),
+                    !run.Parsed.GetValue(noCopy),
+                    run.Parsed.GetValue(seed) ? "always" : run.Parsed.GetValue(noServe) ? "never" : "while-running"),
                 cancellationToken);
             if (!run.Parsed.GetValue(detach))
                 return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);

@@ -49,7 +49,8 @@ internal static class TransferCommands
         var verb = new Verb("watch", "shows transfers while they run, until they end")
         {
             Examples = { "virga watch", "virga watch 7f3a --json" },
-            Notes = { "Ctrl-C ends the watching, not the transfer. With --json there is a line for every change." },
+            Notes = { "Ctrl-C ends the watching, not the transfer. With --json there is a line for every change, "
+                + "with each source, its bytes and its rate." },
         };
         verb.Add(id);
         verb.Run(options, async (run, cancellationToken) =>

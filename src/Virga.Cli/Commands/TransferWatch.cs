@@ -8,6 +8,8 @@ namespace Virga.Cli.Commands;
 /// <summary>Shows transfers until all of them have ended, or the person leaves.</summary>
 internal sealed class TransferWatch(Invocation run, ControlClient agent)
 {
+    private const int SourcesShown = 3;
+
     /// <summary>Exit code of the first that failed; Interrupted when the person left, and they go on.</summary>
     public async Task<int> UntilEndAsync(IReadOnlyList<TransferInfo> transfers, CancellationToken cancellationToken)
     {
@@ -130,13 +132,25 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
             TransferState.Failed => "failed",
             TransferState.Cancelled => "cancelled",
             TransferState.Paused => "paused",
-            _ => t.Status,
+            _ => t.Status + SourcesOf(t),
         };
         var copied = t.Copied is { } c ? $"; {Display.Bytes(c.Bytes)} copied inside the service" : "";
         return new ProgressRow(
             new Place(t.Account, t.Path).ToString(), t.BytesDone, t.BytesTotal,
             t.State == TransferState.Running ? t.BytesPerSecond : 0,
             files.Length > 0 ? $"{files}; {status}{copied}" : status);
+    }
+
+    /// <summary>Where it comes from, the fastest first, where that is more than one.</summary>
+    private static string SourcesOf(TransferInfo t)
+    {
+        var used = t.Sources.Where(s => s.Dropped is null && s.Bytes > 0).OrderByDescending(s => s.Bytes).ToList();
+        if (used.Count < 2) return "";
+        var named = used.Take(SourcesShown).Select(
+            s => $"{s.Name.Replace("https://", "", StringComparison.Ordinal)}{(s.IsOwner ? " (owner)" : "")} "
+                + $"{Display.Bytes(s.Bytes)}, {Display.Rate(s.BytesPerSecond)}");
+        var more = used.Count > SourcesShown ? $"; and {used.Count - SourcesShown} more" : "";
+        return $" from {used.Count} sources: {string.Join("; ", named)}{more}";
     }
 
     /// <summary>The updates of all, as they come.</summary>

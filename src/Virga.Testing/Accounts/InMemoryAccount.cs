@@ -280,7 +280,8 @@ public sealed class InMemoryAccount : IAbilitySource
 
     private static VirgaException Conflict(string message) => new(FailureKind.Conflict, message);
 
-    private sealed class Abilities(InMemoryAccount account) : IResumableUploads, ISymlinks, IReportsSpace
+    private sealed class Abilities(InMemoryAccount account)
+        : IResumableUploads, ISymlinks, IReportsSpace, IReadsPendingUploads
     {
         public ValueTask<IUpload> ResumeUploadAsync(
             EntryPath path,
@@ -315,6 +316,28 @@ public sealed class InMemoryAccount : IAbilitySource
 
         public ValueTask CreateSymlinkAsync(EntryPath path, string target, CancellationToken cancellationToken) =>
             account.CreateSymlinkAsync(path, target, cancellationToken);
+
+        public ValueTask<int> ReadPendingAsync(
+            EntryPath path, string token, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+            account.Do(
+                () =>
+                {
+                    if (!account.store.Uploads.TryGetValue(token, out var upload) || upload.Path != path)
+                        throw NotFound(path);
+                    destination = destination[..(int)Math.Clamp(upload.Layout.Length - offset, 0, destination.Length)];
+                    destination.Span.Clear();
+                    foreach (var (index, bytes) in upload.Parts)
+                    {
+                        var at = upload.Layout.RangeOf(index).Offset;
+                        var from = Math.Max(at, offset);
+                        var to = Math.Min(at + bytes.Length, offset + destination.Length);
+                        if (from < to)
+                            bytes.AsSpan((int)(from - at), (int)(to - from))
+                                .CopyTo(destination.Span[(int)(from - offset)..]);
+                    }
+                    return destination.Length;
+                },
+                cancellationToken);
 
         public ValueTask<AccountSpace> GetSpaceAsync(CancellationToken cancellationToken) => account.Do(
             () => new AccountSpace(

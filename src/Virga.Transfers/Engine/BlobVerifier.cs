@@ -19,7 +19,8 @@ internal static class BlobVerifier
             var hash = MerkleTree.PieceHash(piece, pieceBytes, isWhole);
             var expected = isWhole ? blob.Root
                 : new Hash256(layer.Slice((int)index * Hash256.ByteCount, Hash256.ByteCount));
-            if (hash != expected) return $"delivered a wrong piece {index} of blob {blob.Root}";
+            if (hash != expected)
+                return $"delivered a wrong piece {index} of blob {blob.Root}: its hash is {hash}, and not {expected}";
             data = data[piece.Length..];
         }
         return null;

@@ -3,6 +3,7 @@ using Virga.Accounts;
 using Virga.Content;
 using Virga.Core;
 using Virga.Core.Age;
+using Virga.Protocol;
 using Virga.Transfers.Journal;
 
 namespace Virga.Transfers.Engine;
@@ -33,16 +34,21 @@ internal sealed class LargeFile(
         {
             job.Status.AddDone(file.Entry.Size);
             await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
+            job.Received?.Completed(file, path);
             job.Status.AddFile();
             return;
         }
+        job.Received?.Begun(file, path, upload.Token, partBytes, receipts);
         await using (upload)
         {
             using var parts = new PartBuffers(
                 upload, file.Entry.Size, partBytes, limits, buffers, job.Target.Traits.PartOrder, StoredAsync,
                 cancellationToken);
-            foreach (var (first, count) in parts.Missing(receipts))
-                await FetchRegionAsync(parts, first, count, cancellationToken);
+            var missing = parts.Missing(receipts);
+            if (job.Sources.IsSwarm && SwarmUnits.Takes(file, PieceBytes, partBytes))
+                await FetchFromSwarmAsync(parts, missing, cancellationToken);
+            else
+                foreach (var (first, count) in missing) await FetchRegionAsync(parts, first, count, cancellationToken);
             receipts.Sort((x, y) => x.Index.CompareTo(y.Index));
             var entry = await upload.CompleteAsync(receipts, cancellationToken);
             if (entry.Length != file.Entry.Size)
@@ -55,6 +61,7 @@ internal sealed class LargeFile(
             }
         }
         await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
+        job.Received?.Completed(file, path);
         job.Status.AddFile();
     }
 
@@ -81,6 +88,8 @@ internal sealed class LargeFile(
             }
         }
         var partBytes = job.Target.Traits.PartBytesFor(file.Entry.Size);
+        if (job.Sources.IsSwarm)
+            partBytes = SwarmUnits.PartBytesFor(file, PieceBytes, job.Target.Traits) ?? partBytes;
         var fresh = await job.Target.BeginUploadAsync(path, file.Entry.Size, partBytes, options, cancellationToken);
         if (fresh.Token is { } token)
             await job.Journal.UploadBegunAsync(file.Index, token, partBytes, cancellationToken);
@@ -106,6 +115,7 @@ internal sealed class LargeFile(
     {
         if (upload.Token is not null) await job.Journal.PartStoredAsync(file.Index, receipt, cancellationToken);
         lock (gate) receipts.Add(receipt);
+        job.Received?.Stored(file, receipt.Index);
         job.Status.AddDone(bytes);
     }
 
@@ -135,6 +145,26 @@ internal sealed class LargeFile(
             parts.Fail(e);
         }
         await Task.WhenAll(running);
+        await parts.DrainAsync();
+        cancellationToken.ThrowIfCancellationRequested();
+        if (parts.Failure is { } failure) ExceptionDispatchInfo.Throw(failure);
+    }
+
+    /// <summary>Fetches all missing parts from whoever has them, in the order that suits the swarm.</summary>
+    private async Task FetchFromSwarmAsync(
+        PartBuffers parts, List<(long First, long Count)> missing, CancellationToken cancellationToken)
+    {
+        using var payload = file.FileKey is { } key ? new AgePayload(key, file.Nonce!.Value.Span) : null;
+        var regions = new Dictionary<long, Region>();
+        foreach (var (first, count) in missing)
+        {
+            var region = CreateRegion(parts, payload, first, count);
+            for (var part = first; part < first + count; part++) regions.Add(part, region);
+        }
+        var units = new SwarmUnits(file, PieceBytes, parts.PartBytes);
+        var fetch = new SwarmFetch(
+            job, file, units, parts, [.. regions.Keys], part => regions[part], limits, buffers, job.Sources.Time);
+        await fetch.RunAsync();
         await parts.DrainAsync();
         cancellationToken.ThrowIfCancellationRequested();
         if (parts.Failure is { } failure) ExceptionDispatchInfo.Throw(failure);
@@ -172,6 +202,7 @@ internal sealed class LargeFile(
             {
                 fetches.Leave();
             }
+            job.Received?.Verified(file, offset, buffer.Span[..length]);
             region.Deliver(offset, buffer.Span[..length]);
         }
         catch (Exception e)
@@ -193,5 +224,5 @@ internal sealed class LargeFile(
                 job.Status.AddFetched(destination.Length);
             },
             () => BlobVerifier.WhyWrong(blob, file.PieceLayer.Span, PieceBytes, offset, destination.Span),
-            cancellationToken);
+            cancellationToken, [new BlobRange(blob.Root, new ByteRange(offset, destination.Length))]);
 }

@@ -50,6 +50,9 @@ internal sealed class PartBuffers : IDisposable
 
     public long PartBytes { get; }
 
+    /// <summary>Whether one more part may be opened without waiting.</summary>
+    public bool HasRoom => room.CurrentCount > 0;
+
     /// <summary>Cancelled when anything of this file fails, or from outside.</summary>
     public CancellationToken Stopped => stop.Token;
 

@@ -90,7 +90,12 @@ internal sealed class SmallFiles(
             ranges.Add(new BlobRange(blob.Root, new ByteRange(0, blob.Length)));
             total += (int)blob.Length;
         }
-        if (ranges.Count > 0) await FetchAsync(batch, ranges, offsets, buffer[..total], cancellationToken);
+        if (ranges.Count > 0)
+        {
+            await FetchAsync(batch, ranges, offsets, buffer[..total], cancellationToken);
+            for (var i = 0; i < batch.Count && job.Received is not null; i++)
+                if (batch[i].Blob is not null) job.Received.Verified(batch[i], 0, Slice(batch[i], offsets[i]).Span);
+        }
         if (writesAtOnce == 1)
         {
             for (var i = 0; i < batch.Count; i++)
@@ -122,7 +127,7 @@ internal sealed class SmallFiles(
                     job.Status.AddFetched(destination.Length);
                 },
                 () => WhyWrong(batch, offsets, destination.Span),
-                cancellationToken);
+                cancellationToken, ranges);
         }
         finally
         {
@@ -150,6 +155,7 @@ internal sealed class SmallFiles(
         var options = new WriteOptions(Times.FromNs(file.Entry.ModifiedNs), file.Entry.IsExecutable);
         await job.Target.WriteAsync(job.Folder.Append(file.Entry.Path), plain, options, cancellationToken);
         await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
+        job.Received?.Completed(file, job.Folder.Append(file.Entry.Path));
         job.Status.AddDone(file.Entry.Size);
         job.Status.AddFile();
     }

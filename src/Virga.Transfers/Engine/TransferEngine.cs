@@ -43,6 +43,8 @@ public sealed class TransferEngine(EngineLimits limits)
             job.Status.AddDone(file.Entry.Size);
             job.Status.AddFile();
             if (state.Copies.GetValueOrDefault(file.Index) is { } how) job.Status.AddCopied(file.Entry.Size, how, 0);
+            // A file that was skipped is looked at when somebody asks for it, like every other.
+            job.Received?.Completed(file, job.Folder.Append(file.Entry.Path));
         }
         var copyNotes = await CopyFilesAsync(job, state, todo, cancellationToken);
         state = (await job.Journal.LoadAsync(cancellationToken)) with { HasStarted = state.HasStarted };
@@ -174,6 +176,10 @@ public sealed class TransferEngine(EngineLimits limits)
         ConcurrentQueue<(TransferNote Note, FailureKind Kind)> failed, CancellationToken cancellationToken)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var watched = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        // Whether others pass it on decides how it is fetched.
+        if (todo.Count > 0) await job.Sources.LookFirstAsync(cancellationToken);
+        var watching = job.Sources.WatchAsync(watched.Token);
         var fetches = new FetchGate(limits.RangesInFlight, () => job.Sources.WaitShare);
         var small = new SmallFiles(job, limits, fetches, buffers, (file, e) => failed.Enqueue((Note(file, e), e.Kind)));
         // What another run began in parts goes on in parts.
@@ -196,6 +202,8 @@ public sealed class TransferEngine(EngineLimits limits)
         await Task.WhenAll(work).ContinueWith(
             static _ => { },
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        await watched.CancelAsync();
+        await watching;
         cancellationToken.ThrowIfCancellationRequested();
         foreach (var task in work)
         {

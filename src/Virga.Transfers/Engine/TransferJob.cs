@@ -3,6 +3,7 @@ using Virga.Content;
 using Virga.Core;
 using Virga.Transfers.Journal;
 using Virga.Transfers.Sources;
+using Virga.Transfers.Swarm;
 
 namespace Virga.Transfers.Engine;
 
@@ -26,6 +27,8 @@ public enum CollisionPolicy { Fail, Skip, Overwrite }
 /// <param name="CopyInPartsBytes">
 /// Copies inside a service beyond this length are made in parts, several at once, where their result can be compared.
 /// </param>
+/// <param name="SwarmReadsInFlight">Range reads at once of a file that several holders have.</param>
+/// <param name="SwarmRangeBytes">Bytes of one of them: short, so that they are soon passed on.</param>
 public sealed record EngineLimits(
     int RangesInFlight = 8,
     int RangeBytes = 2 << 20,
@@ -34,7 +37,9 @@ public sealed record EngineLimits(
     int SmallFileBytes = 512 << 10,
     int BatchBytes = 2 << 20,
     int BatchFiles = 128,
-    long CopyInPartsBytes = 1L << 30)
+    long CopyInPartsBytes = 1L << 30,
+    int SwarmReadsInFlight = 16,
+    int SwarmRangeBytes = 512 << 10)
 {
     public static readonly EngineLimits Default = new();
 }
@@ -60,6 +65,9 @@ public sealed record TransferJob(
 {
     /// <summary>The ways on which bytes may come.</summary>
     public TransferRoutes Routes { get; init; } = TransferRoutes.All;
+
+    /// <summary>Told of what is verified and stored, to pass it on; null where nothing is passed on.</summary>
+    public IReceivedPieces? Received { get; init; }
 
     /// <summary>How to get copies made inside the target's service; null: not at all.</summary>
     public CopyRoute? Copy { get; init; }

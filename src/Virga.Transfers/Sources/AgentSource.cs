@@ -1,5 +1,6 @@
 using Virga.Core;
 using Virga.Protocol;
+using Virga.Transfers.Swarm;
 
 namespace Virga.Transfers.Sources;
 
@@ -9,13 +10,19 @@ namespace Virga.Transfers.Sources;
 /// <param name="isRefused">
 /// Whether nothing is taken from an agent any more, looked at again and again while bytes arrive; null: from all.
 /// </param>
+/// <param name="passes">The owner's word that others ask for; null where only the owner is asked.</param>
+/// <param name="isOrigin">False for one that passes on what it received.</param>
 public sealed class AgentSource(
-    AgentClient client, Hash256 infoHash, LinkSecret? secret, TimeProvider time, Func<AgentId, bool>? isRefused = null)
+    AgentClient client, Hash256 infoHash, LinkSecret? secret, TimeProvider time, Func<AgentId, bool>? isRefused = null,
+    PassBook? passes = null, bool isOrigin = true)
     : ISource, IDisposable
 {
     private const int MeasuredBytesMin = 256 << 10;
     private const int LookedAtBytes = 256 << 10;
-    private static readonly TimeSpan RenewBefore = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan HaveWait = TimeSpan.FromSeconds(5);
+
+    // A holder's grant ends with the pass, which may be short.
+    private readonly TimeSpan renewBefore = TimeSpan.FromSeconds(isOrigin ? 60 : 5);
 
     private readonly SemaphoreSlim asking = new(1, 1);
     private volatile HeldGrant? held;
@@ -26,6 +33,38 @@ public sealed class AgentSource(
     public string Name { get; } = client.Endpoint.Url.GetLeftPart(UriPartial.Authority);
 
     public double WaitShare => Volatile.Read(ref waitShare);
+
+    public bool IsOrigin => isOrigin;
+
+    public AgentId? Agent => held?.Grant.Issuer;
+
+    public PieceSet? Have { get; private set; }
+
+    public PieceSet? Sent { get; private set; }
+
+    private HaveVersion? version;
+
+    public async Task RefreshAsync(PieceNumbers numbers, CancellationToken cancellationToken)
+    {
+        // An origin has nothing new to say but what it has sent, which is not worth waiting for there.
+        var known = isOrigin ? null : version;
+        var answer = await WithGrantAsync(
+            bearer => client.GetHaveAsync(infoHash, numbers.Total, known, HaveWait, bearer, cancellationToken),
+            cancellationToken);
+        Sent = answer.Sent is { } sent ? PieceSet.From(sent, numbers.Total) : null;
+        if (answer.Version == version) return;
+        if (answer.Have is null && !isOrigin)
+        {
+            var all = new PieceSet(numbers.Total);
+            all.Add(0, numbers.Total);
+            Have = all;
+        }
+        else if (answer.Have is { } have) Have = PieceSet.From(have, numbers.Total);
+        version = answer.Version;
+    }
+
+    /// <summary>Asks for a new grant, and so for a new pass.</summary>
+    internal Task AskAgainAsync(CancellationToken cancellationToken) => AskAsync(held, cancellationToken);
 
     public Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
         WithGrantAsync(
@@ -45,7 +84,7 @@ public sealed class AgentSource(
 
     /// <summary>What opens the manifest of a share for trusted agents; null for other audiences.</summary>
     public Task<LinkSecret?> GetSecretAsync(CancellationToken cancellationToken) =>
-        WithGrantAsync(_ => Task.FromResult(held!.Secret), cancellationToken);
+        WithGrantAsync(_ => Task.FromResult(held!.Secret ?? passes?.Secret), cancellationToken);
 
     public Task<byte[]> GetInfoAsync(CancellationToken cancellationToken) =>
         WithGrantAsync(bearer => client.GetInfoAsync(infoHash, bearer, cancellationToken), cancellationToken);
@@ -80,7 +119,11 @@ public sealed class AgentSource(
         WithGrantAsync(
             bearer => client.GetReadUrlsAsync(infoHash, roots, bearer, cancellationToken), cancellationToken);
 
-    public void Dispose() => asking.Dispose();
+    public void Dispose()
+    {
+        passes?.Remove(this);
+        asking.Dispose();
+    }
 
     private async Task ReadRangeAsync(
         Hash256 root, long offset, Memory<byte> destination, string bearer, CancellationToken cancellationToken)
@@ -126,7 +169,7 @@ public sealed class AgentSource(
 
     private async Task<T> WithGrantAsync<T>(Func<string, Task<T>> call, CancellationToken cancellationToken)
     {
-        var grant = held is { } have && time.GetUtcNow() < have.Grant.Expires - RenewBefore
+        var grant = held is { } have && time.GetUtcNow() < have.Grant.Expires - renewBefore
             ? have
             : await AskAsync(null, cancellationToken);
         RequireAccepted();
@@ -153,8 +196,15 @@ public sealed class AgentSource(
         await asking.WaitAsync(cancellationToken);
         try
         {
-            if (held is { } have && have != refused && time.GetUtcNow() < have.Grant.Expires - RenewBefore) return have;
-            return held = await client.GetGrantAsync(infoHash, secret, cancellationToken);
+            if (held is { } have && have != refused && time.GetUtcNow() < have.Grant.Expires - renewBefore) return have;
+            if (isOrigin)
+            {
+                held = await client.GetGrantAsync(infoHash, secret, cancellationToken);
+                passes?.Put(held);
+                return held;
+            }
+            var pass = passes is null ? null : await passes.GetAsync(cancellationToken);
+            return held = await client.GetGrantAsync(infoHash, null, cancellationToken, pass);
         }
         finally
         {

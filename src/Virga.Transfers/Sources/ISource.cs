@@ -1,5 +1,6 @@
 using Virga.Core;
 using Virga.Protocol;
+using Virga.Transfers.Swarm;
 
 namespace Virga.Transfers.Sources;
 
@@ -19,6 +20,23 @@ public interface ISource
 
     /// <summary>Of the sources that answer, those with the lowest rank are asked: 0 unless it costs less.</summary>
     int Rank => 0;
+
+    /// <summary>Who it is, as soon as that is known.</summary>
+    AgentId? Agent => null;
+
+    /// <summary>Whether it is the share's owner, or the owner's storage; others pass on what they received.</summary>
+    bool IsOrigin => true;
+
+    /// <summary>
+    /// Which pieces it has, as it said last; null from an origin, which has all, and from others before they said so.
+    /// </summary>
+    PieceSet? Have => null;
+
+    /// <summary>Pieces that it has begun to send to somebody, as it said last; null where it doesn't tell.</summary>
+    PieceSet? Sent => null;
+
+    /// <summary>Asks which pieces it has; waits a little there while it knows of nothing new.</summary>
+    Task RefreshAsync(PieceNumbers numbers, CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>
     /// Fills the whole destination (at most 8 MiB) with bytes of a blob in sealed form, from the offset on.

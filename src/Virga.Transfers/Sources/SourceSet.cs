@@ -1,16 +1,25 @@
 using Virga.Core;
+using Virga.Protocol;
+using Virga.Transfers.Swarm;
 
 namespace Virga.Transfers.Sources;
 
 /// <summary>How one source has done so far.</summary>
 /// <param name="Dropped">Why it is no longer asked; null while it is.</param>
-public sealed record SourceReport(string Name, long Bytes, string? Dropped);
+/// <param name="BytesPerSecond">Of one read, as measured lately.</param>
+public sealed record SourceReport(
+    string Name, long Bytes, string? Dropped, double BytesPerSecond = 0, bool IsOrigin = true, AgentId? Agent = null);
 
 /// <summary>
 /// The sources of one transfer: picks the one to ask, pauses those that fail, drops those that lie, and looks for
 /// more when none is left. A source that delivered a wrong leaf is never asked again in this transfer.
 /// </summary>
-public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<string>? log = null)
+/// <param name="bans">Who lied to any transfer of this agent, lately.</param>
+/// <param name="seed">Another for each receiver, so that they begin with different pieces.</param>
+/// <param name="numbers">Of the share's pieces; null where nobody is asked which of them it has.</param>
+public sealed partial class SourceSet(
+    ISourceFinder finder, TimeProvider time, Action<string>? log = null, PieceNumbers? numbers = null,
+    BanList? bans = null, ulong seed = 0)
 {
     private static readonly TimeSpan PauseMin = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(30);
@@ -33,6 +42,9 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
         public DateTimeOffset PausedUntil { get; private set; }
         public string? LastProblem;
         public string? Dropped;
+        /// <summary>Bytes a second of one read, as measured lately; 0 before the first.</summary>
+        public double Rate;
+        public bool IsWatched;
 
         public void PauseUntil(DateTimeOffset end) => PausedUntil = end > PausedUntil ? end : PausedUntil;
     }
@@ -60,7 +72,9 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
             return
             [
                 .. byName.Values.Select(
-                    k => new SourceReport(k.Source.Name, Volatile.Read(ref k.Bytes), k.Dropped)),
+                    k => new SourceReport(
+                        k.Source.Name, Volatile.Read(ref k.Bytes), k.Dropped, k.Rate, k.Source.IsOrigin,
+                        k.Source.Agent)),
             ];
         }
     }
@@ -71,14 +85,16 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
     /// source says Changed, Denied or NotFound.
     /// </summary>
     /// <param name="check">Null when the bytes are right, else what is wrong with them.</param>
+    /// <param name="ranges">What is read; only origins are asked where it isn't said.</param>
     public async Task ReadAsync(
         long bytes, Func<ISource, CancellationToken, Task> read, Func<string?> check,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, IReadOnlyList<BlobRange>? ranges = null)
     {
         var refusals = new Dictionary<string, VirgaException>(StringComparer.Ordinal);
         while (true)
         {
-            var (known, pauses) = await PickAsync(refusals, cancellationToken);
+            var (known, pauses) = await PickAsync(refusals, ranges, cancellationToken);
+            var began = time.GetTimestamp();
             try
             {
                 await read(known.Source, cancellationToken);
@@ -91,13 +107,20 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
                 {
                     known.Bytes += bytes;
                     known.Failures = 0;
+                    Measure(known, bytes, time.GetElapsedTime(began));
                     Waiting = null;
                 }
                 return;
             }
-            catch (VirgaException e) when (e.Kind is FailureKind.Changed or FailureKind.Denied or FailureKind.NotFound)
+            catch (VirgaException e) when (known.Source.IsOrigin
+                && e.Kind is FailureKind.Changed or FailureKind.Denied or FailureKind.NotFound)
             {
                 refusals[known.Source.Name] = e;
+            }
+            catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
+            {
+                // It had it a moment ago, and told so: that is no fault.
+                known.PauseUntil(time.GetUtcNow() + PauseMin);
             }
             catch (VirgaException e)
             {
@@ -111,7 +134,8 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
     }
 
     private async Task<(Known Known, int Pauses)> PickAsync(
-        Dictionary<string, VirgaException> refusals, CancellationToken cancellationToken)
+        Dictionary<string, VirgaException> refusals, IReadOnlyList<BlobRange>? ranges,
+        CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -124,7 +148,8 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
                 var others = 0;
                 foreach (var known in byName.Values)
                 {
-                    if (known.Dropped is not null || refusals.ContainsKey(known.Source.Name)) continue;
+                    if (IsOut(known) || refusals.ContainsKey(known.Source.Name)) continue;
+                    if (!Has(known.Source, ranges)) continue;
                     others++;
                     if (known.PausedUntil > now) soonest = known.PausedUntil < soonest ? known.PausedUntil : soonest;
                     else if (best is null || IsBetter(known, best)) best = known;
@@ -145,11 +170,26 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
             await LookAsync(cancellationToken);
             lock (gate)
             {
-                if (byName.Values.Any(k => k.Dropped is null && k.PausedUntil <= time.GetUtcNow())) continue;
+                var now = time.GetUtcNow();
+                if (byName.Values.Any(k => k.Dropped is null && k.PausedUntil <= now && Has(k.Source, ranges)
+                    && !refusals.ContainsKey(k.Source.Name))) continue;
             }
             if (wait <= TimeSpan.Zero || wait > LookAgain) wait = LookAgain;
             await Task.Delay(wait, time, cancellationToken);
         }
+    }
+
+    /// <summary>Whether a source has all of some ranges, as far as it has said.</summary>
+    private bool Has(ISource source, IReadOnlyList<BlobRange>? ranges)
+    {
+        if (source.IsOrigin) return true;
+        if (ranges is null || numbers is null || source.Have is not { } have) return false;
+        foreach (var (root, range) in ranges)
+        {
+            var (first, count) = numbers.Of(root, range.Offset, range.Length);
+            if (!have.ContainsAll(first, count)) return false;
+        }
+        return true;
     }
 
     private static bool IsBetter(Known known, Known best) =>
@@ -205,7 +245,9 @@ public sealed class SourceSet(ISourceFinder finder, TimeProvider time, Action<st
 
     private void Drop(Known known, string why)
     {
-        lock (gate) known.Dropped = why;
+        var who = known.Source.Agent is { } agent ? $"{agent} " : "";
+        lock (gate) known.Dropped = who + why;
+        if (known.Source.Agent is { } liar) bans?.Add(liar, known.Dropped);
         log?.Invoke($"source {known.Source.Name} dropped: {why}");
     }
 }

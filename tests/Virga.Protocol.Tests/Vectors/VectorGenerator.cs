@@ -19,7 +19,7 @@ internal static class VectorGenerator
         "link-secret",
         "link-proof", "request",
         "announce",
-        "withdraw", "feed", "grant", "announce-request", "grant-request", "grant-answer",
+        "withdraw", "feed", "grant", "pass", "have", "announce-request", "grant-request", "grant-answer",
         "read-urls-request", "read-urls-answer", "copies-request", "copies-answer", "read-request", "peer", "error",
         "vouch-request", "vouch-request-state",
     ];
@@ -33,7 +33,7 @@ internal static class VectorGenerator
         .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. TrustVectors.All(), .. Links(),
         .. LinkSecrets(),
         .. RequestVectors.All(), .. Announces(),
-        .. Withdrawals(), .. Feeds(), .. Grants(), .. Direct(), .. Copies(), .. Messages(), .. Errors(),
+        .. Withdrawals(), .. Feeds(), .. Grants(), .. Direct(), .. Copies(), .. Swarm(), .. Messages(), .. Errors(),
         .. VouchRequestVectors.All(),
     ];
 
@@ -290,6 +290,45 @@ internal static class VectorGenerator
         static VectorFile Signed(string name, string expect, string comment, byte[] body) =>
             Of("grant-" + name, expect, "grant", comment,
                 SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, body), Bob);
+    }
+
+    private static IEnumerable<VectorFile> Swarm()
+    {
+        var pass = new SharePass(Alice.Id, AudienceKind.Link, Now.AddHours(1), Bob.Id, hashes[0]);
+        var envelope = SignedEnvelope.Sign(Bob.SigningKey, SharePass.SignatureType, pass.Encode());
+        yield return Of("pass-good", "ok", "pass", "for the holder of a link", envelope, Bob);
+        yield return Of(
+            "pass-other-issuer", "signature", "pass", "signed by somebody else",
+            SignedEnvelope.Sign(Alice.SigningKey, SharePass.SignatureType, pass.Encode()), Bob);
+        yield return Of(
+            "pass-other-type", "signature", "pass", "signed as a grant",
+            SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, pass.Encode()), Bob);
+        yield return Of(
+            "pass-other-audience", "fields", "pass", "an audience that is not known",
+            SignedEnvelope.Sign(
+                Bob.SigningKey, SharePass.SignatureType,
+                Replace(pass.Encode(), "8:audience4:link", "8:audience4:anyb")),
+            Bob);
+        yield return Body("grant-request-pass", "ok", "grant-request", "to a holder, with the owner's pass",
+            new GrantRequest(null, Sample.Hash(6), envelope).Encode());
+        var grant = new Grant(
+            Alice.Id, AudienceKind.Link, [Alice.Id.Hash], Now.AddHours(1), Bob.Id, Sample.Array(8, 16), hashes[0]);
+        yield return Body("grant-answer-pass", "ok", "grant-answer", "with a pass, from the owner",
+            new GrantAnswer(
+                SignedEnvelope.Sign(Bob.SigningKey, Grant.SignatureType, grant.Encode()), Bob.Id, Pass: envelope)
+                .Encode());
+        var version = new HaveVersion(7, 3);
+        yield return Have("all", "ok", "everything", new HaveAnswer(version, null, null));
+        yield return Have("some", "ok", "the first and the last of ten", new HaveAnswer(version, [0x80, 0x40], null));
+        yield return Have("sent", "ok", "an owner that tells", new HaveAnswer(version, null, [0xFF, 0]));
+        yield return Have("spare", "fields", "a bit for an eleventh", new HaveAnswer(version, [0, 0x20], null));
+        yield return Have("short", "fields", "eight bits", new HaveAnswer(version, [0], null));
+        yield return VectorFile.OfBytes(
+            "have-neither", "fields", "have", "neither all nor some", "d5:epochi7e7:versioni3ee"u8.ToArray(),
+            ("pieces", "10"));
+
+        static VectorFile Have(string name, string expect, string comment, HaveAnswer answer) =>
+            VectorFile.OfBytes("have-" + name, expect, "have", comment, answer.Encode(), ("pieces", "10"));
     }
 
     private static IEnumerable<VectorFile> Direct()

@@ -62,6 +62,11 @@ public sealed class VectorTests
         "withdraw" => JudgeRecord(vector, Withdraw.SignatureType, body => Withdraw.Parse(body).Encode()),
         "feed" => JudgeRecord(vector, Feed.SignatureType, body => Feed.Parse(body).Encode()),
         "grant" => JudgeRecord(vector, Grant.SignatureType, body => Grant.Parse(body).Encode()),
+        "pass" => JudgeRecord(vector, SharePass.SignatureType, body => SharePass.Parse(body).Encode()),
+        "have" => Layer("fields", () => Same(
+            vector,
+            HaveAnswer.Parse(
+                vector.Data, int.Parse(vector["pieces"], System.Globalization.CultureInfo.InvariantCulture)).Encode())),
         "announce-request" => Layer("fields", () => Same(vector, AnnounceRequest.Parse(vector.Data, out _).Encode())),
         "grant-request" => Layer("fields", () => Same(vector, GrantRequest.Parse(vector.Data).Encode())),
         "read-urls-request" => Layer("fields", () => Same(vector, ReadUrlsRequest.Parse(vector.Data).Encode())),
