@@ -109,7 +109,8 @@ internal sealed class ShareEndpoints(
         var wanted = CopiesRequest.Parse(request.Body.Span);
         if (!request.Chain.ValidSealKeys.Contains(wanted.Seal))
             throw new VirgaException(FailureKind.Denied, "the key to seal to is none of the asker's");
-        if (await OpenAsync(http) is not OwnServedShare { Reader: var reader } || shares.Find(infoHash) is not { } share)
+        if (await OpenAsync(http) is not OwnServedShare { Reader: var reader }
+            || shares.Find(infoHash) is not { } share)
             throw new VirgaException(FailureKind.NotFound, "the share was withdrawn, or is another agent's");
         CopiesAnswer answer;
         try
