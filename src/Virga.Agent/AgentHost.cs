@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Virga.Accounts;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
+using Virga.Agent.Notices;
 using Virga.Agent.Planning;
 using Virga.Agent.Shares;
 using Virga.Agent.Trust;
@@ -61,6 +62,7 @@ public sealed class AgentHost : IAsyncDisposable
     private readonly CancellationTokenSource stopping = new();
     private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Stack<object> owned = new();
+    private readonly List<Task> tending = [];
     private readonly long startedAt;
     private PeerServer? server;
     private PeerKeys? keys;
@@ -69,11 +71,6 @@ public sealed class AgentHost : IAsyncDisposable
     private AccountTable? accountTable;
     private ShareService? shares;
     private TransferService? transfers;
-    private Task announcing = Task.CompletedTask;
-    private Task looking = Task.CompletedTask;
-    private Task watching = Task.CompletedTask;
-    private Task limiting = Task.CompletedTask;
-    private Task closing = Task.CompletedTask;
 
     private AgentHost(AgentOptions options)
     {
@@ -118,7 +115,7 @@ public sealed class AgentHost : IAsyncDisposable
         shares?.Dispose();
         try
         {
-            await Task.WhenAll(announcing, looking, watching, limiting, closing);
+            await Task.WhenAll(tending);
         }
         catch (OperationCanceledException)
         {
@@ -130,6 +127,10 @@ public sealed class AgentHost : IAsyncDisposable
         }
         stopping.Dispose();
     }
+
+    /// <summary>Runs beside everything else until the agent stops.</summary>
+    private void Tend(Func<CancellationToken, Task> work) =>
+        tending.Add(Task.Run(() => work(stopping.Token), CancellationToken.None));
 
     private T Own<T>(T item) where T : class
     {
@@ -148,6 +149,8 @@ public sealed class AgentHost : IAsyncDisposable
         var queue = new TransferQueue(TransferLimits.AtOnceDefault);
         var limits = new LimitKeeper(state, queue, options.Time);
         await limits.LoadAsync(cancellationToken);
+        var webhooks = Own(new Webhooks(new WebhookTable(state), options.Time, options.Random, log));
+        await webhooks.LoadAsync(cancellationToken);
         var paced = PeerHttpOptions.Default with { Receiving = limits.Receiving };
         var http = Own(new PeerHttp(options.Time, options.Random, paced));
         var storage = Own(new StorageHttp(options.Time, options.Random, paced));
@@ -184,7 +187,7 @@ public sealed class AgentHost : IAsyncDisposable
         var holdings = new Holdings(clients, inUse, directory, () => Endpoint, trust.IsRefused, options.Time, log);
         transfers = new TransferService(
             state, new TransferTable(state), accounts, clients, storage, directory, options, inUse, trust.IsRefused,
-            queue, limits, plans, new Sharing(holdings, shares, options.Time, options.Random, log), log);
+            queue, limits, plans, new Sharing(holdings, shares, options.Time, options.Random, log), webhooks, log);
         var openings = new CopyOpenings(
             state, accounts, shares.Find,
             (share, agent) => share.Audience != AudienceKind.Trusted || trust.IsAdmitted(agent, share.Reach),
@@ -200,6 +203,7 @@ public sealed class AgentHost : IAsyncDisposable
         var trustEndpoints = new TrustEndpoints(trust, requests, new OtherSide(trust, directory, options.Time));
         var requestEndpoints = new RequestEndpoints(requests, trust, options.Time);
         var logEndpoints = new LogEndpoints(logs, inUse, trust.Known);
+        var webhookEndpoints = new WebhookEndpoints(webhooks);
         var limitEndpoints = new LimitEndpoints(limits);
         var planEndpoints = new PlanEndpoints(transfers, plans);
         var control = new ControlEndpoints(
@@ -222,15 +226,17 @@ public sealed class AgentHost : IAsyncDisposable
                 logs.Map(routes, takesEvidence: false);
                 logEndpoints.Map(routes);
                 limitEndpoints.Map(routes);
+                webhookEndpoints.Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);
         await transfers.LoadAsync(cancellationToken);
-        announcing = Task.Run(() => announcer.RunAsync(stopping.Token), CancellationToken.None);
-        looking = Task.Run(() => trust.RunAsync(stopping.Token), CancellationToken.None);
-        closing = Task.Run(() => openings.RunAsync(stopping.Token), CancellationToken.None);
-        watching = Task.Run(() => Logs.RunAsync(stopping.Token), CancellationToken.None);
-        limiting = Task.Run(() => limits.RunAsync(stopping.Token), CancellationToken.None);
+        Tend(announcer.RunAsync);
+        Tend(trust.RunAsync);
+        Tend(openings.RunAsync);
+        Tend(Logs.RunAsync);
+        Tend(limits.RunAsync);
+        Tend(webhooks.RunAsync);
     }
 
     private async Task<AgentStatus> StatusAsync(CancellationToken cancellationToken)

@@ -55,6 +55,7 @@ internal static class CommandLine
             TransferCommands.CreatePriority(options),
             LimitCommands.Create(options),
             PricesCommand.Create(options),
+            WebhookCommands.Create(options),
             ListCommand.Create(options),
             VerifyCommand.Create(options),
             TrustCommands.Create(options),

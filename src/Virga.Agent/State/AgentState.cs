@@ -62,6 +62,7 @@ internal sealed class AgentState : IAsyncDisposable
         Planning.MeasuredRates.SchemaSql + "ALTER TABLE transfers ADD COLUMN plan TEXT;",
         Shares.CopyOpenings.SchemaSql,
         "ALTER TABLE transfers ADD COLUMN serve INTEGER NOT NULL DEFAULT 0;",
+        Notices.WebhookTable.SchemaSql,
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>

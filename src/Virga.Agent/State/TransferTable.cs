@@ -41,7 +41,8 @@ internal sealed class TransferTable(AgentState state)
             cancellationToken);
     }
 
-    public ValueTask UpdateAsync(TransferRow row, CancellationToken cancellationToken)
+    /// <param name="also">Written with it, or not at all.</param>
+    public ValueTask UpdateAsync(TransferRow row, Action<Storage.SqlSession>? also, CancellationToken cancellationToken)
     {
         var outcome = row.Outcome is null
             ? null
@@ -55,6 +56,7 @@ internal sealed class TransferTable(AgentState state)
                         + "WHERE id = ?",
                     (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal,
                     outcome, (int)row.Priority, Json(row.Plan), (int)row.Serve, row.Id);
+                also?.Invoke(db);
             },
             cancellationToken);
     }

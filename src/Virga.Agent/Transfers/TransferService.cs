@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Virga.Accounts;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
+using Virga.Agent.Notices;
 using Virga.Agent.Planning;
 using Virga.Agent.State;
 using Virga.Content;
@@ -25,7 +26,7 @@ internal sealed class TransferService(
     AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, StorageHttp storage,
     ChainDirectory chains, AgentOptions options, RepositoriesInUse repositories,
     Func<AgentId, bool> isRefused, TransferQueue queue, LimitKeeper limits, PlanService plans, Sharing sharing,
-    Action<string> log) : IAsyncDisposable
+    Webhooks webhooks, Action<string> log) : IAsyncDisposable
 {
     private const int IdBytes = 6;
 
@@ -503,8 +504,39 @@ internal sealed class TransferService(
 
     private async Task SetAsync(RunningTransfer transfer, TransferRow row)
     {
+        var isNew = row.State != transfer.Row.State;
         transfer.Set(row);
-        await table.UpdateAsync(transfer.Row, CancellationToken.None);
+        var told = isNew ? Record(transfer.Row) : null;
+        await table.UpdateAsync(transfer.Row, told, CancellationToken.None);
+        if (told is not null) webhooks.Wake();
+    }
+
+    /// <summary>What tells webhooks of a transfer's end; null while it has none, or nobody wants to know.</summary>
+    private Action<SqlSession>? Record(TransferRow row)
+    {
+        var type = row.State switch
+        {
+            TransferState.Completed => WebhookEvents.Completed,
+            TransferState.Failed => WebhookEvents.Failed,
+            TransferState.Cancelled => WebhookEvents.Cancelled,
+            _ => null,
+        };
+        return type is null ? null : webhooks.Record(type, json =>
+        {
+            json.WriteString("id", row.Id);
+            json.WriteString("infoHash", row.InfoHash.ToString());
+            json.WriteString("account", row.Account);
+            json.WriteString("path", row.Path.Value);
+            json.WriteNumber("files", row.FilesTotal);
+            json.WriteNumber("bytes", row.BytesTotal);
+            json.WriteNumber("bytesFetched", row.Fetched);
+            json.WriteString("created", row.Created);
+            if (row.Ended is { } ended) json.WriteString("ended", ended);
+            json.WriteNumber("notKept", row.Outcome?.NotKept.Count ?? 0);
+            if (row.Outcome?.Error is not { } error) return;
+            json.WriteString("error", error.Message);
+            if (error.Advice is { } advice) json.WriteString("advice", advice);
+        });
     }
 
     private FetchedContent ReadContent(string id)

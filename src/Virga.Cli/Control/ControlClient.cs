@@ -116,6 +116,19 @@ internal sealed partial class ControlClient : IDisposable
         HttpMethod.Put, "/control/limits", JsonContent.Create(limits, ControlJson.Default.LimitsRequest),
         ControlJson.Default.LimitsInfo, cancellationToken);
 
+    public Task<List<WebhookInfo>> WebhooksAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/webhooks", null, ControlJson.Default.ListWebhookInfo, cancellationToken);
+
+    public Task<WebhookAdded> AddWebhookAsync(WebhookRequest request, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, "/control/webhooks", JsonContent.Create(request, ControlJson.Default.WebhookRequest),
+        ControlJson.Default.WebhookAdded, cancellationToken);
+
+    public Task TestWebhookAsync(long id, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, $"/control/webhooks/{id}/test", null, cancellationToken);
+
+    public Task RemoveWebhookAsync(long id, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Delete, $"/control/webhooks/{id}", null, cancellationToken);
+
     public IAsyncEnumerable<VerifyEvent> VerifyAsync(VerifyRequest request, CancellationToken cancellationToken) =>
         StreamAsync(
         HttpMethod.Post, "/control/verify", JsonContent.Create(request, ControlJson.Default.VerifyRequest),
