@@ -46,7 +46,6 @@ public sealed class PlanTests
         Assert.Equal(got.Spent.Bytes["agent"], again.Spent!.Bytes["agent"]);
         var after = await world.Bob.PlanAsync(new PlanRequest(world.Link, "disk", "other"));
         Assert.True(after.Routes[0].Measured);
-        Assert.NotEqual(before.Routes[0].Seconds, after.Routes[0].Seconds);
     }
 
     [Fact]
