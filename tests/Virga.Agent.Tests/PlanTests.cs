@@ -1,7 +1,10 @@
 using Virga.Agent.Control;
 using Virga.Agent.Planning;
+using Virga.Core;
+using Virga.Protocol;
 using Virga.Testing;
 using Virga.Transfers.Planning;
+using Virga.Transfers.Sources;
 
 namespace Virga.Agent.Tests;
 
@@ -112,6 +115,50 @@ public sealed class PlanTests
             name, name != "relay", "", 1, false, 0, null, [], 0, 0, 0, [], [])).ToList();
         var plan = new PlanInfo("", "disk", "", 1, 1, 1, "fast", null, false, "USD", chosen, null, routes);
         Assert.Equal(allowed.Order(), PlanService.Allowed(plan).Order());
+    }
+
+    [Fact]
+    public async Task A_way_that_is_barred_is_said_to_be_instead_of_waited_for()
+    {
+        var nobody = new PlannedSources(new Fixed([]), new HashSet<RouteKind> { RouteKind.Direct });
+        Assert.Empty(await nobody.FindAsync(CancellationToken.None));
+        var agents = new Fixed([new NamedSource("https://a.example"), new NamedSource("https://b.example")]);
+        var open = new PlannedSources(agents, new HashSet<RouteKind> { RouteKind.Agent });
+        Assert.Equal(2, (await open.FindAsync(CancellationToken.None)).Count);
+        var barred = new PlannedSources(agents, new HashSet<RouteKind> { RouteKind.ProviderCopy });
+        var e = await Assert.ThrowsAsync<VirgaException>(() => barred.FindAsync(CancellationToken.None));
+        Assert.Equal(FailureKind.TooExpensive, e.Kind);
+    }
+
+    [Fact]
+    public void What_several_agents_sent_is_a_swarm_and_what_one_sent_is_not()
+    {
+        var planned = new PlannedSources(new Fixed([]), new HashSet<RouteKind>());
+        SourceReport[] one = [new("a", 1000, null), new("b", 0, null)];
+        Assert.Equal([new("agent", 1000L)], planned.Moved(one));
+        Assert.Equal(new RateKey(RouteKind.Agent, "a", "nas"), planned.Measured(one, null, "nas"));
+        SourceReport[] two = [new("a", 1000, null), new("b", 500, "it lied")];
+        Assert.Equal([new("swarm", 1500L)], planned.Moved(two));
+        Assert.Equal(new RateKey(RouteKind.Swarm, "swarm", "nas"), planned.Measured(two, null, "nas"));
+        Assert.Null(planned.Measured([], null, "nas"));
+    }
+
+    private sealed class Fixed(IReadOnlyList<ISource> sources) : ISourceFinder
+    {
+        public Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken) => Task.FromResult(sources);
+    }
+
+    private sealed class NamedSource(string name) : ISource
+    {
+        public string Name => name;
+
+        public Task ReadAsync(
+            Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+            Task.CompletedTask;
+
+        public Task ReadManyAsync(
+            IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken) =>
+            Task.CompletedTask;
     }
 
     private sealed class World : IAsyncDisposable

@@ -173,13 +173,16 @@ internal sealed class PlanService(
             [.. plan.Routes.Select(Describe)]);
     }
 
+    /// <summary>Without the zeros at the end that a product of decimals has.</summary>
+    private static decimal? Plain(Money? money) => money?.Amount / 1.0000000000000000000000000000m;
+
     private static RouteInfo Describe(Route route)
     {
         var gaps = route.Cost?.Items.Where(i => i.Gap != CostGap.None).Select(i => i.How).Distinct().ToList() ?? [];
         return new RouteInfo(
             route.Name, route.IsPossible, route.Reason, route.Seconds is { } s ? Math.Round(s, 1) : null,
-            route.IsMeasured, route.Cost?.Known.Amount, gaps.Count > 0 ? string.Join("; ", gaps) : null,
-            [.. route.Cost?.Items.Select(i => new CostInfo(i.What, i.Payer, i.Amount?.Amount, i.How)) ?? []],
+            route.IsMeasured, Plain(route.Cost?.Known), gaps.Count > 0 ? string.Join("; ", gaps) : null,
+            [.. route.Cost?.Items.Select(i => new CostInfo(i.What, i.Payer, Plain(i.Amount), i.How)) ?? []],
             route.OwnerAgentBytes, route.YourAgentBytes, route.OtherAgentsBytes, route.Sources,
             [.. route.Needs.Select(n => new NeedInfo(n.Need, n.WhyNot is null, n.WhyNot))]);
     }

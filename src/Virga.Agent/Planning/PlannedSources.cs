@@ -1,3 +1,4 @@
+using Virga.Core;
 using Virga.Transfers.Planning;
 using Virga.Transfers.Sources;
 
@@ -12,6 +13,7 @@ internal sealed class PlannedSources(ISourceFinder inner, IReadOnlySet<RouteKind
     {
         var found = new List<ISource>();
         var agents = allowed.Contains(RouteKind.Agent) || allowed.Contains(RouteKind.Swarm);
+        var barred = 0;
         foreach (var source in await inner.FindAsync(cancellationToken))
         {
             if (source is DirectSource)
@@ -23,8 +25,16 @@ internal sealed class PlannedSources(ISourceFinder inner, IReadOnlySet<RouteKind
             {
                 found.Add(source);
             }
+            else
+            {
+                barred++;
+            }
         }
-        return found;
+        // Storage is known only while its owner's agent answers: that is waited for.
+        if (found.Count > 0 || barred == 0 || allowed.Contains(RouteKind.Direct)) return found;
+        throw new VirgaException(
+            FailureKind.TooExpensive, "what is left could come only by a way that costs more than allowed",
+            "Resume it when the way that was planned works again, or get it with a higher --max-cost.");
     }
 
     /// <summary>What came by which route.</summary>

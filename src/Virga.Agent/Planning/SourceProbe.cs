@@ -11,7 +11,10 @@ namespace Virga.Agent.Planning;
 /// </summary>
 internal sealed class SourceProbe(ISourceFinder finder, TimeProvider time)
 {
-    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);
+
+    /// <summary>What the others get once one has answered: a dead address must not hold up a transfer.</summary>
+    private static readonly TimeSpan OthersWithin = TimeSpan.FromSeconds(3);
 
     /// <summary>Why there is nobody, where somebody said so for good; null when asking again may help.</summary>
     public VirgaException? Refusal { get; private set; }
@@ -27,7 +30,8 @@ internal sealed class SourceProbe(ISourceFinder finder, TimeProvider time)
         try
         {
             var problems = new List<string>();
-            var answers = await Task.WhenAll(sources.Select(s => AnswersAsync(s, problems, cancellationToken)));
+            using var enough = new CancellationTokenSource(AnswerWithin, time);
+            var answers = await Task.WhenAll(sources.Select(s => AnswersAsync(s, problems, enough, cancellationToken)));
             if (problems.Count > 0) Problem = string.Join("; ", problems);
             var there = sources.Where((_, i) => answers[i]).ToList();
             var (host, whyNoUrls) = await StorageAsync(there, files, cancellationToken);
@@ -43,11 +47,12 @@ internal sealed class SourceProbe(ISourceFinder finder, TimeProvider time)
     }
 
     private async Task<bool> AnswersAsync(
-        AgentSource source, List<string> problems, CancellationToken cancellationToken)
+        AgentSource source, List<string> problems, CancellationTokenSource enough, CancellationToken cancellationToken)
     {
         try
         {
-            await WithinAsync(source.GetAudienceAsync, cancellationToken);
+            await WithinAsync(source.GetAudienceAsync, enough, cancellationToken);
+            enough.CancelAfter(OthersWithin);
             return true;
         }
         catch (VirgaException e)
@@ -68,7 +73,8 @@ internal sealed class SourceProbe(ISourceFinder finder, TimeProvider time)
             return (null, "there is no content to read");
         try
         {
-            var answer = await WithinAsync(t => direct.GetReadUrlsAsync([blob.Root], t), cancellationToken);
+            using var timeout = new CancellationTokenSource(AnswerWithin, time);
+            var answer = await WithinAsync(t => direct.GetReadUrlsAsync([blob.Root], t), timeout, cancellationToken);
             return answer.Urls.FirstOrDefault() is { } url
                 ? (url.Storage.Url.Host, null)
                 : (null, "the owner's storage signs no URL for this content");
@@ -79,9 +85,9 @@ internal sealed class SourceProbe(ISourceFinder finder, TimeProvider time)
         }
     }
 
-    private async Task<T> WithinAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    private static async Task<T> WithinAsync<T>(
+        Func<CancellationToken, Task<T>> call, CancellationTokenSource timeout, CancellationToken cancellationToken)
     {
-        using var timeout = new CancellationTokenSource(AnswerWithin, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
@@ -89,7 +95,7 @@ internal sealed class SourceProbe(ISourceFinder finder, TimeProvider time)
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new VirgaException(FailureKind.Timeout, $"no answer within {AnswerWithin.TotalSeconds:0} s");
+            throw new VirgaException(FailureKind.Timeout, "no answer in time");
         }
     }
 }

@@ -36,7 +36,7 @@ internal static class PricesCommand
         foreach (var figure in prices.Figures) Add(table, "", figure);
         foreach (var service in prices.Services)
         {
-            var isFree = service.Figures.Count > 0 && service.Figures.All(f => f.Amount == 0);
+            var isFree = service.Unknown.Count == 0 && service.Figures.All(f => f.Amount == 0);
             if (isFree) table.Add(service.Service, "all", "0", "", Date(service.Figures[0]), service.Figures[0].Source);
             else foreach (var figure in service.Figures) Add(table, service.Service, figure);
             foreach (var name in service.Unknown.Where(_ => service.Figures.Count > 0))

@@ -49,10 +49,11 @@ public static class Planner
         var took = time.Of(kind);
         if (question.Wish.MaxCost is { } max && cost is not null)
             needs.Add(new RouteNeed(WithinCost, WhyTooDear(cost, max)));
-        var (owner, others) = question.SharesOf(kind);
-        var yours = kind is RouteKind.ProviderCopy
-            ? RouteMoney.ReadBackBytes(question)
-            : kind is RouteKind.PullFromUrl ? 0 : question.Content.Bytes;
+        // Of what nobody offers yet, nothing is said.
+        var (owner, others) = cost is null ? (0, 0) : question.SharesOf(kind);
+        var yours = cost is null ? 0
+            : kind is RouteKind.ProviderCopy ? RouteMoney.ReadBackBytes(question)
+            : question.Content.Bytes;
         return new Route(
             kind, took is { } t ? StartSeconds + t.Seconds : null, cost, took?.IsMeasured ?? false, owner, yours,
             others, question.SourcesOf(kind), needs, "");
