@@ -53,6 +53,47 @@ public sealed class CopyTests
         await world.AssertClosedAsync();
     }
 
+    [Fact]
+    public async Task A_plan_prefers_the_copy_prices_it_with_its_check_and_is_followed()
+    {
+        await using var world = await World.StartAsync();
+        world.Bob.Prices(Prices(copies: 1));
+        var share = await world.ShareAsync("link");
+        var request = new PlanRequest(share.Link, "s3", "got", "cheap");
+        var plan = await world.Bob.PlanAsync(request);
+        // Seven copies at 1 a 1,000.
+        Assert.Equal(("provider-copy", 0.007m), (plan.Chosen, plan.Routes[0].Cost));
+        Assert.Equal((0L, 0L), (plan.Routes[0].OwnerAgentBytes, plan.Routes[0].YourAgentBytes));
+        var full = (await world.Bob.PlanAsync(request with { Check = "full" })).Routes
+            .Single(r => r.Route == "provider-copy");
+        // And all of it is read back, at 1 a GB.
+        Assert.Equal((0.007m + (Content / 1e9m), Content), (full.Cost, full.YourAgentBytes));
+        var without = await world.Bob.PlanAsync(request with { Copy = false });
+        Assert.Equal("agent", without.Chosen);
+        Assert.Contains("--no-copy", without.Routes.Single(r => r.Route == "provider-copy").Reason,
+            StringComparison.Ordinal);
+
+        var got = await world.GetAsync(share.Link, "got");
+        AssertDone(got);
+        Assert.Equal("provider-copy", got.Plan!.Chosen);
+        Assert.Equal([new("provider-copy", Content)], got.Spent!.Bytes);
+        Assert.Equal(0.007m, got.Spent.Spent);
+        // The agent's way would have paid the egress instead: 0.0230983... - 0.007.
+        Assert.Equal(decimal.Round((Content / 1e9m) - 0.007m, 6), got.Spent.Saved);
+        world.Bob.Prices(Prices(copies: 10));
+        var dear = await world.Bob.GetAsync(new TransferRequest(share.Link, "s3", "dear", MaxCost: "0.03"));
+        AssertDone(dear);
+        Assert.Equal(("agent", null), (dear.Plan!.Chosen, dear.Copied));
+        Assert.Equal(["agent"], dear.Spent!.Bytes.Keys);
+
+        static string Prices(int copies) =>
+            $$"""
+            { "services": { "mine": {
+                "hosts": ["127.0.0.1"], "egressPerGB": 1, "ingressPerGB": 0, "readsPer1000": 0, "writesPer1000": 0,
+                "copiesPer1000": {{copies}}, "copyPerGB": 0 } } }
+            """;
+    }
+
     [Theory]
     [InlineData("sample")]
     [InlineData("full")]

@@ -4,9 +4,11 @@ namespace Virga.Agent.Control;
 /// <param name="Path">Folder in the account.</param>
 /// <param name="Prefer">cheap, fast or balanced.</param>
 /// <param name="MaxCost">An amount such as 0.25, in the currency of the prices; null: no bound.</param>
+/// <param name="Check">service, sample or full: how copies made inside a service are checked.</param>
+/// <param name="Copy">Whether the service may copy, where both accounts are at one.</param>
 public sealed record PlanRequest(
     string Link, string Account, string Path, string Prefer = PlanRequest.Balanced, string? MaxCost = null,
-    bool NoRelay = false)
+    bool NoRelay = false, string Check = "service", bool Copy = true)
 {
     public const string Balanced = "balanced";
 }

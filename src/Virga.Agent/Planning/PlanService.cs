@@ -53,8 +53,8 @@ internal sealed class PlanService(
     /// <param name="files">Those that are still to be moved.</param>
     /// <param name="step">Told while it waits for somebody who has the content; null: it does not wait.</param>
     public async Task<(Plan Plan, PlanInfo Info)> MakeAsync(
-        PlanRequest request, Hash256 infoHash, IReadOnlyList<SharedFile> files, decimal spent, ISourceFinder finder,
-        Action<string>? step, CancellationToken cancellationToken)
+        PlanRequest request, Hash256 infoHash, IReadOnlyList<SharedFile> files, int pieceBytes, decimal spent,
+        ISourceFinder finder, Action<string>? step, CancellationToken cancellationToken)
     {
         var account = await accounts.GetAsync(request.Account, cancellationToken);
         var prices = await PricesAsync(cancellationToken);
@@ -64,11 +64,19 @@ internal sealed class PlanService(
             MaxCost = wish.MaxCost is { } max ? max with { Amount = Math.Max(0, max.Amount - spent) } : null,
         };
         var place = await PlaceAsync(request.Account, account, prices, cancellationToken);
-        var source = await AskAsync(finder, files, prices, step, cancellationToken);
+        var copies = account.Find<ICopyFromOthers>();
+        var whyNoCopy = !request.Copy ? "you said --no-copy"
+            : copies is null ? "the target takes no copies from others"
+            : null;
+        var probe = new SourceProbe(finder, place, copies?.Service, whyNoCopy, time);
+        var source = await AskAsync(probe, files, prices, step, cancellationToken);
         var content = new PlanContent([.. files.Select(f => f.Entry.Size)]);
         var plan = Planner.Make(new PlanQuestion(
             content, source, new TargetSide(request.Account, place, account.Traits, "the target can't pull from URLs"),
-            prices, await rates.LoadAsync(cancellationToken), left));
+            prices, await rates.LoadAsync(cancellationToken), left)
+        {
+            ReadBackShare = ReadBackShare(request.Check), ReadBackBytesMin = pieceBytes,
+        });
         return (plan, Describe(request, infoHash, content, prices.Currency, plan));
     }
 
@@ -79,17 +87,30 @@ internal sealed class PlanService(
             .ToHashSet();
         // Storage comes before agents wherever it is a source: only where the plan says so is it one.
         if (plan.Chosen is "swarm" or "agent") allowed.Remove(RouteKind.Direct);
+        // A copy is tried before anything else, too.
+        if (plan.Chosen != "provider-copy") allowed.Remove(RouteKind.ProviderCopy);
         return allowed;
     }
 
     /// <summary>Remembers how fast a run was.</summary>
     public async Task NoteAsync(
-        PlannedSources sources, IReadOnlyList<SourceReport> reports, PlanInfo plan, TimeSpan took,
+        PlannedSources sources, IReadOnlyList<SourceReport> reports, long copied, PlanInfo plan, TimeSpan took,
         CancellationToken cancellationToken)
     {
+        var fetched = reports.Sum(r => r.Bytes);
+        if (copied > 0)
+        {
+            // A mixture says nothing of either.
+            if (fetched > copied / 20) return;
+            var copy = plan.Routes.FirstOrDefault(r => r.Route == RouteNames.NameOf(RouteKind.ProviderCopy))?.Sources;
+            if (copy is not { Count: > 0 }) return;
+            var route = new RateKey(RouteKind.ProviderCopy, copy[0], plan.Account);
+            await rates.NoteAsync(route, copied, took, cancellationToken);
+            return;
+        }
         var storage = plan.Routes.FirstOrDefault(r => r.Route == RouteNames.NameOf(RouteKind.Direct))?.Sources;
         if (sources.Measured(reports, storage?.Count > 0 ? storage[0] : null, plan.Account) is { } key)
-            await rates.NoteAsync(key, reports.Sum(r => r.Bytes), took, cancellationToken);
+            await rates.NoteAsync(key, fetched, took, cancellationToken);
     }
 
     public async Task<PricesInfo> DescribePricesAsync(CancellationToken cancellationToken)
@@ -113,11 +134,19 @@ internal sealed class PlanService(
             ]);
     }
 
+    private static decimal ReadBackShare(string check) => check switch
+    {
+        "service" => 0,
+        "sample" => 1 / 64m,
+        "full" => 1,
+        _ => throw new VirgaException(
+            FailureKind.BadInput, $"'{check}' is no way to check a copy", "It is service, sample or full."),
+    };
+
     private async Task<SourceSide> AskAsync(
-        ISourceFinder finder, IReadOnlyList<SharedFile> files, PriceBook prices, Action<string>? step,
+        SourceProbe probe, IReadOnlyList<SharedFile> files, PriceBook prices, Action<string>? step,
         CancellationToken cancellationToken)
     {
-        var probe = new SourceProbe(finder, time);
         var pause = PauseMin;
         while (true)
         {

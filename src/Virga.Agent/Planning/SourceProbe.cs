@@ -9,7 +9,11 @@ namespace Virga.Agent.Planning;
 /// Asks the agents that are found what they would give: a grant each, and one signed URL of the owner's storage, by
 /// which the service is known. No content is read.
 /// </summary>
-internal sealed class SourceProbe(ISourceFinder finder, TimeProvider time)
+/// <param name="target">Where it would go.</param>
+/// <param name="copiesAt">The service at which the target takes copies; null where it takes none.</param>
+/// <param name="whyNoCopy">Why none is wanted or possible at the target; null when one is.</param>
+internal sealed class SourceProbe(
+    ISourceFinder finder, StoragePlace target, string? copiesAt, string? whyNoCopy, TimeProvider time)
 {
     private static readonly TimeSpan AnswerWithin = TimeSpan.FromSeconds(30);
 
@@ -35,15 +39,38 @@ internal sealed class SourceProbe(ISourceFinder finder, TimeProvider time)
             if (problems.Count > 0) Problem = string.Join("; ", problems);
             var there = sources.Where((_, i) => answers[i]).ToList();
             var (host, whyNoUrls) = await StorageAsync(there, files, cancellationToken);
+            var storage = host is null ? null : prices.PlaceOf(null, "s3", host);
+            var refusesCopy = whyNoCopy ?? WhyNoCopy(there);
             return new SourceSide(
-                [.. there.Select(s => new HoldingAgent(s.Name, s.IsOwner)).Distinct()],
-                host is null ? null : prices.PlaceOf(null, "s3", host), host, whyNoUrls,
-                "no copy inside the provider is offered");
+                [.. there.Select(s => new HoldingAgent(s.Name, s.IsOwner)).Distinct()], storage, host, whyNoUrls,
+                refusesCopy)
+            {
+                CopiedFrom = refusesCopy is null ? CopiedFrom(storage) : null,
+            };
         }
         finally
         {
             foreach (var source in sources) source.Dispose();
         }
+    }
+
+    private string? WhyNoCopy(List<AgentSource> there)
+    {
+        var offered = there.Select(s => s.CopyService).OfType<string>().ToList();
+        return offered.Count == 0 ? "the owner lets no service copy it (virga share --copy)"
+            : offered.Contains(copiesAt!) ? null
+            : $"it may be copied inside {offered[0]}, and the target is at {copiesAt}";
+    }
+
+    /// <summary>
+    /// Both are at one service, or it would not be offered: where the storage's host doesn't say so itself, it is the
+    /// target's; in which region of Amazon isn't told, and taken to be another.
+    /// </summary>
+    private StoragePlace CopiedFrom(StoragePlace? storage)
+    {
+        if (storage is not null && storage.Service.Id == target.Service.Id) return storage;
+        var tellsRegion = copiesAt?.StartsWith("aws", StringComparison.Ordinal) != true;
+        return new StoragePlace(target.Service, tellsRegion ? target.Region : "");
     }
 
     private async Task<bool> AnswersAsync(

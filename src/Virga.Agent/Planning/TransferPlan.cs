@@ -28,6 +28,9 @@ internal sealed record TransferPlan(
                 FailureKind.BadInput, $"'{prefer}' can't be preferred", "Prefer cheap, fast or balanced."),
         maxCost is null ? null : Money.Parse(maxCost, currency), noRelay);
 
+    /// <summary>What came by a route in all runs that ended in order.</summary>
+    public long Total(string route) => Moved.GetValueOrDefault(route) + (Before?.Bytes.GetValueOrDefault(route) ?? 0);
+
     /// <summary>Puts the plan of a run that ended aside, so that what is left is planned anew.</summary>
     public TransferPlan Anew() => this with { Before = Spent(Nothing), Plan = null, Moved = Nothing };
 

@@ -3,6 +3,7 @@ using Virga.Agent.Planning;
 using Virga.Agent.State;
 using Virga.Core;
 using Virga.Transfers.Engine;
+using Virga.Transfers.Planning;
 using Virga.Transfers.Sources;
 
 namespace Virga.Agent.Transfers;
@@ -30,9 +31,9 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
 
     /// <summary>Why it waits, in one plain sentence.</summary>
     public Func<RunningTransfer, string>? WhyWaiting { get; init; }
+
     /// <summary>Tells what the run that goes on has moved by which route; null while none does.</summary>
     public PlannedSources? Planned { get; set; }
-
 
     public CancellationTokenSource? Stop { get; set; }
 
@@ -83,10 +84,17 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
         }
     }
 
-    private IReadOnlyDictionary<string, long> Moved() =>
-        Planned is { } planned && Sources is { } sources
-            ? planned.Moved(sources.Report())
-            : new Dictionary<string, long>(StringComparer.Ordinal);
+    private Dictionary<string, long> Moved()
+    {
+        if (Planned is not { } planned || Sources is not { } sources) return new(StringComparer.Ordinal);
+        var moved = planned.Moved(sources.Report());
+        if (CopiedInRun > 0) moved[RouteNames.NameOf(RouteKind.ProviderCopy)] = CopiedInRun;
+        return moved;
+    }
+
+    /// <summary>Bytes that the service copied in the run that goes on.</summary>
+    public long CopiedInRun =>
+        Status.Copied.Bytes - Row.Plan.Total(RouteNames.NameOf(RouteKind.ProviderCopy));
 
     public TransferInfo Describe()
     {

@@ -338,15 +338,17 @@ internal sealed class TransferService(
         var begun = options.Time.GetTimestamp();
         var job = new TransferJob(content, transfer.Sources, target, row.Path, row.Collision, journal, transfer.Status)
         {
-            Copy = row.Copies is not { } check ? null : new CopyRoute(
-                new CopyFinder(finder, options.Time, log), check, options.Time, options.Random),
+            Copy = row.Copies is { } check && allowed.Contains(RouteKind.ProviderCopy)
+                ? new CopyRoute(new CopyFinder(finder, options.Time, log), check, options.Time, options.Random)
+                : null,
             Received = received,
         };
         try
         {
             var result = await engine.RunAsync(job, cancellationToken);
             var took = options.Time.GetElapsedTime(begun);
-            await plans.NoteAsync(planned, transfer.Sources.Report(), plan, took, cancellationToken);
+            await plans.NoteAsync(
+                planned, transfer.Sources.Report(), transfer.CopiedInRun, plan, took, cancellationToken);
             return result;
         }
         finally
@@ -364,10 +366,11 @@ internal sealed class TransferService(
         if (row.Plan.Plan is { } recorded) return recorded;
         var done = (await journal.LoadAsync(cancellationToken)).Completed;
         var request = new PlanRequest(
-            "", row.Account, row.Path.Value, row.Plan.Prefer, row.Plan.MaxCost, row.Plan.NoRelay);
+            "", row.Account, row.Path.Value, row.Plan.Prefer, row.Plan.MaxCost, row.Plan.NoRelay,
+            row.Copies?.ToString().ToLowerInvariant() ?? "service", row.Copies is not null);
         var (plan, info) = await plans.MakeAsync(
             request, row.InfoHash, [.. content.Files.Where(f => !done.Contains(f.Index))],
-            row.Plan.Before?.Spent ?? 0, finder, step => transfer.Step = step, cancellationToken);
+            content.PieceBytes, row.Plan.Before?.Spent ?? 0, finder, step => transfer.Step = step, cancellationToken);
         await SetAsync(transfer, transfer.Row with { Plan = transfer.Row.Plan with { Plan = info } });
         plan.Require();
         return info;
@@ -385,7 +388,8 @@ internal sealed class TransferService(
         {
             var content = await OpenContentAsync(link, both.Token);
             return (await plans.MakeAsync(
-                request, link.InfoHash, content.Files, spent: 0, Finder(link), step: null, both.Token)).Info;
+                request, link.InfoHash, content.Files, content.PieceBytes, spent: 0, Finder(link), step: null,
+                both.Token)).Info;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

@@ -33,17 +33,6 @@ internal static class GetCommand
         };
         priority.AcceptOnlyFromAmong("low", "normal", "high");
         var wishes = new PlanOptions();
-        var check = new Option<string>("--check")
-        {
-            HelpName = "service|sample|full",
-            Description = "how copies made inside a service are checked (default: service)",
-            DefaultValueFactory = _ => "service",
-        };
-        check.AcceptOnlyFromAmong("service", "sample", "full");
-        var noCopy = new Option<bool>("--no-copy")
-        {
-            Description = "have no copies made inside a service: every byte comes through this agent, verified",
-        };
         var noServe = new Option<bool>("--no-serve")
         {
             Description = "pass nothing on to others while it runs, and don't tell repositories of it",
@@ -85,8 +74,6 @@ internal static class GetCommand
         verb.Add(collision);
         verb.Add(priority);
         wishes.AddTo(verb);
-        verb.Add(check);
-        verb.Add(noCopy);
         verb.Add(noServe);
         verb.Add(seed);
         verb.Run(options, async (run, cancellationToken) =>
@@ -104,8 +91,8 @@ internal static class GetCommand
                 new TransferRequest(
                     text, into.Account, into.Path, run.Parsed.GetValue(collision)!,
                     TransferCommands.Priority(run.Parsed.GetValue(priority)!), wishes.Prefer(run.Parsed),
-                    wishes.MaxCost(run.Parsed), wishes.NoRelay(run.Parsed), run.Parsed.GetValue(check)!,
-                    !run.Parsed.GetValue(noCopy),
+                    wishes.MaxCost(run.Parsed), wishes.NoRelay(run.Parsed), wishes.Check(run.Parsed),
+                    wishes.Copy(run.Parsed),
                     run.Parsed.GetValue(seed) ? "always" : run.Parsed.GetValue(noServe) ? "never" : "while-running"),
                 cancellationToken);
             if (!run.Parsed.GetValue(detach))

@@ -46,7 +46,7 @@ internal static class PlanCommand
             var plan = await agent.PlanAsync(
                 new PlanRequest(
                     text, into.Account, into.Path, wishes.Prefer(run.Parsed), wishes.MaxCost(run.Parsed),
-                    wishes.NoRelay(run.Parsed)),
+                    wishes.NoRelay(run.Parsed), wishes.Check(run.Parsed), wishes.Copy(run.Parsed)),
                 cancellationToken);
             if (run.IsJson) run.PrintJson(plan, ControlJson.Default.PlanInfo);
             else Print(run, plan);

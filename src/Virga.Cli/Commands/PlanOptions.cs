@@ -24,13 +24,31 @@ internal sealed class PlanOptions
         Description = "nothing may pass through a relay",
     };
 
-    public PlanOptions() => prefer.AcceptOnlyFromAmong("cheap", "fast", PlanRequest.Balanced);
+    private readonly Option<string> check = new("--check")
+    {
+        HelpName = "service|sample|full",
+        Description = "how copies made inside a service are checked (default: service)",
+        DefaultValueFactory = _ => "service",
+    };
+
+    private readonly Option<bool> noCopy = new("--no-copy")
+    {
+        Description = "have no copies made inside a service: every byte comes through this agent, verified",
+    };
+
+    public PlanOptions()
+    {
+        prefer.AcceptOnlyFromAmong("cheap", "fast", PlanRequest.Balanced);
+        check.AcceptOnlyFromAmong("service", "sample", "full");
+    }
 
     public void AddTo(Command command)
     {
         command.Add(prefer);
         command.Add(maxCost);
         command.Add(noRelay);
+        command.Add(check);
+        command.Add(noCopy);
     }
 
     public string Prefer(ParseResult parsed) => parsed.GetValue(prefer)!;
@@ -38,4 +56,8 @@ internal sealed class PlanOptions
     public string? MaxCost(ParseResult parsed) => parsed.GetValue(maxCost);
 
     public bool NoRelay(ParseResult parsed) => parsed.GetValue(noRelay);
+
+    public string Check(ParseResult parsed) => parsed.GetValue(check)!;
+
+    public bool Copy(ParseResult parsed) => !parsed.GetValue(noCopy);
 }

@@ -38,21 +38,31 @@ public sealed record HoldingAgent(string Name, bool IsOwner);
 /// <param name="WhyNoCopy">Why it can't be copied inside the provider; null when it can.</param>
 public sealed record SourceSide(
     IReadOnlyList<HoldingAgent> Agents, StoragePlace? Storage, string? StorageName, string? WhyNoUrls,
-    string? WhyNoCopy);
+    string? WhyNoCopy)
+{
+    /// <summary>Where a copy would come from, when that isn't told by <see cref="Storage"/>.</summary>
+    public StoragePlace? CopiedFrom { get; init; }
+
+    /// <summary>All that is known of where the owner keeps it.</summary>
+    public StoragePlace? Known => Storage ?? CopiedFrom;
+}
 
 /// <summary>The account that the content goes into.</summary>
 /// <param name="WhyNoPull">Why it can't pull from a URL by itself; null when it can.</param>
 public sealed record TargetSide(string Account, StoragePlace Place, AccountTraits Traits, string? WhyNoPull);
 
 /// <summary>All that a plan follows from; the same question always has the same answer.</summary>
-/// <param name="ReadBackShare">
-/// Which part of a provider's copy is read back and checked against the tree: 0 (its own hash is enough) to 1.
-/// </param>
-/// <param name="WhyNoRelay">Why nothing can go through a relay; null when one is known.</param>
 public sealed record PlanQuestion(
     PlanContent Content, SourceSide Source, TargetSide Target, PriceBook Prices, RateTable Rates, PlanWish Wish)
 {
+    /// <summary>
+    /// Which part of a provider's copy is read back and checked against the tree: 0 (its own hash is enough) to 1.
+    /// </summary>
     public decimal ReadBackShare { get; init; } = 1;
 
+    /// <summary>Of each file, at least so much is read back, where any is.</summary>
+    public long ReadBackBytesMin { get; init; }
+
+    /// <summary>Why nothing can go through a relay; null when one is known.</summary>
     public string? WhyNoRelay { get; init; } = "no relay is known";
 }

@@ -137,10 +137,18 @@ internal static class PlanShares
         question.Source.Agents.FirstOrDefault(a => a.IsOwner)
         ?? (question.Source.Agents.Count > 0 ? question.Source.Agents[0] : null);
 
+    public static StoragePlace? CopiedFrom(this PlanQuestion question) =>
+        question.Source.CopiedFrom ?? question.Source.Storage;
+
+    /// <summary>By which the rate of copies inside a service is kept.</summary>
+    public static string CopyName(this PlanQuestion question) =>
+        question.CopiedFrom() is { Region.Length: > 0 } from ? from.Region : question.Target.Place.Service.Id;
+
     public static IReadOnlyList<string> SourcesOf(this PlanQuestion question, RouteKind kind) => kind switch
     {
         RouteKind.Swarm => [.. question.Source.Agents.Select(a => a.Name)],
         RouteKind.Agent or RouteKind.Relay => question.LeadOf() is { } lead ? [lead.Name] : [],
+        RouteKind.ProviderCopy => question.CopiedFrom() is null ? [] : [question.CopyName()],
         _ => question.Source.StorageName is { } storage ? [storage] : [],
     };
 

@@ -20,7 +20,7 @@ internal sealed class RouteMoney(PlanQuestion question)
     {
         List<CostItem>? items = kind switch
         {
-            RouteKind.ProviderCopy => question.Source.Storage is { } from ? [.. Copied(from), .. ReadBack()] : null,
+            RouteKind.ProviderCopy => question.CopiedFrom() is { } from ? [.. Copied(from), .. ReadBack()] : null,
             RouteKind.Direct => question.Source.Storage is { } from ? [.. Read(from, Owner, 1, 1), .. Written()] : null,
             RouteKind.Swarm => question.Source.Agents.Count > 0 ? [.. Swarmed(), .. Written()] : null,
             RouteKind.Agent => question.LeadOf() is { } lead
@@ -35,7 +35,8 @@ internal sealed class RouteMoney(PlanQuestion question)
 
     /// <summary>Bytes that are read back to check what a provider copied, rounded up.</summary>
     public static long ReadBackBytes(PlanQuestion question) =>
-        (long)decimal.Ceiling(question.Content.Bytes * question.ReadBackShare);
+        question.ReadBackShare == 0 ? 0 : question.Content.Sizes.Sum(size => Math.Min(
+            size, Math.Max(question.ReadBackBytesMin, (long)decimal.Ceiling(size * question.ReadBackShare))));
 
     private IEnumerable<CostItem> Copied(StoragePlace from)
     {
@@ -44,7 +45,7 @@ internal sealed class RouteMoney(PlanQuestion question)
             "copied", Owner, content.Bytes, from.Service, isNear ? from.Service.CopyPerGB : from.Service.CopyFarPerGB,
             isNear ? "copied within the region" : "copied to another region");
         yield return Calls(
-            "copies", You, PlanCalls.Copies(content.Sizes), target.Place.Service,
+            "copies", You, PlanCalls.Copies(target.Traits, content.Sizes), target.Place.Service,
             target.Place.Service.CopiesPer1000);
     }
 
@@ -54,7 +55,9 @@ internal sealed class RouteMoney(PlanQuestion question)
         var bytes = ReadBackBytes(question);
         var service = target.Place.Service;
         yield return Bytes("egress", You, bytes, service, service.EgressPerGB, "read back to be checked");
-        var calls = (long)decimal.Ceiling(PlanCalls.Reads(content.Sizes) * question.ReadBackShare);
+        var calls = Math.Max(
+            content.Sizes.Count(size => size > 0),
+            (long)decimal.Ceiling(PlanCalls.Reads(content.Sizes) * question.ReadBackShare));
         yield return Calls("reads", You, calls, service, service.ReadsPer1000);
     }
 
@@ -70,7 +73,7 @@ internal sealed class RouteMoney(PlanQuestion question)
     /// <summary>Out of an agent, and before that out of the storage behind it.</summary>
     private IEnumerable<CostItem> Sent(string payer, int share, int of)
     {
-        if (payer == Owner && question.Source.Storage is { } from)
+        if (payer == Owner && question.Source.Known is { } from)
         {
             foreach (var item in Read(from, payer, share, of)) yield return item;
         }
@@ -140,8 +143,6 @@ internal sealed class RouteMoney(PlanQuestion question)
 internal static class PlanCalls
 {
     private const int BeginAndComplete = 2;
-    private const long CopyBytesMax = 5L << 30;
-    private const long CopyPartBytes = 1L << 30;
 
     public static long Reads(IReadOnlyList<long> sizes)
     {
@@ -164,12 +165,16 @@ internal static class PlanCalls
         return calls;
     }
 
-    /// <summary>One call to 5 GiB, parts above (Amazon S3 User Guide, "Copying objects").</summary>
-    public static long Copies(IReadOnlyList<long> sizes)
+    /// <summary>One call for a file, parts where it is long: as short as the target's own, at worst.</summary>
+    public static long Copies(Accounts.AccountTraits traits, IReadOnlyList<long> sizes)
     {
         long calls = 0;
         foreach (var size in sizes)
-            calls += size <= CopyBytesMax ? 1 : DivideUp(size, CopyPartBytes) + BeginAndComplete;
+        {
+            calls += size <= EngineLimits.Default.CopyInPartsBytes || size > traits.FileBytesMax
+                ? 1
+                : DivideUp(size, traits.PartBytesFor(size)) + BeginAndComplete;
+        }
         return calls;
     }
 

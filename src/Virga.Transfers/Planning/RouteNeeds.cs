@@ -37,13 +37,14 @@ internal sealed class RouteNeeds(PlanQuestion question)
     {
         get
         {
-            var source = question.Source.Storage;
+            var source = question.Source.CopiedFrom ?? question.Source.Storage;
             var target = question.Target.Place;
             return new RouteNeed(
                 "both accounts at one service",
                 source is null ? NotTold
                 : source.IsLocal || target.IsLocal ? "a folder on a disk has no service that copies"
-                : source.Service.Id == PriceBook.Unknown.Id || source.Service.Id != target.Service.Id
+                : source.Service.Id != target.Service.Id
+                    || (source.Service.Id == PriceBook.Unknown.Id && source.Region != target.Region)
                     ? $"the accounts are at {source.Service.Name} and at {target.Service.Name}"
                 : null);
         }

@@ -5,7 +5,7 @@ internal sealed class RouteTime(PlanQuestion question)
 {
     private const double DiskCallSeconds = 0.001;
     private const double ServiceCallSeconds = 0.05;
-    private const double CopyCallSeconds = 0.1;
+    private const double CopyCallSeconds = ServiceCallSeconds;
 
     private readonly PlanContent content = question.Content;
     private readonly RateTable rates = question.Rates;
@@ -14,7 +14,7 @@ internal sealed class RouteTime(PlanQuestion question)
     /// <summary>Null where nobody can say.</summary>
     public (double Seconds, bool IsMeasured)? Of(RouteKind kind) => kind switch
     {
-        RouteKind.ProviderCopy when question.Source.Storage is { } from => Copy(from),
+        RouteKind.ProviderCopy when question.CopiedFrom() is { } => Copy(),
         RouteKind.Direct when question.Source.Storage is { } from =>
             Moved(Rate(kind, question.Source.StorageName!), Of(from)),
         RouteKind.Swarm when question.Source.Agents.Count > 0 => Swarm(),
@@ -22,14 +22,15 @@ internal sealed class RouteTime(PlanQuestion question)
         _ => null,
     };
 
-    private (double, bool) Copy(StoragePlace from)
+    private (double, bool) Copy()
     {
-        var name = question.Source.StorageName ?? from.Region;
-        var measured = Rate(RouteKind.ProviderCopy, name);
+        var measured = Rate(RouteKind.ProviderCopy, question.CopyName());
         var copying = Math.Max(
             content.Bytes / (measured ?? RateTable.CopyDefault),
-            Calls(PlanCalls.Copies(content.Sizes), CopyCallSeconds));
-        return (copying + (RouteMoney.ReadBackBytes(question) / Of(target.Place)), measured is not null);
+            Calls(PlanCalls.Copies(target.Traits, content.Sizes), CopyCallSeconds));
+        // What was measured was with the reading back.
+        var back = measured is null ? RouteMoney.ReadBackBytes(question) / Of(target.Place) : 0;
+        return (copying + back, measured is not null);
     }
 
     private (double, bool) Swarm()
@@ -46,15 +47,18 @@ internal sealed class RouteTime(PlanQuestion question)
     /// </summary>
     private double Behind(HoldingAgent agent)
     {
-        if (!agent.IsOwner || question.Source.Storage is not { } from) return RateTable.AgentDefault;
-        var storage = Rate(RouteKind.Direct, question.Source.StorageName!) ?? Of(from);
+        if (!agent.IsOwner || question.Source.Known is not { } from) return RateTable.AgentDefault;
+        var measured = question.Source.StorageName is { } name ? Rate(RouteKind.Direct, name) : null;
+        var storage = measured ?? Of(from);
         return Math.Min(RateTable.AgentDefault, storage);
     }
 
     private (double, bool) Moved(double? measured, double source)
     {
         var into = Math.Max(Of(target.Place), rates.FastestInto(target.Account) ?? 0);
-        var rate = measured ?? Math.Min(source, into);
+        // A way that was never measured isn't taken to be quicker than the service was by itself.
+        var copied = Rate(RouteKind.ProviderCopy, question.CopyName()) ?? double.PositiveInfinity;
+        var rate = measured ?? Math.Min(Math.Min(source, into), copied);
         var perCall = target.Place.IsLocal ? DiskCallSeconds : ServiceCallSeconds;
         var calls = Calls(PlanCalls.Writes(target.Traits, content.Sizes), perCall);
         return (Math.Max(content.Bytes / rate, calls), measured is not null);

@@ -72,7 +72,7 @@ internal static class Situations
     public static PlanQuestion Ask(
         string? from, string to, IReadOnlyList<long>? sizes = null, bool urls = false, bool copy = false,
         int others = 0, bool owner = true, PlanWish? wish = null, RateTable? rates = null, decimal readBack = 1,
-        PriceBook? prices = null, AccountTraits? traits = null)
+        PriceBook? prices = null, AccountTraits? traits = null, string? copiedFrom = null, long readBackMin = 0)
     {
         prices ??= Prices;
         var agents = new List<HoldingAgent>();
@@ -83,13 +83,16 @@ internal static class Situations
             new PlanContent(sizes ?? TenOfOneGB),
             new SourceSide(
                 agents, storage, from, urls ? null : "the owner gives no URLs",
-                copy ? null : "the owner offers no copy"),
+                copy ? null : "the owner offers no copy")
+            {
+                CopiedFrom = copiedFrom is null ? null : Place(copiedFrom, prices),
+            },
             new TargetSide(
                 "target", Place(to, prices), traits ?? (to == "disk" ? DiskTraits : ObjectTraits),
                 "the target can't pull from URLs"),
             prices, rates ?? RateTable.Empty, wish ?? PlanWish.Default)
         {
-            ReadBackShare = readBack,
+            ReadBackShare = readBack, ReadBackBytesMin = readBackMin,
         };
     }
 
