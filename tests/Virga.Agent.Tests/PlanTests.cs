@@ -1,3 +1,6 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using Virga.Agent.Control;
 using Virga.Agent.Planning;
 using Virga.Core;
@@ -141,6 +144,67 @@ public sealed class PlanTests
         Assert.Equal([new("swarm", 1500L)], planned.Moved(two));
         Assert.Equal(new RateKey(RouteKind.Swarm, "swarm", "nas"), planned.Measured(two, null, "nas"));
         Assert.Null(planned.Measured([], null, "nas"));
+    }
+
+    [Fact]
+    public async Task Whoever_holds_a_share_as_well_is_planned_with_and_the_owner_sends_half()
+    {
+        await using var world = await World.StartAsync();
+        var held = await world.Bob.GetAsync(new TransferRequest(world.Link, "disk", "got", Serve: "always"));
+        Assert.Equal((TransferState.Completed, null), (held.State, held.Error?.Message));
+        var carol = await world.Network.AgentAsync("carol");
+        await carol.AddAccountAsync("disk", world.Network.Folder("carols"));
+        PlanInfo plan;
+        for (var looks = 0; ; looks++)
+        {
+            plan = await carol.PlanAsync(new PlanRequest(world.Link, "disk", "got"));
+            if (plan.Chosen == "swarm" || looks == 100) break;
+            await Task.Delay(100);
+        }
+        Assert.Equal("swarm", plan.Chosen);
+        Assert.Equal(2, plan.Routes[0].Sources.Count);
+        Assert.Equal((plan.Bytes / 2, plan.Bytes - (plan.Bytes / 2)),
+            (plan.Routes[0].OwnerAgentBytes, plan.Routes[0].OtherAgentsBytes));
+        Assert.Contains("others don't tell", plan.Routes[0].Unknown, StringComparison.Ordinal);
+        var got = await carol.GetAsync(new TransferRequest(world.Link, "disk", "got"));
+        Assert.Equal((TransferState.Completed, null), (got.State, got.Error?.Message));
+        Assert.InRange(got.Spent!.Bytes.Values.Sum(), Bytes, Bytes + 10_000);
+    }
+
+    [Fact]
+    public async Task An_address_that_never_answers_does_not_hold_up_a_plan()
+    {
+        await using var world = await World.StartAsync();
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        var link = ShareLink.Parse(world.Link);
+        var dead = new Endpoint(new Uri($"https://{silent.LocalEndpoint}"), link.Endpoints[0].Certificate);
+        var began = Stopwatch.GetTimestamp();
+        var plan = await world.Bob.PlanAsync(new PlanRequest(
+            (link with { Endpoints = [.. link.Endpoints, dead] }).ToText(), "disk", "got"));
+        Assert.Equal("agent", plan.Chosen);
+        // Three seconds are what the others get; a whole timeout would be thirty.
+        Assert.InRange(Stopwatch.GetElapsedTime(began).TotalSeconds, 0, 20);
+    }
+
+    [Fact]
+    public void What_a_transfer_spent_before_it_was_planned_anew_still_counts()
+    {
+        var routes = new[] { ("direct", 2m), ("agent", 5m) }.Select(r => new RouteInfo(
+            r.Item1, true, "", 1, false, r.Item2, null, [], 0, 0, 0, [], [])).ToList();
+        var info = new PlanInfo("", "disk", "", 1, 1000, 1000, "cheap", "3", false, "USD", "direct", null, routes);
+        var plan = TransferPlan.None with { MaxCost = "3", Plan = info };
+        // 400 of 1,000 bytes of a way that costs 2, and 100 of one that costs 5: 0.8 + 0.5, and 2.5 by the agent alone.
+        var moved = new Dictionary<string, long> { ["direct"] = 400, ["agent"] = 100 };
+        var spent = plan.Spent(moved)!;
+        Assert.Equal((1.3m, 1.2m), (spent.Spent, spent.Saved));
+        var anew = plan.Plus(moved).Anew();
+        Assert.Null(anew.Plan);
+        Assert.Equal((1.3m, 1.2m, 400L), (anew.Before!.Spent, anew.Before.Saved, anew.Total("direct")));
+        var rest = anew with { Plan = info with { Bytes = 500 } };
+        // 250 of the 500 that are left, at 2 for all of these: another 1, and 2.5 by the agent.
+        spent = rest.Spent(new Dictionary<string, long> { ["direct"] = 250 })!;
+        Assert.Equal((2.3m, 2.7m, 650L), (spent.Spent, spent.Saved, spent.Bytes["direct"]));
     }
 
     private sealed class Fixed(IReadOnlyList<ISource> sources) : ISourceFinder

@@ -347,13 +347,28 @@ internal sealed class TransferService(
         {
             var result = await engine.RunAsync(job, cancellationToken);
             var took = options.Time.GetElapsedTime(begun);
-            await plans.NoteAsync(
-                planned, transfer.Sources.Report(), transfer.CopiedInRun, plan, took, cancellationToken);
+            await NoteRateAsync(transfer, planned, plan, took, cancellationToken);
             return result;
         }
         finally
         {
             await SetAsync(transfer, transfer.CountMoved());
+        }
+    }
+
+    /// <summary>What came is there, whether or not it can be noted how fast.</summary>
+    private async Task NoteRateAsync(
+        RunningTransfer transfer, PlannedSources planned, PlanInfo plan, TimeSpan took,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            await plans.NoteAsync(
+                planned, transfer.Sources!.Report(), transfer.CopiedInRun, plan, took, cancellationToken);
+        }
+        catch (VirgaException e)
+        {
+            log($"how fast transfer {transfer.Row.Id} was isn't noted: {e.Message}");
         }
     }
 
