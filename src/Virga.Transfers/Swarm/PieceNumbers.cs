@@ -34,7 +34,8 @@ public sealed class PieceNumbers
         foreach (var file in info.Files)
         {
             if (file.Root is not { } root || byRoot.ContainsKey(root)) continue;
-            var count = MerkleTree.PieceCount(file.Length, info.PieceBytes);
+            // A blob no longer than one piece has no piece layer, and is a piece all the same.
+            var count = Math.Max(1, MerkleTree.PieceCount(file.Length, info.PieceBytes));
             if (count > Most - total) return null;
             byRoot.Add(root, (total, count));
             total += count;
