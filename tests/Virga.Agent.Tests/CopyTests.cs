@@ -7,7 +7,10 @@ using Virga.Accounts;
 using Virga.Accounts.Adapters;
 using Virga.Accounts.Adapters.S3;
 using Virga.Agent.Control;
+using Virga.Content.Snapshots;
 using Virga.Core;
+using Virga.Hosting;
+using Virga.Storage;
 using Virga.Testing;
 using Virga.Testing.Servers;
 
@@ -223,6 +226,87 @@ public sealed class CopyTests
         await world.AssertClosedAsync();
     }
 
+    [Fact]
+    public async Task A_cut_of_trust_takes_the_statement_away_at_once()
+    {
+        await using var world = await World.StartAsync();
+        await world.Ann.PostAsync(
+            "/control/trust/vouch", new VouchRequest(world.Bob.Address, ["exchange"], 0, 30),
+            ControlJson.Default.VouchRequest, ControlJson.Default.TrustResult);
+        var share = await world.ShareAsync("trusted");
+        var (came, release) = world.BobLine.HoldCopies();
+        var getting = world.GetAsync(share.Link, "got");
+        await came.WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.Contains("Virga", await world.PolicyAsync(), StringComparison.Ordinal);
+        await world.Ann.RevokeAsync(world.Bob.Id);
+        await world.AssertClosesAsync(TimeSpan.FromSeconds(5));
+        release();
+        var got = await getting;
+        Assert.Equal(TransferState.Failed, got.State);
+        Assert.Null(got.Copied);
+        Assert.Null(await world.BobAccount.StatAsync(EntryPath.Parse("got/large.bin"), default));
+    }
+
+    [Fact]
+    public async Task A_share_that_is_withdrawn_is_open_no_more()
+    {
+        await using var world = await World.StartAsync();
+        var share = await world.ShareAsync("link");
+        var (came, release) = world.BobLine.HoldCopies();
+        var getting = world.GetAsync(share.Link, "got");
+        await came.WaitAsync(TimeSpan.FromSeconds(60));
+        using (var answer = await world.Ann.SendAsync(HttpMethod.Delete, $"/control/shares/{share.InfoHash}"))
+            Assert.True(answer.IsSuccessStatusCode);
+        await world.AssertClosesAsync(TimeSpan.FromSeconds(5));
+        release();
+        Assert.Equal(TransferState.Failed, (await getting).State);
+    }
+
+    [Fact]
+    public async Task An_owner_that_was_stopped_amid_copies_closes_them_when_it_runs_again()
+    {
+        await using var world = await World.StartAsync();
+        var share = await world.ShareAsync("link");
+        var (came, release) = world.BobLine.HoldCopies();
+        var getting = world.GetAsync(share.Link, "got");
+        await came.WaitAsync(TimeSpan.FromSeconds(60));
+        await world.RestartAnnAsync();
+        Assert.Contains("Virga", await world.PolicyAsync(), StringComparison.Ordinal);
+        release();
+        // What stands open is still copied; who was told of it and who wasn't, the record outlives the agent.
+        AssertDone(await getting);
+        using (var answer = await world.Ann.SendAsync(HttpMethod.Delete, $"/control/shares/{share.InfoHash}"))
+            Assert.True(answer.IsSuccessStatusCode);
+        await world.AssertClosesAsync(TimeSpan.FromSeconds(5));
+    }
+
+    [Theory]
+    [InlineData("sample")]
+    [InlineData("full")]
+    [InlineData("service")]
+    public async Task An_owner_that_lies_is_found_out_where_something_is_read_back(string check)
+    {
+        await using var world = await World.StartAsync();
+        var share = await world.ShareAsync("link");
+        await world.LieAsync(share.InfoHash, "chunk", Seeded.Bytes(65_536, 99));
+        var begun = await world.BeginAsync(share.Link, "got", check);
+        if (check == "service")
+        {
+            var done = await world.Bob.WatchAsync(begun.Id);
+            AssertDone(done);
+            Assert.Equal((Files.Length - 1, 0L), (done.Copied!.FilesByService, done.Copied.ComparedBytes));
+            return;
+        }
+        // Fetching begins when nothing is copied any more: the wrong copy is gone then, and the owner has no right one.
+        TransferInfo now;
+        while ((now = await world.Bob.TransferAsync(begun.Id)).Sources.Count == 0) await Task.Delay(100);
+        Assert.Null(await world.BobAccount.StatAsync(EntryPath.Parse("got/chunk"), default));
+        Assert.Equal(0, now.Copied?.FilesByService ?? 0);
+        using var answer = await world.Bob.SendAsync(HttpMethod.Post, $"/control/transfers/{begun.Id}/cancel");
+        Assert.True(answer.IsSuccessStatusCode);
+        await world.AssertClosedAsync();
+    }
+
     private static void AssertDone(TransferInfo got) =>
         Assert.Equal((TransferState.Completed, null), (got.State, got.Error?.Message));
 
@@ -237,7 +321,7 @@ public sealed class CopyTests
 
         public required TlsFront BobLine { get; init; }
 
-        public required TestAgent Ann { get; init; }
+        public required TestAgent Ann { get; set; }
 
         public required TestAgent Bob { get; init; }
 
@@ -277,10 +361,13 @@ public sealed class CopyTests
             Ann.ShareAsync(new ShareRequest("s3", "", audience, [], IsCopyable: true));
 
         public async Task<TransferInfo> GetAsync(
-            string link, string folder, string check = "service", bool isCopied = true) => await Bob.WatchAsync(
-            (await Bob.PostAsync(
-                "/control/transfers", new TransferRequest(link, "s3", folder, Check: check, Copy: isCopied),
-                ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo)).Id);
+            string link, string folder, string check = "service", bool isCopied = true) =>
+            await Bob.WatchAsync((await BeginAsync(link, folder, check, isCopied)).Id);
+
+        public Task<TransferInfo> BeginAsync(
+            string link, string folder, string check = "service", bool isCopied = true) => Bob.PostAsync(
+            "/control/transfers", new TransferRequest(link, "s3", folder, Check: check, Copy: isCopied),
+            ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo);
 
         public async Task WriteAsync(string path, byte[] content)
         {
@@ -323,6 +410,35 @@ public sealed class CopyTests
         /// <summary>The receiver says that it is done just before its transfer ends.</summary>
         public async Task AssertClosedAsync() =>
             Assert.DoesNotContain("Virga", await PolicyAsync(), StringComparison.Ordinal);
+
+        public async Task AssertClosesAsync(TimeSpan within)
+        {
+            var end = DateTimeOffset.UtcNow + within;
+            while (DateTimeOffset.UtcNow < end && (await PolicyAsync()).Contains("Virga", StringComparison.Ordinal))
+                await Task.Delay(100);
+            await AssertClosedAsync();
+        }
+
+        public async Task RestartAnnAsync() => Ann = await Network.RestartAsync(Ann, "ann");
+
+        /// <summary>Puts other bytes in an entry's place, and lets Ann's agent take their version for the shared.</summary>
+        public async Task LieAsync(string infoHash, string path, byte[] content)
+        {
+            await WriteAsync(path, content);
+            var version = (await AnnAccount.StatAsync(EntryPath.Parse(path), default))!.Version!.Value;
+            await Network.StopAsync(Ann);
+            var folder = Network.PathOf("agent-ann");
+            var file = Path.Combine(folder, "shares", infoHash + ".index");
+            using (var keys = PeerKeys.LoadOrCreate(folder, TimeProvider.System, RandomNumberGenerator.Fill))
+            {
+                var index = OwnerIndex.Parse(SealedFile.Read(file, keys.DataKey, 1 << 30));
+                var lie = new OwnerIndex(
+                    index.Info, index.Layers, index.SharedPath, index.Manifest, index.SealedManifest?.ToArray(),
+                    [.. index.Blobs.Select(b => b.Path.Value == path ? b with { Version = version } : b)]);
+                SealedFile.Write(file, keys.DataKey, lie.Encode(), RandomNumberGenerator.Fill);
+            }
+            Ann = await Network.AgentAsync("ann");
+        }
 
         public async ValueTask DisposeAsync()
         {

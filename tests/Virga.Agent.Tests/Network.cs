@@ -64,6 +64,12 @@ internal sealed class Network : IAsyncDisposable
         return await AgentAsync(name);
     }
 
+    public async Task StopAsync(TestAgent agent)
+    {
+        running.Remove(agent.Host);
+        await agent.Host.DisposeAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var item in Enumerable.Reverse(running)) await item.DisposeAsync();

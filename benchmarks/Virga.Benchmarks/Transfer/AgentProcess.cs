@@ -73,16 +73,22 @@ internal sealed class AgentProcess : IAsyncDisposable
             new Dictionary<string, string> { ["accessKey"] = key, ["secretKey"] = secret }),
         ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo, token);
 
-    public async Task<string> ShareAsync(string account, string path, CancellationToken token)
+    public async Task<string> ShareAsync(
+        string account, string path, CancellationToken token, bool isCopyable = false)
     {
         var done = await PostAsync(
-            "/control/shares", new ShareRequest(account, path, "link", []),
+            "/control/shares", new ShareRequest(account, path, "link", [], IsCopyable: isCopyable),
             ControlJson.Default.ShareRequest, ControlJson.Default.ShareEvent, token);
         return done.Result?.Link ?? throw new InvalidOperationException(done.Error?.Message);
     }
 
     /// <summary>Wall seconds from asking for the transfer to its completion.</summary>
-    public async Task<double> GetAsync(string link, string account, string path, CancellationToken token)
+    public async Task<double> GetAsync(string link, string account, string path, CancellationToken token) =>
+        (await GetInfoAsync(link, account, path, token)).Seconds;
+
+    /// <summary>The same, and how it ended.</summary>
+    public async Task<(double Seconds, TransferInfo Info)> GetInfoAsync(
+        string link, string account, string path, CancellationToken token)
     {
         var clock = Stopwatch.StartNew();
         var begun = await PostAsync(
@@ -92,7 +98,7 @@ internal sealed class AgentProcess : IAsyncDisposable
         var seconds = clock.Elapsed.TotalSeconds;
         var done = JsonSerializer.Deserialize(line, ControlJson.Default.TransferInfo)!;
         return done.State == TransferState.Completed
-            ? seconds
+            ? (seconds, done)
             : throw new InvalidOperationException($"{done.State}: {done.Error?.Message}");
     }
 

@@ -25,12 +25,13 @@ public sealed class TransferBenchmark : IBenchmark
     private const double CpuSecondsPerGiBMax = 2.5;
 
     private static readonly string[] LargePeers = ["scp", "libtorrent_v1", "libtorrent_v2", "syncthing"];
-    private static readonly string[] Cases = ["private-1gib", "small-files", "peak-mib-10gib", "s3-to-s3"];
+    private static readonly string[] Cases = ["private-1gib", "small-files", "peak-mib-10gib", "s3-to-s3", "provider-side"];
 
     public string Name => "transfer";
 
     public string Summary =>
-        "private transfers between two agents, disk and S3, beside scp, libtorrent, Syncthing, rclone; memory; "
+        "private transfers between two agents, disk and S3, beside scp, libtorrent, Syncthing, rclone, "
+        + "S3's own copy; memory; "
         + "[--rounds N] [CASE ...]";
 
     public async IAsyncEnumerable<BenchLine> RunAsync(
@@ -46,6 +47,7 @@ public sealed class TransferBenchmark : IBenchmark
             if (cases.Contains("small-files")) yield return await SmallAsync(rounds, token);
             if (cases.Contains("peak-mib-10gib")) yield return await PeakAsync(token);
             if (cases.Contains("s3-to-s3")) yield return await S3Async(rounds, token);
+            if (cases.Contains("provider-side")) yield return await ProviderAsync(rounds, token);
         }
         finally
         {
@@ -177,6 +179,12 @@ public sealed class TransferBenchmark : IBenchmark
     {
         await using var s3 = new S3Rounds(Name, $"{Root}/s3");
         return await s3.RunAsync(rounds, token);
+    }
+
+    private async Task<BenchLine> ProviderAsync(int rounds, CancellationToken token)
+    {
+        await using var provider = new ProviderRounds(Name, $"{Root}/provider");
+        return await provider.RunAsync(rounds, token);
     }
 
     /// <summary>MiB/s, and CPU seconds of both sides a GiB.</summary>

@@ -30,6 +30,9 @@ internal sealed class CopyOpenings(
         ) WITHOUT ROWID;
         """;
 
+    /// <summary>Of an asker and a share. A transfer has two at once, and a third that it is just done with.</summary>
+    private const int OpenMax = 4;
+
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(30);
 
@@ -75,6 +78,7 @@ internal sealed class CopyOpenings(
             await CloseAsync(share.Account, grants, done, cancellationToken);
             return new CopiesAnswer(opening.Ends, opening.Id, []);
         }
+        done.AddRange(TooMany(share.InfoHash, asker, done));
         busy[opening.Id] = true;
         try
         {
@@ -96,6 +100,14 @@ internal sealed class CopyOpenings(
             busy.TryRemove(opening.Id, out _);
             wake.Release();
         }
+    }
+
+    /// <summary>The oldest that an asker has not closed: perhaps it was killed, and doesn't know of them.</summary>
+    private IEnumerable<string> TooMany(Hash256 share, AgentId asker, List<string> done)
+    {
+        var own = rows.Values.Where(r => r.Agent == asker && r.Share == share && !busy.ContainsKey(r.Id)
+            && !done.Contains(r.Id)).OrderBy(r => r.Ends).Select(r => r.Id).ToList();
+        return own.Take(Math.Max(0, own.Count - (OpenMax - 1)));
     }
 
     /// <summary>Closes what was opened to those who may not read any more.</summary>

@@ -85,9 +85,9 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
     private async ValueTask CopySealedAsync(OwnedBlob blob, ByteRange range, PipeWriter output, CancellationToken token)
     {
         var target = new RangeWriter(output, range);
-        if (range.Offset < AgePayload.NonceBytes) target.Write(blob.Nonce, 0);
         if (range.End <= AgePayload.NonceBytes)
         {
+            target.Write(blob.Nonce, 0);
             await output.FlushAsync(token);
             return;
         }
@@ -95,6 +95,8 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         var last = (range.End - AgePayload.NonceBytes - 1) / SealedChunkBytes;
         using var payload = new AgePayload(blob.FileKey!.Value, blob.Nonce);
         await using var chunks = await OpenChunksAsync(blob, first, last, token);
+        // Not before the entry is found to be there: what is on its way can't be taken back for an error.
+        if (range.Offset < AgePayload.NonceBytes) target.Write(blob.Nonce, 0);
         var chunk = first;
         for (var part = await chunks.NextAsync(); !part.IsEmpty; part = await chunks.NextAsync())
         {

@@ -22,6 +22,7 @@ public sealed class TlsFront : IAsyncDisposable
     private readonly Task accepting;
     private long signedBytes;
     private long otherBytes;
+    private (TaskCompletionSource Came, Task Release)? hold;
 
     /// <param name="server">Such as <c>http://127.0.0.1:8000</c>.</param>
     public TlsFront(Uri server)
@@ -48,6 +49,19 @@ public sealed class TlsFront : IAsyncDisposable
 
     /// <summary>Bytes delivered on all others.</summary>
     public long OtherBytes => Interlocked.Read(ref otherBytes);
+
+    /// <summary>
+    /// Stops requests for copies inside the service from now on; the first of the two ends when one has come, the
+    /// other lets them pass.
+    /// </summary>
+    public (Task Came, Action Release) HoldCopies()
+    {
+        var (came, release) = (NewSource(), NewSource());
+        hold = (came, release.Task);
+        return (came.Task, () => release.TrySetResult());
+
+        static TaskCompletionSource NewSource() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
 
     /// <summary>Whether presigned URLs are answered with 403 from now on.</summary>
     public bool RefusesSigned { get; set; }
@@ -92,6 +106,7 @@ public sealed class TlsFront : IAsyncDisposable
             using var back = new TcpClient { NoDelay = true };
             await back.ConnectAsync(server.Host, server.Port, stop.Token);
             await using var plain = back.GetStream();
+            await HoldAsync(first.AsMemory(0, count));
             await plain.WriteAsync(first.AsMemory(0, count), stop.Token);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
             var both = new[] { CopyAsync(tls, plain, null), CopyAsync(plain, tls, isSigned) };
@@ -105,6 +120,7 @@ public sealed class TlsFront : IAsyncDisposable
                 int read;
                 while ((read = await from.ReadAsync(buffer, either.Token)) > 0)
                 {
+                    if (counted is null) await HoldAsync(buffer.AsMemory(0, read));
                     await to.WriteAsync(buffer.AsMemory(0, read), either.Token);
                     if (counted is true) Interlocked.Add(ref signedBytes, read);
                     if (counted is false) Interlocked.Add(ref otherBytes, read);
@@ -115,5 +131,12 @@ public sealed class TlsFront : IAsyncDisposable
         {
             // Who was being served sees that.
         }
+    }
+
+    private async Task HoldAsync(ReadOnlyMemory<byte> request)
+    {
+        if (hold is not { } held || request.Span.IndexOf("x-amz-copy-source:"u8) < 0) return;
+        held.Came.TrySetResult();
+        await held.Release.WaitAsync(stop.Token);
     }
 }
