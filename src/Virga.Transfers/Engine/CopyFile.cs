@@ -53,6 +53,8 @@ internal sealed class CopyFile(
         await job.Journal.CopyCompletedAsync(file.Index, how, cancellationToken);
         job.Status.AddDone(file.Entry.Size);
         job.Status.AddFile();
+        // Whoever asks for it gets only what agrees with the tree as it is read.
+        job.Received?.Completed(file, path);
         return (how, compared.Value);
     }
 
