@@ -421,7 +421,7 @@ public sealed class CopyTests
 
         public async Task RestartAnnAsync() => Ann = await Network.RestartAsync(Ann, "ann");
 
-        /// <summary>Puts other bytes in an entry's place, and lets Ann's agent take their version for the shared.</summary>
+        /// <summary>Puts other bytes in an entry's place, and lets Ann's agent take them for the shared.</summary>
         public async Task LieAsync(string infoHash, string path, byte[] content)
         {
             await WriteAsync(path, content);

@@ -8,8 +8,8 @@ using Virga.Testing.Servers;
 namespace Virga.Benchmarks.Transfer;
 
 /// <summary>
-/// One GiB from a bucket of one user to a bucket of another, copied by a real S3 gateway: at the wish of two agents, who
-/// see none of the bytes, and, in turn, by Amazon's client with as many CopyObject calls at once.
+/// One GiB from a bucket of one user to a bucket of another, copied by a real S3 gateway: at the wish of two agents,
+/// who see none of the bytes, and, in turn, by Amazon's client with as many CopyObject calls at once.
 /// </summary>
 internal sealed class ProviderRounds(string bench, string root) : IAsyncDisposable
 {
@@ -41,7 +41,8 @@ internal sealed class ProviderRounds(string bench, string root) : IAsyncDisposab
         await FillAsync(owner, token);
         await using var a = await AgentProcess.StartAsync($"{root}/agent-a", token);
         await using var b = await AgentProcess.StartAsync($"{root}/agent-b", token);
-        await a.AddS3Async("s3", $"{server["S3_ENDPOINT"]}/{From}", Value("S3_ACCESS_KEY"), Value("S3_SECRET_KEY"), token);
+        await a.AddS3Async(
+            "s3", $"{server["S3_ENDPOINT"]}/{From}", Value("S3_ACCESS_KEY"), Value("S3_SECRET_KEY"), token);
         await b.AddS3Async(
             "s3", $"{server["S3_ENDPOINT"]}/{To}", Value("S3_OTHER_ACCESS_KEY"), Value("S3_OTHER_SECRET_KEY"), token);
         var link = await a.ShareAsync("s3", "files", token, isCopyable: true);

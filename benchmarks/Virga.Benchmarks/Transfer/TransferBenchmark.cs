@@ -25,7 +25,8 @@ public sealed class TransferBenchmark : IBenchmark
     private const double CpuSecondsPerGiBMax = 2.5;
 
     private static readonly string[] LargePeers = ["scp", "libtorrent_v1", "libtorrent_v2", "syncthing"];
-    private static readonly string[] Cases = ["private-1gib", "small-files", "peak-mib-10gib", "s3-to-s3", "provider-side"];
+    private static readonly string[] Cases =
+        ["private-1gib", "small-files", "peak-mib-10gib", "s3-to-s3", "provider-side"];
 
     public string Name => "transfer";
 
