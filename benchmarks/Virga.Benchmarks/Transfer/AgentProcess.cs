@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.RegularExpressions;
 using Virga.Agent.Control;
 
 namespace Virga.Benchmarks.Transfer;
@@ -27,21 +28,13 @@ internal sealed class AgentProcess : IAsyncDisposable
     /// <summary>From the start of the process to its first answer.</summary>
     public double StartSeconds { get; }
 
-    public static async Task<AgentProcess> StartAsync(string dataFolder, CancellationToken token)
+    /// <param name="prefix">A command that runs the agent where it should run; null for here.</param>
+    /// <param name="more">Options beyond the data folder; null for an agent without any repository.</param>
+    public static async Task<AgentProcess> StartAsync(
+        string dataFolder, CancellationToken token, string[]? prefix = null, string[]? more = null)
     {
-        var program = Path.Combine(AppContext.BaseDirectory, "virga.dll");
-        string[] arguments = [program, "up", "--data", dataFolder, "--no-repository"];
-        var info = new ProcessStartInfo(Environment.ProcessPath!, arguments)
-        {
-            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
-        };
         var clock = Stopwatch.StartNew();
-        var process = Process.Start(info) ?? throw new InvalidOperationException("the agent did not start");
-        var output = new StringBuilder();
-        process.OutputDataReceived += (_, line) => output.AppendLine(line.Data);
-        process.ErrorDataReceived += (_, line) => output.AppendLine(line.Data);
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
+        var (process, output) = Start(prefix, ["up", "--data", dataFolder, .. more ?? ["--no-repository"]]);
         var http = Connect(Path.Combine(dataFolder, Agent.AgentHost.ControlSocketName));
         while (true)
         {
@@ -54,6 +47,24 @@ internal sealed class AgentProcess : IAsyncDisposable
             {
             }
             if (process.HasExited) throw new InvalidOperationException($"the agent ended: {output}");
+            await Task.Delay(5, token);
+        }
+    }
+
+    /// <summary>A repository alone, and the address under which agents use it.</summary>
+    public static async Task<(AgentProcess Process, string Address)> StartRepositoryAsync(
+        string dataFolder, string[] prefix, string listen, CancellationToken token)
+    {
+        var clock = Stopwatch.StartNew();
+        var (process, output) = Start(prefix, ["repository", "--data", dataFolder, "--listen", listen]);
+        while (true)
+        {
+            Match found;
+            lock (output) found = Regex.Match(output.ToString(), @"https://[^\s!]+![0-9a-f]{64}");
+            if (found.Success)
+                return (new AgentProcess(process, new HttpClient(), clock.Elapsed.TotalSeconds), found.Value);
+            if (process.HasExited || clock.Elapsed > TimeSpan.FromSeconds(30))
+                throw new InvalidOperationException($"the repository did not start: {output}");
             await Task.Delay(5, token);
         }
     }
@@ -126,6 +137,30 @@ internal sealed class AgentProcess : IAsyncDisposable
         process.Kill(entireProcessTree: true);
         await process.WaitForExitAsync();
         process.Dispose();
+    }
+
+    private static (Process Process, StringBuilder Output) Start(string[]? prefix, string[] arguments)
+    {
+        string[] command =
+        [
+            .. prefix ?? [], Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "virga.dll"), .. arguments,
+        ];
+        var info = new ProcessStartInfo(command[0], command[1..])
+        {
+            UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
+        };
+        var process = Process.Start(info) ?? throw new InvalidOperationException("the agent did not start");
+        var output = new StringBuilder();
+        process.OutputDataReceived += (_, line) => Append(line.Data);
+        process.ErrorDataReceived += (_, line) => Append(line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return (process, output);
+
+        void Append(string? line)
+        {
+            lock (output) output.AppendLine(line);
+        }
     }
 
     private static HttpClient Connect(string socket) => new(new SocketsHttpHandler

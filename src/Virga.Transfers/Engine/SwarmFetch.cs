@@ -214,7 +214,8 @@ internal sealed class SwarmFetch(
             openParts.Add(part);
             var (from, to) = (first, end);
             if (!claimed.Add(from)) from++;
-            if (!claimed.Add(to - 1)) to--;
+            // The file's last part may have a single piece.
+            if (to - 1 > first && !claimed.Add(to - 1)) to--;
             foreach (var piece in new[] { first, end - 1 })
                 if (stash.Remove(piece, out var data)) ready.Add((piece, data));
             stashBytes -= ready.Sum(r => r.Data.Length);
