@@ -28,7 +28,7 @@ internal sealed class Sharing(
     Holdings holdings, ShareService shares, TimeProvider time, RandomBytes random, Action<string> log)
     : IAsyncDisposable
 {
-    private const long WindowBytes = 24 << 20;
+    private const long WindowBytes = 16 << 20;
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(5);
 
     private readonly SealedWindow window = new(WindowBytes);

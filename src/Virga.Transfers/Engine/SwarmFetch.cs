@@ -141,6 +141,7 @@ internal sealed class SwarmFetch(
     {
         lock (gate)
         {
+            if (!open.Exists(item => item.Attempts.Count == 0 && !item.IsDone)) return null;
             Item? best = null;
             foreach (var item in open)
             {
@@ -170,8 +171,11 @@ internal sealed class SwarmFetch(
             var isShared = !unopened.Exists(p => availability.Of(p) == 0);
             int? best = null;
             var bestRank = (Class: int.MaxValue, Count: int.MaxValue, Chance: ulong.MaxValue);
+            var has = source.IsOrigin ? null : availability.PartsOf(source.Have);
+            if (!source.IsOrigin && has is null) return null;
             foreach (var part in choice)
             {
+                if (has is not null && !has[part]) continue;
                 if (stashBytes > StashBytesMax && !stash.ContainsKey(units.PiecesOf(part).First)
                     && !stash.ContainsKey(units.PiecesOf(part).End - 1)) continue;
                 if (ClassOf(source, part, isShared) is not { } kind) continue;
@@ -184,13 +188,12 @@ internal sealed class SwarmFetch(
     }
 
     /// <summary>
-    /// How well a part suits a source, 0 best; null where it hasn't got it or others should be asked. The owner's way
-    /// out is what all share: it is asked for what nobody has got from it yet, then for what nobody else has.
+    /// How well a part that a source has suits it, 0 best; null where others should be asked. The owner's way out is what all share: it is asked for what nobody has got from it yet, then for what nobody else has.
     /// </summary>
     /// <param name="isShared">Nothing that is missing is with the owner alone.</param>
     private int? ClassOf(ISource source, int part, bool isShared)
     {
-        if (!source.IsOrigin) return source.Have is { } have && availability.Has(have, part) ? 0 : null;
+        if (!source.IsOrigin) return 0;
         if (availability.Of(part) > 0) return isShared || open.Count == 0 ? 2 : null;
         var wasSent = source.Sent is { } sent && IsSent(sent, part);
         return !wasSent ? 0 : open.Count < 2 ? 1 : null;
@@ -367,7 +370,8 @@ internal sealed class PartAvailability(SwarmUnits units, int firstPiece)
 
     public int Of(int part) => counts[part];
 
-    public bool Has(PieceSet have, int part) => known.TryGetValue(have, out var parts) && parts[part];
+    /// <summary>Which parts one holder has, as it said last; null where that was not counted yet.</summary>
+    public bool[]? PartsOf(PieceSet? have) => have is null ? null : known.GetValueOrDefault(have);
 
     /// <param name="haves">One a holder; another object when it has something new.</param>
     public void Refresh(List<PieceSet> haves)

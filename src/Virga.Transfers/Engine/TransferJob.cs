@@ -38,7 +38,7 @@ public sealed record EngineLimits(
     int BatchBytes = 2 << 20,
     int BatchFiles = 128,
     long CopyInPartsBytes = 1L << 30,
-    int SwarmReadsInFlight = 16,
+    int SwarmReadsInFlight = 12,
     int SwarmRangeBytes = 512 << 10)
 {
     public static readonly EngineLimits Default = new();

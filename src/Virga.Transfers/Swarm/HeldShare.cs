@@ -15,14 +15,17 @@ namespace Virga.Transfers.Swarm;
 /// target gives back. Whatever is read back is checked against the tree before a byte of it leaves.
 /// </summary>
 /// <param name="manifest">The sealed manifest; null in public shares.</param>
-/// <param name="readsBack">
+/// <param name="readsCompleted">
 /// Whether completed files may be read from the target; those that are written are where the account can.
 /// </param>
 public sealed class HeldShare(
     ShareContent content, PieceNumbers numbers, byte[]? manifest, IAccount target, SealedWindow window,
-    bool readsBack, long epoch, TimeProvider time, Action<string> log) : IReceivedPieces
+    bool readsCompleted, long epoch, TimeProvider time, Action<string> log) : IReceivedPieces
 {
-    private const int RunBytes = 512 << 10;
+    private const int RunBytes = 256 << 10;
+
+    /// <summary>Reads from the target at once: each takes memory and a core.</summary>
+    private const int ReadsBackAtOnce = 3;
     private static readonly TimeSpan Noticed = TimeSpan.FromMinutes(1);
 
     private readonly IReadsPendingUploads? pending = target.Find<IReadsPendingUploads>();
@@ -33,6 +36,7 @@ public sealed class HeldShare(
     private readonly BlobName? manifestBlob =
         manifest is null ? null : ShareContent.ManifestBlob(content.Info, content.Layers).Blob;
 
+    private readonly SemaphoreSlim readsBack = new(ReadsBackAtOnce);
     private TaskCompletionSource changed = NewSignal();
     private long version;
     private long asked = long.MinValue;
@@ -151,7 +155,7 @@ public sealed class HeldShare(
     {
         if (Find(file) is not { } blob) return;
         lock (gate) (blob.Path, blob.IsComplete, blob.Token) = (path, true, null);
-        if (readsBack && numbers.Find(file.Blob!.Value.Root) is { } place) Held(place.First, place.Count, true);
+        if (readsCompleted && numbers.Find(file.Blob!.Value.Root) is { } place) Held(place.First, place.Count, true);
     }
 
     /// <summary>
@@ -316,6 +320,7 @@ public sealed class HeldShare(
         var file = blob.File;
         var offset = (long)piece * pieceBytes;
         var length = (int)Math.Min((long)count * pieceBytes, file.Blob!.Value.Length - offset);
+        await readsBack.WaitAsync(cancellationToken);
         var buffer = ArrayPool<byte>.Shared.Rent(length);
         try
         {
@@ -338,6 +343,7 @@ public sealed class HeldShare(
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+            readsBack.Release();
         }
     }
 
