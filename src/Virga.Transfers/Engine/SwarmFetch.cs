@@ -101,10 +101,21 @@ internal sealed class SwarmFetch(
         lock (gate)
         {
             var origins = job.Sources.Origins();
-            if (refusals.Count > 0 && origins.All(o => refusals.ContainsKey(o.Name)) && job.Sources.Haves().Count == 0)
+            if (refusals.Count > 0 && origins.TrueForAll(o => refusals.ContainsKey(o.Name)) && !IsAnyHeld())
                 ExceptionDispatchInfo.Throw(refusals.Values.Last());
         }
         job.Sources.SayWaiting("nobody who has the rest answers");
+    }
+
+    /// <summary>Whether a holder has anything of what is missing.</summary>
+    private bool IsAnyHeld()
+    {
+        var haves = job.Sources.Haves();
+        return open.Exists(item => IsHeldIn(haves, item.First, item.End))
+            || unopened.Exists(part => IsHeldIn(haves, units.PiecesOf(part).First, units.PiecesOf(part).End));
+
+        bool IsHeldIn(List<PieceSet> sets, int first, int end) => sets.Exists(
+            have => Enumerable.Range(firstPiece + first, end - first).Any(have.Contains));
     }
 
     private async ValueTask<(SourceSet.Candidate? Candidate, Item? Item)> ChooseAsync()

@@ -7,14 +7,14 @@ namespace Virga.Transfers.Sources;
 public sealed partial class SourceSet
 {
     /// <summary>Holders that are asked at once; more would only cost questions.</summary>
-    private const int HoldersMax = 10;
+    private const int HoldersMax = 6;
     private const int ManyHolders = 4;
     private const int ReadsPerSourceMax = 6;
     private const int FailuresMany = 2;
     private const int PiecesPerSecondOfPause = 1 << 16;
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan RefreshPause = TimeSpan.FromSeconds(0.8);
+    private static readonly TimeSpan RefreshPause = TimeSpan.FromSeconds(1);
 
     private TaskCompletionSource news = NewSignal();
 
