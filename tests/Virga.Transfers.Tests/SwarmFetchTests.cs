@@ -9,7 +9,9 @@ using Virga.Transfers.Swarm;
 
 namespace Virga.Transfers.Tests;
 
-/// <summary>Files from several holders at once: who is asked for what, late ones, liars, and that all arrives.</summary>
+/// <summary>
+/// Files from several holders at once: who is asked for what, late ones, liars, and that all arrives.
+/// </summary>
 public sealed class SwarmFetchTests
 {
     private const int FileBytes = 9_000_000;

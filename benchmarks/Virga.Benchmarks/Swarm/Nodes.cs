@@ -75,7 +75,8 @@ internal sealed class Nodes : IAsyncDisposable
         {
             var (inside, outside) = (Name(node), Outside(node));
             await RunAsync(token, "ip", "netns", "add", inside);
-            await RunAsync(token, "ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", inside);
+            await RunAsync(
+                token, "ip", "link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", inside);
             await RunAsync(token, "ip", "link", "set", outside, "master", name, "up");
             await RunAsync(token, "ip", "-n", inside, "link", "set", "lo", "up");
             await RunAsync(token, "ip", "-n", inside, "link", "set", "eth0", "up");

@@ -143,7 +143,8 @@ internal sealed class AgentProcess : IAsyncDisposable
     {
         string[] command =
         [
-            .. prefix ?? [], Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "virga.dll"), .. arguments,
+            .. prefix ?? [], Environment.ProcessPath!, Path.Combine(AppContext.BaseDirectory, "virga.dll"),
+            .. arguments,
         ];
         var info = new ProcessStartInfo(command[0], command[1..])
         {

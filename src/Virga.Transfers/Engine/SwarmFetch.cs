@@ -199,7 +199,8 @@ internal sealed class SwarmFetch(
     }
 
     /// <summary>
-    /// How well a part that a source has suits it, 0 best; null where others should be asked. The owner's way out is what all share: it is asked for what nobody has got from it yet, then for what nobody else has.
+    /// How well a part that a source has suits it, 0 best; null where others should be asked. The owner's way out is
+    /// what all share: it is asked for what nobody has got from it yet, then for what nobody else has.
     /// </summary>
     /// <param name="isShared">Nothing that is missing is with the owner alone.</param>
     private int? ClassOf(ISource source, int part, bool isShared)

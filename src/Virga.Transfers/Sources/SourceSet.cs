@@ -246,7 +246,12 @@ public sealed partial class SourceSet(
     private void Drop(Known known, string why)
     {
         var who = known.Source.Agent is { } agent ? $"{agent} " : "";
-        lock (gate) known.Dropped = who + why;
+        lock (gate)
+        {
+            // Several reads may have found out at once: the first is what is told.
+            if (known.Dropped is not null) return;
+            known.Dropped = who + why;
+        }
         if (known.Source.Agent is { } liar) bans?.Add(liar, known.Dropped);
         log?.Invoke($"source {known.Source.Name} dropped: {why}");
     }
