@@ -204,6 +204,7 @@ public sealed class AgentHost : IAsyncDisposable
         var requestEndpoints = new RequestEndpoints(requests, trust, options.Time);
         var logEndpoints = new LogEndpoints(logs, inUse, trust.Known);
         var webhookEndpoints = new WebhookEndpoints(webhooks);
+        var uploadEndpoints = new UploadEndpoints(new PendingUploads(state, accounts, options.Time));
         var limitEndpoints = new LimitEndpoints(limits);
         var planEndpoints = new PlanEndpoints(transfers, plans);
         var control = new ControlEndpoints(
@@ -226,6 +227,7 @@ public sealed class AgentHost : IAsyncDisposable
                 logs.Map(routes, takesEvidence: false);
                 logEndpoints.Map(routes);
                 limitEndpoints.Map(routes);
+                uploadEndpoints.Map(routes);
                 webhookEndpoints.Map(routes);
             },
             cancellationToken));

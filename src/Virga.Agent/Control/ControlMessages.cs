@@ -156,6 +156,7 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(PriorityRequest))]
 [JsonSerializable(typeof(LimitsInfo))]
 [JsonSerializable(typeof(LimitsRequest))]
+[JsonSerializable(typeof(List<UploadInfo>))]
 [JsonSerializable(typeof(WebhookRequest))]
 [JsonSerializable(typeof(WebhookAdded))]
 [JsonSerializable(typeof(List<WebhookInfo>))]

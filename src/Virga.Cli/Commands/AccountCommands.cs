@@ -6,7 +6,7 @@ using Virga.Core;
 
 namespace Virga.Cli.Commands;
 
-/// <summary><c>virga account add | list | check | remove</c>.</summary>
+/// <summary><c>virga account add | list | check | uploads | remove</c>.</summary>
 internal static class AccountCommands
 {
     public static Command Create(GlobalOptions options)
@@ -18,6 +18,7 @@ internal static class AccountCommands
         verb.Add(CreateAdd(options));
         verb.Add(CreateList(options));
         verb.Add(CreateCheck(options));
+        verb.Add(UploadCommands.Create(options));
         verb.Add(CreateRemove(options));
         return verb;
     }

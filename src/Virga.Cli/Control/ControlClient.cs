@@ -53,6 +53,15 @@ internal sealed partial class ControlClient : IDisposable
         HttpMethod.Post, $"/control/accounts/{Escape(name)}/check", null, ControlJson.Default.CheckResult,
         cancellationToken);
 
+    public Task<List<UploadInfo>> UploadsAsync(string account, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get, $"/control/accounts/{Escape(account)}/uploads", null, ControlJson.Default.ListUploadInfo,
+        cancellationToken);
+
+    public Task<List<UploadInfo>> EndUploadsAsync(
+        string account, TimeSpan age, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Delete, $"/control/accounts/{Escape(account)}/uploads?seconds={(long)age.TotalSeconds}", null,
+        ControlJson.Default.ListUploadInfo, cancellationToken);
+
     public Task RemoveAccountAsync(string name, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Delete, $"/control/accounts/{Escape(name)}", null, cancellationToken);
 
