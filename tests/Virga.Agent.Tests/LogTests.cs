@@ -160,7 +160,7 @@ public sealed class LogTests
 
     private static async Task<List<LogInfo>> UntilAsync(TestAgent agent, Func<List<LogInfo>, bool> isSo)
     {
-        for (var i = 0; i < 50; i++)
+        for (var i = 0; i < 200; i++)
         {
             await agent.Host.Logs!.RoundAsync(None);
             var logs = await LogsAsync(agent);
