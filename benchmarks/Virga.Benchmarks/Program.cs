@@ -30,6 +30,13 @@ Console.CancelKeyPress += (_, pressed) =>
     pressed.Cancel = true;
     stop.Cancel();
 };
+// What was set up is taken away again also then.
+using var ended = System.Runtime.InteropServices.PosixSignalRegistration.Create(
+    System.Runtime.InteropServices.PosixSignal.SIGTERM, signal =>
+    {
+        signal.Cancel = true;
+        stop.Cancel();
+    });
 try
 {
     await foreach (var line in chosen.RunAsync(args[1..], stop.Token)) Console.WriteLine(line.ToJson());
