@@ -61,9 +61,7 @@ internal sealed class S3CopyFromOthers(S3Bucket bucket, S3Account account) : ICo
             what, guard, token => bucket.Client.CopyObjectAsync(request, token), cancellationToken);
         if (string.IsNullOrEmpty(answer.ETag))
             throw new VirgaException(FailureKind.Unavailable, $"{what}: the service doesn't say whether it did");
-        return await account.StatAsync(path, cancellationToken) is { Kind: EntryKind.File } there
-            ? there
-            : throw new VirgaException(FailureKind.Changed, $"{what}: it was deleted at the same moment");
+        return S3Account.Written(path, length: -1, options, answer.ETag);
     }
 
     public long PartBytesFor(CopySource source, long length)

@@ -23,20 +23,31 @@ internal sealed class CopyFile(
     /// <summary>The target can take no more, by whatever route; null while it can.</summary>
     public VirgaException? TargetFailure { get; private set; }
 
-    /// <summary>How it was checked at last, and the bytes that were read back for it.</summary>
-    public async Task<(CopyCheck How, long Compared)> RunAsync(
-        SharedFile file, CopySource source, CancellationToken cancellationToken)
+    /// <summary>What stands at the file's path then; its length is -1 as long as nobody has looked.</summary>
+    public async Task<Entry> CopyAsync(SharedFile file, CopySource source, CancellationToken cancellationToken)
     {
-        var path = job.Folder.Append(file.Entry.Path);
-        Entry copy;
         try
         {
-            copy = await CopyAsync(file, source, path, cancellationToken);
+            return await CopyAsync(file, source, job.Folder.Append(file.Entry.Path), cancellationToken);
         }
         catch (VirgaException e) when (e.Kind is FailureKind.Full or FailureKind.ReadOnly)
         {
             TargetFailure = e;
             throw;
+        }
+    }
+
+    /// <summary>How it was checked at last, and the bytes that were read back for it. Records it as complete.</summary>
+    /// <exception cref="VirgaException">Changed or Corrupt: it was not what was shared, and is removed.</exception>
+    public async Task<(CopyCheck How, long Compared)> CheckAsync(
+        SharedFile file, CopySource source, Entry copy, CancellationToken cancellationToken)
+    {
+        var path = copy.Path;
+        if (copy.Length < 0)
+        {
+            copy = await job.Target.StatAsync(path, cancellationToken) is { } there && there.Version == copy.Version
+                ? there
+                : throw new VirgaException(FailureKind.Changed, $"'{path}' was changed just after it was copied");
         }
         var same = await target.CompareAsync(source, copy, cancellationToken);
         var how = route.Check == CopyCheck.Service && same is null ? CopyCheck.Sample : route.Check;

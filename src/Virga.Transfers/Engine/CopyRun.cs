@@ -16,6 +16,8 @@ internal sealed class CopyRun(
     TransferJob job, CopyRoute route, ICopyFromOthers target, EngineLimits limits, JournalState state)
 {
     private const int OpenTriesMax = 8;
+    private const int LookedAtOneByOne = 8;
+    private const int ListedForEach = 25;
     private static readonly TimeSpan OpenPauseMax = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan EndsTooSoon = TimeSpan.FromSeconds(30);
@@ -159,12 +161,22 @@ internal sealed class CopyRun(
     private async Task CopyAsync(
         CopiesAnswer opening, ILookup<Hash256, SharedFile> byRoot, CancellationToken cancellationToken)
     {
-        var work = new ConcurrentQueue<(SharedFile File, CopySource Source)>(opening.Sources.SelectMany(
-            source => byRoot[source.Root],
-            (source, file) => (file, new CopySource(source.Container, source.Name, new EntryVersion(source.Match)))));
-        // The first one alone: if it is refused, so are all, and it is waited for once.
-        if (!hasCopied && work.TryDequeue(out var first))
-            await CopyAsync(first.File, first.Source, opening.Expires, cancellationToken);
+        // The longest first, so that none is left alone at the end.
+        var work = opening.Sources
+            .SelectMany(
+                source => byRoot[source.Root],
+                (source, file) => (
+                    File: file,
+                    Source: new CopySource(source.Container, source.Name, new EntryVersion(source.Match))))
+            .DistinctBy(item => item.File.Index).OrderByDescending(item => item.File.Entry.Size).ToList();
+        // A short one alone before all others: if it is refused, so are they, and it is waited for once.
+        var copied = new ConcurrentBag<Copied>();
+        if (!hasCopied && work.Count > 0)
+        {
+            var (file, source) = work[^1];
+            work.RemoveAt(work.Count - 1);
+            await CopyAsync(file, source, opening.Expires, copied, cancellationToken);
+        }
         var options = new ParallelOptions
         {
             MaxDegreeOfParallelism = Math.Max(1, job.Target.Traits.MaxConcurrency),
@@ -172,22 +184,70 @@ internal sealed class CopyRun(
         };
         await Parallel.ForEachAsync(work, options, async (item, token) =>
         {
-            if (problem is null) await CopyAsync(item.File, item.Source, opening.Expires, token);
+            if (problem is null) await CopyAsync(item.File, item.Source, opening.Expires, copied, token);
         });
+        var known = await LookAsync(copied, cancellationToken);
+        await Parallel.ForEachAsync(copied, options, async (item, token) =>
+            await CheckAsync(item with { Copy = known.GetValueOrDefault(item.Copy.Path, item.Copy) }, token));
+    }
+
+    private sealed record Copied(SharedFile File, CopySource Source, Entry Copy);
+
+    /// <summary>
+    /// The copies whose lengths nobody has told, found in one listing where that is cheaper than to look at each.
+    /// </summary>
+    private async Task<Dictionary<EntryPath, Entry>> LookAsync(
+        IReadOnlyCollection<Copied> copied, CancellationToken cancellationToken)
+    {
+        var found = new Dictionary<EntryPath, Entry>();
+        var sought = copied.Where(c => c.Copy.Length < 0).ToDictionary(c => c.Copy.Path, c => c.Copy.Version);
+        if (sought.Count < LookedAtOneByOne || job.Target.Find<IRecursiveListing>() is not { } listing) return found;
+        var left = sought.Count * ListedForEach;
+        try
+        {
+            await foreach (var entry in listing.ListAllAsync(job.Folder, cancellationToken))
+            {
+                if (sought.TryGetValue(entry.Path, out var version) && entry.Version == version)
+                    found[entry.Path] = entry;
+                if (found.Count == sought.Count || left-- == 0) break;
+            }
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
+        {
+            // Nothing was copied, or it is gone again: each is looked at.
+        }
+        return found;
+    }
+
+    private async Task CheckAsync(Copied item, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (how, compared) = await copying.CheckAsync(item.File, item.Source, item.Copy, cancellationToken);
+            done[item.File.Index] = true;
+            job.Status.AddCopied(item.File.Entry.Size, how, compared);
+        }
+        // Not the pinned version: what was shared may still be had from the agent.
+        catch (VirgaException e) when (e.Kind is FailureKind.Changed or FailureKind.NotFound)
+        {
+        }
+        catch (VirgaException e)
+        {
+            problem ??= e.Message;
+        }
     }
 
     private async Task CopyAsync(
-        SharedFile file, CopySource source, DateTimeOffset expires, CancellationToken cancellationToken)
+        SharedFile file, CopySource source, DateTimeOffset expires, ConcurrentBag<Copied> copied,
+        CancellationToken cancellationToken)
     {
         if (done.ContainsKey(file.Index)) return;
         for (var tries = 0; ; tries++)
         {
             try
             {
-                var (how, compared) = await copying.RunAsync(file, source, cancellationToken);
+                copied.Add(new Copied(file, source, await copying.CopyAsync(file, source, cancellationToken)));
                 hasCopied = true;
-                done[file.Index] = true;
-                job.Status.AddCopied(file.Entry.Size, how, compared);
                 return;
             }
             catch (VirgaException e) when (e.Kind == FailureKind.Denied)

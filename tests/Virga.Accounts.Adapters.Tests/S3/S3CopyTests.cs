@@ -59,8 +59,11 @@ public sealed class S3CopyTests : IAsyncLifetime
         var source = await OpenAsync(entry);
         var path = EntryPath.Parse("got/" + name);
         var copy = await Copies.CopyAsync(source!, path, new WriteOptions(SomeTime, IsExecutable: true), default);
-        Assert.Equal((100_000, true, SomeTime), (copy.Length, copy.IsExecutable, copy.Modified));
         Assert.True(await Copies.CompareAsync(source!, copy, default));
+        var there = (await receiver.StatAsync(path, default))!;
+        Assert.Equal(copy.Version, there.Version);
+        Assert.Equal((100_000, true, SomeTime), (there.Length, there.IsExecutable, there.Modified));
+        copy = there;
         Assert.Equal(await ReadAsync(owner, entry), await ReadAsync(receiver, copy));
         await RefusedAsync(
             FailureKind.Denied, source! with { Name = "in/" + secret.Path.Value, Pin = secret.Version!.Value });
