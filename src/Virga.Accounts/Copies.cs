@@ -56,7 +56,7 @@ public interface ICopyFromOthers
 
     /// <summary>
     /// Copies a whole entry, replacing what was there, all or nothing. Changed when it is no longer the pinned version;
-    /// Denied when it isn't open to this account. The length of what is returned is -1 where the service didn't tell it.
+    /// Denied when it isn't open to this account. The returned length is -1 where the service didn't tell it.
     /// </summary>
     ValueTask<Entry> CopyAsync(
         CopySource source, EntryPath path, WriteOptions options, CancellationToken cancellationToken);
