@@ -123,7 +123,8 @@ internal sealed class CopyOpenings(
         }
     }
 
-    private async Task SweepAsync(CancellationToken cancellationToken)
+    /// <summary>Closes what is over, as far as its services can be reached.</summary>
+    internal async Task SweepAsync(CancellationToken cancellationToken)
     {
         foreach (var group in rows.Values.Where(IsOver).GroupBy(r => r.Account).ToList())
         {
