@@ -75,6 +75,24 @@ public sealed class MainJobTests
     }
 
     [Fact]
+    public async Task The_same_share_twice_stands_side_by_side_where_the_user_wants_that()
+    {
+        await using var network = await Network.StartAsync();
+        var a = await network.AgentAsync("a");
+        var b = await network.AgentAsync("b");
+        await File.WriteAllTextAsync(Path.Combine(network.Folder("from/share"), "a.txt"), "hello");
+        await a.AddAccountAsync("disk", network.Folder("from"));
+        await b.AddAccountAsync("disk", network.Folder("to"));
+        var link = (await a.ShareAsync("disk", "share", "link")).Link;
+        Assert.Equal(TransferState.Completed, (await b.GetAsync(link, "disk", "")).State);
+        var again = await b.GetAsync(new TransferRequest(link, "disk", "", "rename"));
+        Assert.Equal((TransferState.Completed, "a.txt"), (again.State, Assert.Single(again.NotKept).Path));
+        Assert.Contains("a (2).txt", again.NotKept[0].Reason, StringComparison.Ordinal);
+        foreach (var name in new[] { "a.txt", "a (2).txt" })
+            Assert.Equal("hello", await File.ReadAllTextAsync(Path.Combine(network.PathOf("to"), name)));
+    }
+
+    [Fact]
     public async Task A_share_for_one_agent_is_not_given_to_another()
     {
         await using var network = await Network.StartAsync();

@@ -82,12 +82,19 @@ internal sealed class Rig
             Assert.True(entry is not null, $"{path} is missing");
             Assert.Equal(bytes.Length, entry.Length);
             if (bytes.Length == 0) continue;
-            await using var reader = await target.ReadAsync(
-                place, new ByteRange(0, bytes.Length), null, CancellationToken.None);
-            var got = new byte[bytes.Length];
-            await reader.Content.ReadExactlyAsync(got);
-            Assert.True(got.AsSpan().SequenceEqual(bytes), $"{path} differs");
+            Assert.True((await ReadAsync(target, place)).AsSpan().SequenceEqual(bytes), $"{path} differs");
         }
+    }
+
+    public static async Task<byte[]> ReadAsync(IAccount target, EntryPath path)
+    {
+        var entry = await target.StatAsync(path, CancellationToken.None);
+        Assert.True(entry is not null, $"{path} is missing");
+        await using var reader = await target.ReadAsync(
+            path, new ByteRange(0, entry.Length), null, CancellationToken.None);
+        var bytes = new byte[entry.Length];
+        await reader.Content.ReadExactlyAsync(bytes);
+        return bytes;
     }
 }
 
@@ -156,6 +163,7 @@ internal sealed class MemoryJournal : ITransferJournal
     private readonly ConcurrentDictionary<int, RecordedUpload> uploads = [];
     private readonly ConcurrentDictionary<int, bool> completed = [];
     private readonly ConcurrentDictionary<int, CopyCheck?> copies = [];
+    private IReadOnlyDictionary<int, EntryPath> names = new Dictionary<int, EntryPath>();
     private bool started;
 
     public int Completed => completed.Count;
@@ -167,11 +175,14 @@ internal sealed class MemoryJournal : ITransferJournal
         started, completed.Keys.ToHashSet(), uploads.ToDictionary(u => u.Key, u => u.Value))
     {
         Copies = copies.ToDictionary(c => c.Key, c => c.Value),
+        Renamed = names,
     });
 
-    public ValueTask StartedAsync(CancellationToken cancellationToken)
+    public ValueTask StartedAsync(
+        IReadOnlyDictionary<int, EntryPath> renamed, CancellationToken cancellationToken)
     {
         Before?.Invoke("started");
+        names = renamed;
         started = true;
         return default;
     }

@@ -274,6 +274,63 @@ public sealed class TransferEngineTests
     }
 
     [Fact]
+    public async Task Renamed_files_go_beside_what_is_there_also_after_a_crash()
+    {
+        var rig = new Rig(14);
+        var names = new[] { "a.txt", "a (2).txt", "folder/large.tar.gz", "folder/.hidden", "free" };
+        foreach (var name in names) await rig.AddAsync(name, name.Contains("large") ? 300_000 : 5000);
+        var content = await rig.ShareAsync();
+        var target = Target(PartOrder.Any, 65536);
+        var others = new[] { "in/a.txt", "in/folder/large.tar.gz", "in/folder/large.tar (2).gz", "in/folder/.hidden" };
+        var other = rig.RandomArray(17);
+        foreach (var path in others) await target.PutAsync(EntryPath.Parse(path), other);
+        var expected = new Dictionary<string, string>
+        {
+            ["a.txt"] = "a (3).txt", ["a (2).txt"] = "a (2).txt", ["free"] = "free",
+            ["folder/large.tar.gz"] = "folder/large.tar (3).gz", ["folder/.hidden"] = "folder/.hidden (2)",
+        };
+
+        // It dies in the large file, after some of the small ones: what stands there then is its own.
+        rig.Journal.Before = record =>
+        {
+            if (record == "part") throw new IOException("died");
+        };
+        await Assert.ThrowsAsync<IOException>(() => new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source()], CollisionPolicy.Rename), CancellationToken.None));
+        rig.Journal.Before = null;
+        var result = await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source()], CollisionPolicy.Rename), CancellationToken.None);
+
+        Assert.Empty(result.Failed);
+        Assert.Contains(
+            result.NotKept, n => n.Path == "a.txt" && n.Reason.Contains("a (3).txt", StringComparison.Ordinal));
+        foreach (var (name, there) in expected)
+            Assert.Equal(rig.Files[name], await Rig.ReadAsync(target, EntryPath.Parse("in/" + there)));
+        foreach (var path in others) Assert.Equal(other, await Rig.ReadAsync(target, EntryPath.Parse(path)));
+        var all = new List<string>();
+        await foreach (var entry in target.WalkAsync(EntryPath.Root, null, CancellationToken.None))
+            if (entry.Kind == EntryKind.File) all.Add(entry.Path.Value);
+        Assert.Equal(others.Concat(expected.Values.Select(v => "in/" + v)).Order(), all.Order());
+    }
+
+    [Fact]
+    public async Task What_stands_there_in_other_case_collides_where_case_is_not_told_apart()
+    {
+        var rig = new Rig(14);
+        await rig.AddAsync("Photo.jpg", 5000);
+        var content = await rig.ShareAsync();
+        var target = new InMemoryAccount(null,
+            new AccountTraits { Adapter = "memory", Names = new NameRules(IsCaseSensitive: false) });
+        await target.PutAsync(EntryPath.Parse("in/photo.JPG"), rig.RandomArray(17));
+        var e = await Assert.ThrowsAsync<VirgaException>(
+            () => new TransferEngine(Small).RunAsync(rig.Job(content, target, [rig.Source()]), CancellationToken.None));
+        Assert.Equal(FailureKind.Conflict, e.Kind);
+        await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source()], CollisionPolicy.Rename), CancellationToken.None);
+        Assert.Equal(rig.Files["Photo.jpg"], await Rig.ReadAsync(target, EntryPath.Parse("in/Photo (2).jpg")));
+    }
+
+    [Fact]
     public async Task Names_that_the_target_cant_hold_are_all_named_before_anything_moves()
     {
         var rig = new Rig(15);

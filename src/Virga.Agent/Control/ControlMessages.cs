@@ -65,7 +65,7 @@ public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, Cont
 
 /// <param name="Link">virga: link.</param>
 /// <param name="Path">Folder in the account; it is made when missing. Empty: the root.</param>
-/// <param name="Collision">overwrite, skip or fail: what to do when a file stands at a path already.</param>
+/// <param name="Collision">overwrite, rename, skip or fail: what to do when a file stands at a path already.</param>
 /// <param name="Priority">Which transfer goes first where not all can run at once.</param>
 /// <param name="Prefer">As in <see cref="PlanRequest"/>, like what follows.</param>
 /// <param name="Check">service, sample or full: how copies made inside a service are checked.</param>

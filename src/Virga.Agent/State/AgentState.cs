@@ -63,6 +63,11 @@ internal sealed class AgentState : IAsyncDisposable
         Shares.CopyOpenings.SchemaSql,
         "ALTER TABLE transfers ADD COLUMN serve INTEGER NOT NULL DEFAULT 0;",
         Notices.WebhookTable.SchemaSql,
+        """
+        CREATE TABLE transfer_names (
+            transfer TEXT NOT NULL, file INTEGER NOT NULL, path TEXT NOT NULL, PRIMARY KEY (transfer, file)
+        ) WITHOUT ROWID;
+        """,
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>

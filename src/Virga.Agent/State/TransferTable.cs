@@ -118,12 +118,28 @@ internal sealed class SqliteJournal(AgentState state, string transfer) : ITransf
                     "SELECT file, checked FROM transfer_copies WHERE transfer = ?",
                     row => (File: (int)row.Long(0), How: (CopyCheck)row.Long(1)), transfer)
                     .ToDictionary(c => c.File, c => c.How == 0 ? (CopyCheck?)null : c.How);
-                return new JournalState(started, files.ToHashSet(), uploads) { Copies = copies };
+                var names = db.Query(
+                    "SELECT file, path FROM transfer_names WHERE transfer = ?",
+                    row => (File: (int)row.Long(0), Path: EntryPath.Parse(row.Text(1))), transfer)
+                    .ToDictionary(n => n.File, n => n.Path);
+                return new JournalState(started, files.ToHashSet(), uploads) { Copies = copies, Renamed = names };
             },
             cancellationToken);
 
-    public ValueTask StartedAsync(CancellationToken cancellationToken) =>
-        WriteAsync(db => db.Execute("UPDATE transfers SET started = 1 WHERE id = ?", transfer), cancellationToken);
+    public ValueTask StartedAsync(
+        IReadOnlyDictionary<int, EntryPath> renamed, CancellationToken cancellationToken) =>
+        WriteAsync(
+            db =>
+            {
+                foreach (var (file, path) in renamed)
+                {
+                    db.Execute(
+                        "INSERT OR REPLACE INTO transfer_names (transfer, file, path) VALUES (?, ?, ?)", transfer, file,
+                        path.Value);
+                }
+                db.Execute("UPDATE transfers SET started = 1 WHERE id = ?", transfer);
+            },
+            cancellationToken);
 
     public ValueTask UploadBegunAsync(int file, string token, long partBytes, CancellationToken cancellationToken) =>
         WriteAsync(

@@ -194,7 +194,7 @@ internal sealed class TransferService(
             ? collision
             : throw new VirgaException(
                 FailureKind.BadInput, $"'{request.Collision}' is no way to treat a collision",
-                "It is fail, skip or overwrite.");
+                "It is fail, skip, rename or overwrite.");
 
     private static CopyCheck Check(TransferRequest request) =>
         Enum.TryParse<CopyCheck>(request.Check, ignoreCase: true, out var check) && Enum.IsDefined(check)

@@ -20,11 +20,12 @@ internal static class GetCommand
         };
         var collision = new Option<string>("--on-collision")
         {
-            HelpName = "fail|skip|overwrite",
-            Description = "what to do where a file stands already (default: fail)",
+            HelpName = "fail|skip|rename|overwrite",
+            Description = "what to do where a file stands already; rename makes 'a (2).txt' (default: fail, which "
+                + "moves nothing)",
             DefaultValueFactory = _ => "fail",
         };
-        collision.AcceptOnlyFromAmong("fail", "skip", "overwrite");
+        collision.AcceptOnlyFromAmong("fail", "skip", "rename", "overwrite");
         var priority = new Option<string>("--priority")
         {
             HelpName = "low|normal|high",

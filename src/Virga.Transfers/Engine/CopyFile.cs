@@ -28,7 +28,7 @@ internal sealed class CopyFile(
     {
         try
         {
-            return await CopyAsync(file, source, job.Folder.Append(file.Entry.Path), cancellationToken);
+            return await CopyAsync(file, source, job.PathOf(file), cancellationToken);
         }
         catch (VirgaException e) when (e.Kind is FailureKind.Full or FailureKind.ReadOnly)
         {
@@ -83,7 +83,7 @@ internal sealed class CopyFile(
     {
         if (upload is not null && job.Target.Find<IResumableUploads>() is { } resumable)
         {
-            var pending = new PendingUpload(job.Folder.Append(file.Entry.Path), upload.Token, null);
+            var pending = new PendingUpload(job.PathOf(file), upload.Token, null);
             await resumable.AbortUploadAsync(pending, cancellationToken);
         }
         await job.Journal.CopyDroppedAsync(file.Index, cancellationToken);

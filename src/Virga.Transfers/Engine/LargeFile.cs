@@ -20,7 +20,7 @@ internal sealed class LargeFile(
     private readonly BlobName blob =
         file.Blob ?? throw new ArgumentException("an empty file has no parts", nameof(file));
 
-    private readonly EntryPath path = job.Folder.Append(file.Entry.Path);
+    private readonly EntryPath path = job.PathOf(file);
     private readonly List<PartReceipt> receipts = [];
     private readonly Lock gate = new();
 

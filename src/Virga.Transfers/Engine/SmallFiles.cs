@@ -153,9 +153,9 @@ internal sealed class SmallFiles(
             : file.FileKey is { } key ? OpenInPlace(file, key, data)
             : data;
         var options = new WriteOptions(Times.FromNs(file.Entry.ModifiedNs), file.Entry.IsExecutable);
-        await job.Target.WriteAsync(job.Folder.Append(file.Entry.Path), plain, options, cancellationToken);
+        await job.Target.WriteAsync(job.PathOf(file), plain, options, cancellationToken);
         await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
-        job.Received?.Completed(file, job.Folder.Append(file.Entry.Path));
+        job.Received?.Completed(file, job.PathOf(file));
         job.Status.AddDone(file.Entry.Size);
         job.Status.AddFile();
     }

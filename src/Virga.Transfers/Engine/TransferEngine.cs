@@ -26,9 +26,11 @@ public sealed class TransferEngine(EngineLimits limits)
     {
         var state = await job.Journal.LoadAsync(cancellationToken);
         CheckNames(job);
-        var skip = state.HasStarted ? [] : await CheckCollisionsAsync(job, cancellationToken);
+        var colliding = state.HasStarted ? new Collisions([], []) : await Collisions.FindAsync(job, cancellationToken);
+        List<SharedFile> skip = job.Collision == CollisionPolicy.Skip ? colliding.Files : [];
         foreach (var file in skip) await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
-        if (!state.HasStarted) await job.Journal.StartedAsync(cancellationToken);
+        job = job with { Renamed = state.HasStarted ? state.Renamed : colliding.NewNames(job) };
+        if (!state.HasStarted) await job.Journal.StartedAsync(job.Renamed, cancellationToken);
         else await EndOrphansAsync(job, state, cancellationToken);
 
         var skipped = skip.Select(f => f.Index).ToHashSet();
@@ -44,7 +46,7 @@ public sealed class TransferEngine(EngineLimits limits)
             job.Status.AddFile();
             if (state.Copies.GetValueOrDefault(file.Index) is { } how) job.Status.AddCopied(file.Entry.Size, how, 0);
             // A file that was skipped is looked at when somebody asks for it, like every other.
-            job.Received?.Completed(file, job.Folder.Append(file.Entry.Path));
+            job.Received?.Completed(file, job.PathOf(file));
         }
         var copyNotes = await CopyFilesAsync(job, state, todo, cancellationToken);
         state = (await job.Journal.LoadAsync(cancellationToken)) with { HasStarted = state.HasStarted };
@@ -59,6 +61,12 @@ public sealed class TransferEngine(EngineLimits limits)
         {
             var were = skip.Count == 1 ? "1 file was" : $"{skip.Count:N0} files were";
             notKept.Add(new TransferNote("", $"{were} there already: left as is, not compared"));
+        }
+        foreach (var (file, path) in job.Renamed)
+        {
+            notKept.Add(new TransferNote(
+                job.Content.Files.First(f => f.Index == file).Entry.Path.Value,
+                $"stands beside what was there, as '{path.Name}'"));
         }
         return new TransferResult(notKept, [.. failed]);
     }
@@ -85,6 +93,7 @@ public sealed class TransferEngine(EngineLimits limits)
     public static async Task CleanUpAsync(TransferJob job, CancellationToken cancellationToken)
     {
         var state = await job.Journal.LoadAsync(cancellationToken);
+        job = job with { Renamed = state.Renamed };
         await EndOrphansAsync(job, state with { Uploads = new Dictionary<int, RecordedUpload>() }, cancellationToken);
         foreach (var file in state.Uploads.Keys) await job.Journal.UploadEndedAsync(file, cancellationToken);
     }
@@ -113,35 +122,9 @@ public sealed class TransferEngine(EngineLimits limits)
         }
         if (problems.Count == 0) return;
         throw new VirgaException(FailureKind.BadInput,
-            $"the target can't hold {problems.Count} of the share's names, nothing was moved: {List(problems)}",
+            $"the target can't hold {problems.Count} of the share's names, nothing was moved: "
+                + Collisions.List(problems),
             "Choose an account that can hold them, or ask the owner to share without them.");
-    }
-
-    private static string List(List<string> items) =>
-        string.Join("; ", items.Take(10)) + (items.Count > 10 ? $"; and {items.Count - 10} more" : "");
-
-    /// <summary>Before the first run: what stands at our paths already belongs to somebody.</summary>
-    private static async Task<List<SharedFile>> CheckCollisionsAsync(
-        TransferJob job, CancellationToken cancellationToken)
-    {
-        if (job.Collision == CollisionPolicy.Overwrite) return [];
-        var existing = new HashSet<string>(StringComparer.Ordinal);
-        try
-        {
-            await foreach (var entry in job.Target.WalkAsync(job.Folder, null, cancellationToken))
-                if (entry.Kind != EntryKind.Folder) existing.Add(entry.Path.Value);
-        }
-        catch (VirgaException e) when (e.Kind == FailureKind.NotFound && !job.Folder.IsRoot)
-        {
-            return [];
-        }
-        if (existing.Count == 0) return [];
-        var colliding = job.Content.Files.Where(f => existing.Contains(job.Folder.Append(f.Entry.Path).Value)).ToList();
-        if (colliding.Count == 0 || job.Collision == CollisionPolicy.Skip) return colliding;
-        throw new VirgaException(FailureKind.Conflict,
-            $"{colliding.Count} of {job.Content.Files.Count} files exist at the target already, nothing was moved: " +
-            List([.. colliding.Select(f => $"'{job.Folder.Append(f.Entry.Path)}'")]),
-            "Choose another folder, or say --on-collision skip or overwrite.");
     }
 
     /// <summary>
@@ -152,7 +135,7 @@ public sealed class TransferEngine(EngineLimits limits)
     {
         if (job.Target.Find<IResumableUploads>() is not { } resumable) return;
         var known = state.Uploads.Values.Select(u => u.Token).ToHashSet(StringComparer.Ordinal);
-        var ours = job.Content.Files.Select(f => job.Folder.Append(f.Entry.Path)).ToHashSet();
+        var ours = job.Content.Files.Select(job.PathOf).ToHashSet();
         var folders = ours.Select(p => p.Parent).ToHashSet();
         var orphans = new List<PendingUpload>();
         try

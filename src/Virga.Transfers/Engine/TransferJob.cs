@@ -8,7 +8,7 @@ using Virga.Transfers.Swarm;
 namespace Virga.Transfers.Engine;
 
 /// <summary>What to do when something stands at a path of the target already, before the first run.</summary>
-public enum CollisionPolicy { Fail, Skip, Overwrite }
+public enum CollisionPolicy { Fail, Skip, Overwrite, Rename }
 
 /// <summary>Bounds of one running transfer's memory and concurrency; the same whatever the share's size.</summary>
 /// <param name="RangesInFlight">
@@ -71,6 +71,13 @@ public sealed record TransferJob(
 
     /// <summary>How to get copies made inside the target's service; null: not at all.</summary>
     public CopyRoute? Copy { get; init; }
+
+    /// <inheritdoc cref="JournalState.Renamed"/>
+    internal IReadOnlyDictionary<int, EntryPath> Renamed { get; init; } = new Dictionary<int, EntryPath>();
+
+    /// <summary>Where a file goes in the target's account.</summary>
+    public EntryPath PathOf(SharedFile file) =>
+        Folder.Append(Renamed.TryGetValue(file.Index, out var renamed) ? renamed : file.Entry.Path);
 }
 
 /// <summary>Something of the share that the target can't hold, or that failed, with the reason.</summary>

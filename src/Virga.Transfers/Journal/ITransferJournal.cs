@@ -18,6 +18,9 @@ public sealed record JournalState(
     /// it holds was compared with nothing.
     /// </summary>
     public IReadOnlyDictionary<int, CopyCheck?> Copies { get; init; } = new Dictionary<int, CopyCheck?>();
+
+    /// <summary>Paths, within the target's folder, of files that were given another name there.</summary>
+    public IReadOnlyDictionary<int, EntryPath> Renamed { get; init; } = new Dictionary<int, EntryPath>();
 }
 
 /// <summary>
@@ -28,7 +31,9 @@ public interface ITransferJournal
 {
     ValueTask<JournalState> LoadAsync(CancellationToken cancellationToken);
 
-    ValueTask StartedAsync(CancellationToken cancellationToken);
+    /// <summary>Names and collisions were checked; the new names stand before anything is written.</summary>
+    /// <param name="renamed">As <see cref="JournalState.Renamed"/>.</param>
+    ValueTask StartedAsync(IReadOnlyDictionary<int, EntryPath> renamed, CancellationToken cancellationToken);
 
     /// <summary>Before the first part is sent.</summary>
     ValueTask UploadBegunAsync(int file, string token, long partBytes, CancellationToken cancellationToken);
