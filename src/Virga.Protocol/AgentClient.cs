@@ -178,13 +178,17 @@ public sealed class AgentClient
     /// <paramref name="progress"/> is told the number of bytes that are there so far, so that pieces can be verified as
     /// they come.
     /// </summary>
+    /// <param name="isFresh">
+    /// Conflict when it is an owner that has begun to send it to somebody (spec/v1/swarm.md).
+    /// </param>
     public async Task ReadRangeAsync(
         Hash256 infoHash, Hash256 root, long offset, Memory<byte> destination, string bearer, Action<int>? progress,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, bool isFresh = false)
     {
         RequireLength(destination.Length);
         var last = offset + destination.Length - 1;
-        using var request = calls.Request(HttpMethod.Get, $"/v1/shares/{infoHash}/blobs/{root}", null, bearer);
+        var path = $"/v1/shares/{infoHash}/blobs/{root}{(isFresh ? "?fresh=1" : "")}";
+        using var request = calls.Request(HttpMethod.Get, path, null, bearer);
         request.Headers.TryAddWithoutValidation(
             "Range", string.Create(CultureInfo.InvariantCulture, $"bytes={offset}-{last}"));
         using var response = await calls.Http.SendAsync(calls.Endpoint, request, cancellationToken);

@@ -20,7 +20,8 @@ internal abstract class ServedShare
     public abstract long? LengthOf(Hash256 root);
 
     /// <summary>Called with what will be sent, before an answer begins; NotFound where it is not here.</summary>
-    public abstract void Require(IReadOnlyList<BlobRange> ranges);
+    /// <param name="isFresh">Conflict where it was sent to somebody lately.</param>
+    public abstract void Require(IReadOnlyList<BlobRange> ranges, bool isFresh = false);
 
     public abstract ValueTask CopyRangeAsync(
         Hash256 root, ByteRange range, PipeWriter output, CancellationToken cancellationToken);
@@ -44,15 +45,21 @@ internal sealed class SentPieces(TimeProvider time)
         public long LastUse;
     }
 
-    public void Add(OwnerIndex index, IReadOnlyList<BlobRange> ranges)
+    /// <returns>False where only what is fresh was wanted, and it is not.</returns>
+    public bool Add(OwnerIndex index, IReadOnlyList<BlobRange> ranges, bool isFresh)
     {
         var sent = Find(index);
-        if (sent.Numbers is not { } numbers || sent.Pieces is not { } pieces) return;
+        if (sent.Numbers is not { } numbers || sent.Pieces is not { } pieces) return true;
         foreach (var (root, range) in ranges)
         {
             var (first, count) = numbers.Of(root, range.Offset, range.Length);
-            pieces.Add(first, count);
+            lock (pieces)
+            {
+                if (isFresh && count > 0 && pieces.Contains(first + (count / 2))) return false;
+                pieces.Add(first, count);
+            }
         }
+        return true;
     }
 
     public byte[]? Describe(OwnerIndex index) => Find(index).Pieces?.ToBytes();
@@ -81,7 +88,12 @@ internal sealed class OwnServedShare(ShareReader reader, SentPieces sent) : Serv
 
     public override long? LengthOf(Hash256 root) => reader.LengthOf(root);
 
-    public override void Require(IReadOnlyList<BlobRange> ranges) => sent.Add(reader.Index, ranges);
+    public override void Require(IReadOnlyList<BlobRange> ranges, bool isFresh = false)
+    {
+        if (sent.Add(reader.Index, ranges, isFresh)) return;
+        throw new VirgaException(
+            FailureKind.Conflict, "that was sent to somebody already", "Ask for something else, or others for it.");
+    }
 
     public override ValueTask CopyRangeAsync(
         Hash256 root, ByteRange range, PipeWriter output, CancellationToken cancellationToken) =>
@@ -105,7 +117,7 @@ internal sealed class HeldServedShare(Holding holding) : ServedShare
 
     public override long? LengthOf(Hash256 root) => holding.Share.LengthOf(root);
 
-    public override void Require(IReadOnlyList<BlobRange> ranges)
+    public override void Require(IReadOnlyList<BlobRange> ranges, bool isFresh = false)
     {
         holding.Share.Notice();
         foreach (var (root, range) in ranges)

@@ -158,7 +158,7 @@ internal sealed class ShareEndpoints(
         var range = ParseRange(http.Request.Headers.Range.ToString());
         if (range.End > length) throw Outside(range, length);
         BlobRange[] ranges = [new(root, range)];
-        reader.Require(ranges);
+        reader.Require(ranges, http.Request.Query.ContainsKey("fresh"));
         http.Response.StatusCode = StatusCodes.Status206PartialContent;
         http.Response.ContentType = Bytes;
         http.Response.ContentLength = range.Length;

@@ -19,6 +19,7 @@ internal sealed class SwarmFetch(
 {
     private const long StashBytesMax = 8 << 20;
     private static readonly TimeSpan LookAgain = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan SentIsLost = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LateLeast = TimeSpan.FromSeconds(1);
 
     private readonly BlobName blob = file.Blob!.Value;
@@ -43,6 +44,7 @@ internal sealed class SwarmFetch(
         public readonly int First = first;
         public readonly int End = end;
         public readonly List<Attempt> Attempts = [];
+        public long Opened;
         public bool IsDone;
     }
 
@@ -163,8 +165,12 @@ internal sealed class SwarmFetch(
         }
     }
 
+    private Item NewItem(int part, int first, int end) => new(part, first, end) { Opened = time.GetTimestamp() };
+
+    /// <summary>What the owner has begun to send comes from others soon; if it does not, the owner is asked.</summary>
     private bool MayAsk(ISource source, Item item) => source.IsOrigin
-        ? availability.Of(item.Part) == 0 || !IsHeld(item)
+        ? (availability.Of(item.Part) == 0 || !IsHeld(item))
+            && (!IsSent(source, item.Part) || open.Count < 2 || time.GetElapsedTime(item.Opened) > SentIsLost)
         : source.Have is { } have && have.ContainsAll(firstPiece + item.First, item.End - item.First);
 
     /// <summary>Whether a holder has all of it.</summary>
@@ -207,14 +213,13 @@ internal sealed class SwarmFetch(
     {
         if (!source.IsOrigin) return 0;
         if (availability.Of(part) > 0) return isShared || open.Count == 0 ? 2 : null;
-        var wasSent = source.Sent is { } sent && IsSent(sent, part);
-        return !wasSent ? 0 : open.Count < 2 ? 1 : null;
+        return !IsSent(source, part) ? 0 : open.Count < 2 ? 1 : null;
     }
 
-    private bool IsSent(PieceSet sent, int part)
+    private bool IsSent(ISource source, int part)
     {
         var (first, end) = units.PiecesOf(part);
-        return sent.Contains(firstPiece + ((first + end) / 2));
+        return source.Sent is { } sent && sent.Contains(firstPiece + ((first + end) / 2));
     }
 
     private async ValueTask OpenAsync(int part)
@@ -237,7 +242,7 @@ internal sealed class SwarmFetch(
             var most = Math.Max(1, (limits.SwarmRangeBytes / pieceBytes) + 1);
             var items = (to - from + most - 1) / most;
             for (var i = 0; i < items; i++)
-                open.Add(new Item(part, from + ((to - from) * i / items), from + ((to - from) * (i + 1) / items)));
+                open.Add(NewItem(part, from + ((to - from) * i / items), from + ((to - from) * (i + 1) / items)));
         }
         foreach (var (piece, data) in ready) Deliver(part, (long)piece * pieceBytes, data);
     }
@@ -275,6 +280,9 @@ internal sealed class SwarmFetch(
         lock (gate) attempt = item.Attempts[^1];
         var offset = (long)item.First * pieceBytes;
         var length = (int)(Math.Min(blob.Length, (long)item.End * pieceBytes) - offset);
+        // An owner's line is for what nobody has from it: it knows better than what it told a moment ago.
+        var isFresh = candidate.Source is { IsOrigin: true, Sent: not null }
+            && availability.Of(item.Part) == 0 && !IsSent(candidate.Source, item.Part);
         var buffer = pool.Rent(length);
         try
         {
@@ -283,7 +291,8 @@ internal sealed class SwarmFetch(
                 candidate, length,
                 async token =>
                 {
-                    await candidate.Source.ReadAsync(blob.Root, offset, data, token);
+                    if (isFresh) await candidate.Source.ReadFreshAsync(blob.Root, offset, data, token);
+                    else await candidate.Source.ReadAsync(blob.Root, offset, data, token);
                     job.Status.AddFetched(length);
                 },
                 () => BlobVerifier.WhyWrong(blob, file.PieceLayer.Span, pieceBytes, offset, data.Span),

@@ -43,9 +43,11 @@ public sealed class AgentSource(
     public PieceSet? Sent { get; private set; }
 
     private HaveVersion? version;
+    private PieceNumbers? pieces;
 
     public async Task RefreshAsync(PieceNumbers numbers, CancellationToken cancellationToken)
     {
+        pieces = numbers;
         // An origin has nothing new to say but what it has sent, which is not worth waiting for there.
         var known = isOrigin ? null : version;
         var answer = await WithGrantAsync(
@@ -68,7 +70,23 @@ public sealed class AgentSource(
 
     public Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
         WithGrantAsync(
-            bearer => ReadRangeAsync(root, offset, destination, bearer, cancellationToken), cancellationToken);
+            bearer => ReadRangeAsync(root, offset, destination, bearer, false, cancellationToken), cancellationToken);
+
+    public async Task ReadFreshAsync(
+        Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await WithGrantAsync(
+                bearer => ReadRangeAsync(root, offset, destination, bearer, true, cancellationToken),
+                cancellationToken);
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.Conflict && pieces is not null)
+        {
+            await RefreshAsync(pieces, cancellationToken);
+            throw;
+        }
+    }
 
     public Task ReadManyAsync(
         IReadOnlyList<BlobRange> ranges, Memory<byte> destination, CancellationToken cancellationToken) =>
@@ -126,12 +144,13 @@ public sealed class AgentSource(
     }
 
     private async Task ReadRangeAsync(
-        Hash256 root, long offset, Memory<byte> destination, string bearer, CancellationToken cancellationToken)
+        Hash256 root, long offset, Memory<byte> destination, string bearer, bool isFresh,
+        CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
         long first = 0;
         var looked = 0;
-        await client.ReadRangeAsync(infoHash, root, offset, destination, bearer, Arrived, cancellationToken);
+        await client.ReadRangeAsync(infoHash, root, offset, destination, bearer, Arrived, cancellationToken, isFresh);
         if (first == 0 || destination.Length < MeasuredBytesMin) return;
         Measure(time.GetElapsedTime(start, first).TotalSeconds, time.GetElapsedTime(first).TotalSeconds);
 

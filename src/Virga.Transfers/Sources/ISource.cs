@@ -44,6 +44,13 @@ public interface ISource
     Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken);
 
     /// <summary>
+    /// The same, but Conflict where the source is an origin that has begun to send it to somebody: then others have it
+    /// soon. <see cref="Sent"/> is new after that.
+    /// </summary>
+    Task ReadFreshAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+        ReadAsync(root, offset, destination, cancellationToken);
+
+    /// <summary>
     /// Fills the destination with several ranges, one after the other: at most 1,024, 8 MiB together.
     /// </summary>
     Task ReadManyAsync(

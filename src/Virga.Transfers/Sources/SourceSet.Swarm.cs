@@ -176,6 +176,11 @@ public sealed partial class SourceSet
             lock (gate) known.PauseUntil(time.GetUtcNow() + PauseMin);
             throw;
         }
+        catch (VirgaException e) when (e.Kind == FailureKind.Conflict && known.Source.IsOrigin)
+        {
+            // Another has it: no failure.
+            throw;
+        }
         catch (VirgaException e) when (known.Dropped is null && !IsRefusal(known.Source, e))
         {
             Pause(known, pauses, e);
