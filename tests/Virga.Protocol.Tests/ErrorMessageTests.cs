@@ -22,7 +22,8 @@ public sealed class ErrorMessageTests
             {
                 FailureKind.ReadOnly => FailureKind.Denied,
                 FailureKind.InUse => FailureKind.Conflict,
-                FailureKind.Timeout or FailureKind.Corrupt => FailureKind.Unavailable,
+                // What something may cost is the asker's own matter: no peer is told.
+                FailureKind.Timeout or FailureKind.Corrupt or FailureKind.TooExpensive => FailureKind.Unavailable,
                 _ => kind,
             };
             Assert.Equal(expected, back.Kind);
