@@ -185,9 +185,11 @@ public sealed class AgentHost : IAsyncDisposable
         var plans = new PlanService(
             folder.Path, accounts, new MeasuredRates(state, options.Time), options.Time);
         var holdings = new Holdings(clients, inUse, directory, () => Endpoint, trust.IsRefused, options.Time, log);
+        var contents = new TransferContents(
+            state, clients, directory, inUse, trust.IsRefused, options, log);
         transfers = new TransferService(
-            state, new TransferTable(state), accounts, clients, storage, directory, options, inUse, trust.IsRefused,
-            queue, limits, plans, new Sharing(holdings, shares, options.Time, options.Random, log), webhooks, log);
+            state, new TransferTable(state), contents, accounts, keys.Id, storage, options, queue, limits, plans,
+            new Sharing(holdings, shares, options.Time, options.Random, log), webhooks, log);
         var openings = new CopyOpenings(
             state, accounts, shares.Find,
             (share, agent) => share.Audience != AudienceKind.Trusted || trust.IsAdmitted(agent, share.Reach),

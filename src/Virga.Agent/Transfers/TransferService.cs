@@ -7,15 +7,12 @@ using Virga.Agent.Planning;
 using Virga.Agent.State;
 using Virga.Content;
 using Virga.Core;
-using Virga.Core.Age;
-using Virga.Core.Bencoding;
 using Virga.Protocol;
 using Virga.Storage;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Planning;
 using Virga.Transfers.Sources;
 using Virga.Transfers.Swarm;
-using Virga.Trust.Following;
 
 namespace Virga.Agent.Transfers;
 
@@ -23,10 +20,9 @@ namespace Virga.Agent.Transfers;
 /// Runs this agent's transfers: begins them, goes on with them after a restart, stops and describes them.
 /// </summary>
 internal sealed class TransferService(
-    AgentState state, TransferTable table, AccountPool accounts, PeerClients clients, StorageHttp storage,
-    ChainDirectory chains, AgentOptions options, RepositoriesInUse repositories,
-    Func<AgentId, bool> isRefused, TransferQueue queue, LimitKeeper limits, PlanService plans, Sharing sharing,
-    Webhooks webhooks, Action<string> log) : IAsyncDisposable
+    AgentState state, TransferTable table, TransferContents contents, AccountPool accounts, AgentId self,
+    StorageHttp storage, AgentOptions options, TransferQueue queue, LimitKeeper limits, PlanService plans,
+    Sharing sharing, Webhooks webhooks, Action<string> log) : IAsyncDisposable
 {
     private const int IdBytes = 6;
 
@@ -144,11 +140,10 @@ internal sealed class TransferService(
     public async Task<ShareContent> OpenContentAsync(ShareLink link, CancellationToken cancellationToken)
     {
         var known = transfers.Values.FirstOrDefault(
-            t => t.Row.InfoHash == link.InfoHash && File.Exists(state.ContentPath(t.Row.Id)));
+            t => t.Row.InfoHash == link.InfoHash && contents.Has(t.Row.Id));
         if (known is not null)
-            return ContentFetcher.Open(ReadContent(known.Row.Id), Identities(ShareLink.Parse(known.Row.Link)));
-        var fetched = await FetchContentAsync(link, Finder(link), cancellationToken);
-        return ContentFetcher.Open(fetched, Identities(link));
+            return contents.Open(contents.Read(known.Row.Id), ShareLink.Parse(known.Row.Link));
+        return contents.Open(await contents.FetchAsync(link, contents.Finder(link), cancellationToken), link);
     }
 
     /// <summary>The link of a transfer or share that is known here by its info-hash.</summary>
@@ -305,17 +300,17 @@ internal sealed class TransferService(
         var link = ShareLink.Parse(row.Link);
         transfer.Step = "opening the account";
         var target = await accounts.GetAsync(row.Account, cancellationToken);
-        var finder = Finder(link);
+        var finder = contents.Finder(link);
         transfer.Step = "fetching the list of files";
-        if (!File.Exists(state.ContentPath(row.Id)))
+        if (!contents.Has(row.Id))
         {
-            var fetched = await FetchContentAsync(link, finder, cancellationToken, step => transfer.Step = step);
+            var fetched = await contents.FetchAsync(link, finder, cancellationToken, step => transfer.Step = step);
             // Opened before it is recorded: a share that is not for us must not leave anything.
-            _ = ContentFetcher.Open(fetched, Identities(link));
-            SealedFile.Write(state.ContentPath(row.Id), state.Key, Encode(fetched), options.Random);
+            _ = contents.Open(fetched, link);
+            contents.Write(row.Id, fetched);
         }
-        var recorded = await Task.Run(() => ReadContent(row.Id), cancellationToken);
-        var content = await Task.Run(() => ContentFetcher.Open(recorded, Identities(link)), cancellationToken);
+        var recorded = await Task.Run(() => contents.Read(row.Id), cancellationToken);
+        var content = await Task.Run(() => contents.Open(recorded, link), cancellationToken);
         await SetAsync(transfer, transfer.Row with
         {
             FilesTotal = content.Files.Count,
@@ -333,7 +328,7 @@ internal sealed class TransferService(
             allowed);
         transfer.Sources = new SourceSet(
             planned, options.Time, log, PieceNumbers.Of(content.Info), bans,
-            BitConverter.ToUInt64(clients.Self.Id.Hash.ToArray()));
+            BitConverter.ToUInt64(self.Hash.ToArray()));
         transfer.Step = "running";
         var begun = options.Time.GetTimestamp();
         var job = new TransferJob(content, transfer.Sources, target, row.Path, row.Collision, journal, transfer.Status)
@@ -403,7 +398,7 @@ internal sealed class TransferService(
         {
             var content = await OpenContentAsync(link, both.Token);
             return (await plans.MakeAsync(
-                request, link.InfoHash, content.Files, content.PieceBytes, spent: 0, Finder(link), step: null,
+                request, link.InfoHash, content.Files, content.PieceBytes, spent: 0, contents.Finder(link), step: null,
                 both.Token)).Info;
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
@@ -419,11 +414,13 @@ internal sealed class TransferService(
     {
         try
         {
-            var recorded = ReadContent(row.Id);
-            var content = ContentFetcher.Open(recorded, Identities(ShareLink.Parse(row.Link)));
+            var recorded = contents.Read(row.Id);
+            var content = contents.Open(recorded, ShareLink.Parse(row.Link));
             var target = await accounts.GetAsync(row.Account, stopping.Token);
             if (await sharing.BeginAsync(row, content, recorded, target) is not { } held) return;
-            foreach (var file in content.Files) held.Completed(file, row.Path.Append(file.Entry.Path));
+            var renamed = (await new SqliteJournal(state, row.Id).LoadAsync(stopping.Token)).Renamed;
+            foreach (var file in content.Files)
+                held.Completed(file, row.Path.Append(renamed.GetValueOrDefault(file.Index, file.Entry.Path)));
         }
         catch (Exception e) when (e is VirgaException or IOException or OperationCanceledException)
         {
@@ -457,64 +454,14 @@ internal sealed class TransferService(
             advice);
     }
 
-    /// <summary>Asks one agent after the other, and waits for one to come up, as long as it takes.</summary>
-    private async Task<FetchedContent> FetchContentAsync(
-        ShareLink link, SourceFinder finder, CancellationToken cancellationToken, Action<string>? step = null)
-    {
-        var pause = TimeSpan.FromSeconds(1);
-        while (true)
-        {
-            VirgaException? refusal = null;
-            var problems = new List<string>();
-            foreach (var source in (await finder.FindAsync(cancellationToken)).Cast<AgentSource>())
-            {
-                using (source)
-                {
-                    try
-                    {
-                        return await ContentFetcher.FetchAsync(
-                            source, link.InfoHash, CheckExtrasAsync, cancellationToken);
-                    }
-                    catch (VirgaException e)
-                    {
-                        problems.Add($"{source.Name}: {e.Message}");
-                        if (!e.IsTransient) refusal = e;
-                    }
-                }
-            }
-            if (refusal is not null) throw refusal;
-            if (step is null && problems.Count > 0)
-                throw new VirgaException(FailureKind.Unavailable, string.Join("; ", problems));
-            problems.AddRange(finder.Problems);
-            step?.Invoke(problems.Count == 0
-                ? "nobody announces this share; looking again"
-                : "nobody who has it answers, trying again: " + string.Join("; ", problems));
-            await Task.Delay(pause, options.Time, cancellationToken);
-            pause = TimeSpan.FromSeconds(Math.Min(30, pause.TotalSeconds * 1.5));
-        }
-
-        async Task<bool> CheckExtrasAsync(SignedEnvelope extras, CancellationToken token)
-        {
-            var agent = ShareExtras.Parse(extras.Body, link.InfoHash).Agent;
-            var places = await repositories.AllowAsync(link.Repositories, token);
-            var chain = await chains.GetAsync(agent, clients.Places([.. places, .. link.Endpoints]), token);
-            return chain.ValidSigningKeys.Any(key => extras.Verify(key, ShareExtras.SignatureType));
-        }
-    }
-
-    private SourceFinder Finder(ShareLink link) =>
-        new(link, repositories, clients, chains, isRefused, options.Time, log);
-
-    private List<AgeIdentity> Identities(ShareLink link) =>
-        link.Secret is { } secret ? [secret.Identity, clients.Self.SealIdentity] : [clients.Self.SealIdentity];
-
     private async Task RemoveHalfDoneAsync(RunningTransfer transfer, CancellationToken cancellationToken)
     {
-        if (!File.Exists(state.ContentPath(transfer.Row.Id))) return;
         var row = transfer.Row;
+        if (!contents.Has(row.Id)) return;
         var target = await accounts.GetAsync(row.Account, cancellationToken);
-        var content = ContentFetcher.Open(ReadContent(row.Id), Identities(ShareLink.Parse(row.Link)));
-        var sources = new SourceSet(Finder(ShareLink.Parse(row.Link)), options.Time);
+        var link = ShareLink.Parse(row.Link);
+        var content = contents.Open(contents.Read(row.Id), link);
+        var sources = new SourceSet(contents.Finder(link), options.Time);
         var journal = new SqliteJournal(state, row.Id);
         var job = new TransferJob(
             content, sources, target, row.Path, row.Collision, journal, new TransferStatus());
@@ -556,27 +503,5 @@ internal sealed class TransferService(
             json.WriteString("error", error.Message);
             if (error.Advice is { } advice) json.WriteString("advice", advice);
         });
-    }
-
-    private FetchedContent ReadContent(string id)
-    {
-        var limits = new BencodeLimits(int.MaxValue, 2, 16);
-        var d = BencodeValue.ParseDictionary(state.ReadSealed(state.ContentPath(id)), limits, "recorded content");
-        return new FetchedContent(
-            d.Bytes("info"), d.Bytes("layers"), d.OptionalBytes("manifest"),
-            d.OptionalBytes(ShareExtras.SignatureType),
-            d.OptionalBytes("secret") is { } secret ? new LinkSecret(secret) : null);
-    }
-
-    private static byte[] Encode(FetchedContent content)
-    {
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        var writer = new BencodeWriter(buffer).StartDictionary();
-        if (content.Extras is { } extras) writer.Key("extras").Bytes(extras);
-        writer.Key("info").Bytes(content.Info).Key("layers").Bytes(content.Layers);
-        if (content.SealedManifest is { } manifest) writer.Key("manifest").Bytes(manifest);
-        if (content.Secret is { } secret) writer.Key("secret").Bytes(secret.Bytes);
-        writer.End();
-        return buffer.WrittenSpan.ToArray();
     }
 }
