@@ -63,7 +63,7 @@ public sealed class LimitTests
     {
         await using var network = await Network.StartAsync();
         var (_, b, link) = await SharedAsync(network, 600 << 10, files: 20);
-        await b.SetLimitsAsync(Unlimited with { Receive = 2 << 20 });
+        await b.SetLimitsAsync(Unlimited with { Receive = 512 << 10 });
         var begun = await b.BeginAsync(link, "disk", "got");
         await b.UntilAsync(begun.Id, t => t.FilesDone > 2);
         var paused = await b.PauseAsync(begun.Id);
@@ -83,7 +83,7 @@ public sealed class LimitTests
     {
         await using var network = await Network.StartAsync();
         var (_, b, link) = await SharedAsync(network, 8 << 20);
-        await b.SetLimitsAsync(Unlimited with { Receive = 2 << 20, AtOnce = 1 });
+        await b.SetLimitsAsync(Unlimited with { Receive = 128 << 10, AtOnce = 1 });
         var first = await b.BeginAsync(link, "disk", "first");
         await b.UntilAsync(first.Id, t => t.State == TransferState.Running);
         var second = await b.BeginAsync(link, "disk", "second");

@@ -23,15 +23,8 @@ public sealed class PendingUploadTests
         // Another agent, which is never heard of again, wrote into the same place.
         var gone = await network.AgentAsync("gone");
         await gone.AddAccountAsync("disk", network.PathOf("to"));
-        await gone.SetLimitsAsync(new LimitsRequest(1 << 20, null, 3, null, []));
-        var lost = await gone.BeginAsync(link, "disk", "lost");
-        await gone.UntilAsync(lost.Id, t => t.BytesDone > 0);
-        await gone.PauseAsync(lost.Id);
-
-        await b.SetLimitsAsync(new LimitsRequest(1 << 20, null, 3, null, []));
-        var own = await b.BeginAsync(link, "disk", "own");
-        await b.UntilAsync(own.Id, t => t.BytesDone > 0);
-        await b.PauseAsync(own.Id);
+        await PauseInTheMiddleAsync(gone, link, "lost");
+        var own = await PauseInTheMiddleAsync(b, link, "own");
 
         var uploads = await UploadsAsync(b);
         Assert.Equal(
@@ -60,6 +53,17 @@ public sealed class PendingUploadTests
         using var answer = await b.SendAsync(HttpMethod.Delete, "/control/accounts/disk/uploads" + query);
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
         Assert.Contains("how old", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+    }
+
+    /// <summary>At this limit the whole would take minutes: it can't be done before it is paused.</summary>
+    private static async Task<TransferInfo> PauseInTheMiddleAsync(TestAgent agent, string link, string folder)
+    {
+        await agent.SetLimitsAsync(new LimitsRequest(64 << 10, null, 3, null, []));
+        var begun = await agent.BeginAsync(link, "disk", folder);
+        using var patience = new CancellationTokenSource(TimeSpan.FromMinutes(2));
+        while ((await UploadsAsync(agent)).All(u => u.Path != folder + "/file")) await Task.Delay(20, patience.Token);
+        await agent.PauseAsync(begun.Id);
+        return begun;
     }
 
     private static Task<List<UploadInfo>> UploadsAsync(TestAgent agent) =>
