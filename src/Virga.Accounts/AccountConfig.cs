@@ -12,8 +12,25 @@ public sealed record AccountConfig(
     IReadOnlyDictionary<string, string> Settings,
     IReadOnlyDictionary<string, string> Secrets)
 {
+    /// <summary>What its owner calls the account, for advice; null where it has no name.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Keeps secrets that the service replaces while the account is open; null where nothing does.</summary>
+    public ISecretStore? Store { get; init; }
+
     /// <summary>Names the adapter alone: secrets must not get into logs by way of a record's ToString.</summary>
     public override string ToString() => $"{Adapter} account";
+}
+
+/// <summary>Keeps the secrets of one account that its service replaced, such as a refresh token that rotates.</summary>
+public interface ISecretStore
+{
+    /// <summary>
+    /// Replaces the secrets named and leaves the others. What they open is used only after this has returned: they are
+    /// durable then, also if the process is killed at once.
+    /// </summary>
+    /// <exception cref="Core.VirgaException">Full, Denied, Unavailable; NotFound when the account is gone.</exception>
+    ValueTask ReplaceAsync(IReadOnlyDictionary<string, string> replaced, CancellationToken cancellationToken);
 }
 
 /// <summary>One setting that an adapter knows, for help texts and forms.</summary>

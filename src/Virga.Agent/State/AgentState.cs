@@ -68,6 +68,7 @@ internal sealed class AgentState : IAsyncDisposable
             transfer TEXT NOT NULL, file INTEGER NOT NULL, path TEXT NOT NULL, PRIMARY KEY (transfer, file)
         ) WITHOUT ROWID;
         """,
+        "ALTER TABLE accounts ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;",
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>
@@ -111,52 +112,6 @@ internal sealed class AgentState : IAsyncDisposable
         Key.Open(box, System.Text.Encoding.UTF8.GetBytes(place), place);
 
     public ValueTask DisposeAsync() => Database.DisposeAsync();
-}
-
-/// <summary>The accounts that this agent may use, as they are stored.</summary>
-internal sealed class AccountTable(AgentState state, TimeProvider time)
-{
-    public async ValueTask AddAsync(string name, AccountConfig config, CancellationToken cancellationToken)
-    {
-        var settings = JsonSerializer.Serialize(
-            config.Settings.ToDictionary(), StateJson.Default.DictionaryStringString);
-        var secrets = JsonSerializer.SerializeToUtf8Bytes(
-            config.Secrets.ToDictionary(), StateJson.Default.DictionaryStringString);
-        var box = state.Seal(secrets, Place(name));
-        var added = await state.Database.WriteAsync(
-            db => db.Execute(
-                "INSERT INTO accounts (name, adapter, settings, secrets, created) VALUES (?, ?, ?, ?, ?) "
-                    + "ON CONFLICT DO NOTHING",
-                name, config.Adapter, settings, box, time.GetUtcNow()),
-            cancellationToken);
-        if (added == 0)
-        {
-            throw new VirgaException(
-                FailureKind.Conflict, $"there is an account '{name}' already",
-                $"Choose another name, or remove it first: virga account remove {name}");
-        }
-    }
-
-    public async ValueTask<List<(string Name, AccountConfig Config)>> ListAsync(CancellationToken cancellationToken)
-    {
-        var rows = await state.Database.ReadAsync(
-            db => db.Query("SELECT name, adapter, settings, secrets FROM accounts ORDER BY name",
-                row => (Name: row.Text(0), Adapter: row.Text(1), Settings: row.Text(2), Box: row.Bytes(3))),
-            cancellationToken);
-        return [.. rows.Select(r => (r.Name, Config(r.Name, r.Adapter, r.Settings, r.Box)))];
-    }
-
-    public async ValueTask<bool> RemoveAsync(string name, CancellationToken cancellationToken) =>
-        await state.Database.WriteAsync(
-            db => db.Execute("DELETE FROM accounts WHERE name = ?", name), cancellationToken) > 0;
-
-    private AccountConfig Config(string name, string adapter, string settings, byte[] box) => new(
-        adapter, Read(System.Text.Encoding.UTF8.GetBytes(settings)), Read(state.Unseal(box, Place(name))));
-
-    private static Dictionary<string, string> Read(byte[] json) =>
-        JsonSerializer.Deserialize(json, StateJson.Default.DictionaryStringString)!;
-
-    private static string Place(string name) => $"secrets of account {name}";
 }
 
 /// <summary>What the agent knows of one of its shares.</summary>
