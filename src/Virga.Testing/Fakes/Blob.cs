@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 
 namespace Virga.Testing.Fakes;
 
-/// <summary>A file's bytes in a fake's memory, in the pieces in which they came, so that nothing is copied twice.</summary>
+/// <summary>A file's bytes in a fake's memory, in the pieces in which they came: nothing is copied twice.</summary>
 public sealed class Blob
 {
     private const int PieceBytes = 1 << 20;
@@ -25,7 +25,8 @@ public sealed class Blob
     /// <summary>
     /// All of a body; with one byte more than <paramref name="limit"/> when it is longer than that.
     /// </summary>
-    public static async Task<Blob> ReadAsync(Stream body, CancellationToken cancellationToken, long limit = long.MaxValue)
+    public static async Task<Blob> ReadAsync(
+        Stream body, CancellationToken cancellationToken, long limit = long.MaxValue)
     {
         var blob = new Blob();
         var buffer = new byte[PieceBytes];

@@ -31,7 +31,7 @@ public sealed record Fault(
     long AfterBytes = 0,
     TimeSpan? RetryAfter = null);
 
-/// <summary>The faults that are still to come, and how often each operation was asked for. Safe for many tasks.</summary>
+/// <summary>The faults still to come, and how often each operation was asked for. Safe for many tasks.</summary>
 public sealed class FaultPlan
 {
     private readonly Lock gate = new();

@@ -68,7 +68,8 @@ public sealed class DropboxCertification : RcloneCertification
         await SucceedsAsync("copy", Local("one"), "cloud:f");
         await SucceedsAsync("copy", Local("two"), "cloud:F");
         Assert.Equal(["/f/name.txt"], user.FilePaths());
-        Assert.Contains("20", (await SucceedsAsync("lsf", "--format", "s", "cloud:f")).Output, StringComparison.Ordinal);
+        var sizes = await SucceedsAsync("lsf", "--format", "s", "cloud:f");
+        Assert.Contains("20", sizes.Output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -81,7 +82,8 @@ public sealed class DropboxCertification : RcloneCertification
         user.ReadOnlyFolder = "/theirs";
         await RefusedAsync("no_write_permission", "copy", Local("file"), "cloud:theirs");
         await RefusedAsync("disallowed_name", "copyto", Local("file"), "cloud:~$draft");
-        await RefusedAsync("malformed_path", "copyto", "--dropbox-encoding", "None", Local("file"), @"cloud:back\slash");
+        await RefusedAsync(
+            "malformed_path", "copyto", "--dropbox-encoding", "None", Local("file"), @"cloud:back\slash");
         Assert.Empty(user.FilePaths());
         fake.Expire(token);
         await RefusedAsync("expired_access_token", "lsf", "cloud:");

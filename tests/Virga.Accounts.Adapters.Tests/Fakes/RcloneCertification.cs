@@ -141,7 +141,8 @@ public abstract class RcloneCertification : IAsyncLifetime
         Assert.Equal(names, Relative(actual));
         foreach (var name in names)
         {
-            Assert.Equal(File.ReadAllBytes(Path.Combine(expected, name)), File.ReadAllBytes(Path.Combine(actual, name)));
+            Assert.Equal(
+                File.ReadAllBytes(Path.Combine(expected, name)), File.ReadAllBytes(Path.Combine(actual, name)));
             Assert.Equal(
                 File.GetLastWriteTimeUtc(Path.Combine(expected, name)),
                 File.GetLastWriteTimeUtc(Path.Combine(actual, name)));

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace Virga.Testing.Fakes.Dropbox;
 
-/// <summary>The arguments of a call, checked as the service checks them: unknown fields and wrong types are refused.</summary>
+/// <summary>
+/// The arguments of a call, checked as the service checks them: unknown fields and wrong types are refused.
+/// </summary>
 internal sealed class DropboxArguments
 {
     private readonly string route;
@@ -56,7 +58,8 @@ internal sealed class DropboxArguments
     /// <summary>A timestamp without fractions, in UTC (common.stone, DropboxTimestamp).</summary>
     public DateTimeOffset? Time(string name) => TextOrNull(name) is not { } text ? null
         : DateTimeOffset.TryParseExact(
-            text, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time)
+            text, "yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal,
+            out var time)
             ? time
             : throw Bad($"{name}: time data '{text}' does not match format '%Y-%m-%dT%H:%M:%SZ'");
 

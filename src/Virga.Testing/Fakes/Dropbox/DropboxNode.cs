@@ -44,8 +44,8 @@ public sealed record DropboxNode(
     }
 
     /// <summary>
-    /// As FileMetadata or FolderMetadata. Only the last name of path_display has the case that it was given: files.stone
-    /// promises no more, so that whoever relies on the others is found out.
+    /// As FileMetadata or FolderMetadata. Only the last name of path_display has the case that it was given:
+    /// files.stone promises no more, so that whoever relies on the others is found out.
     /// </summary>
     /// <param name="parent">Folded path of the folder; "" for the root.</param>
     /// <param name="withTag">Whether the type is told (where a union or a struct with subtypes stands).</param>

@@ -27,7 +27,7 @@ internal sealed class DropboxTree(TimeProvider clock)
 
     public long NextNumber() => ++counter;
 
-    /// <summary>Names of a path that is well formed; throws malformed_path or disallowed_name below the prefix.</summary>
+    /// <summary>Names of a well-formed path; throws malformed_path or disallowed_name below the prefix.</summary>
     /// <param name="prefix">Such as <c>path</c> or <c>to</c>; the union in which the error lies.</param>
     public static string[] NamesOf(string path, string prefix, bool isWrite)
     {

@@ -178,7 +178,8 @@ public sealed partial class FakeDropbox
         var user = UserOf(context, "files.content.read");
         if (context.Request.ContentType is not (null or "" or "application/octet-stream" or "text/plain"
             or "application/octet-stream; charset=utf-8" or "text/plain; charset=utf-8"))
-            throw DropboxProblem.BadInput(route, $"Bad HTTP \"Content-Type\" header: \"{context.Request.ContentType}\"");
+            throw DropboxProblem.BadInput(
+                route, $"Bad HTTP \"Content-Type\" header: \"{context.Request.ContentType}\"");
         using var header = ArgumentsOf(context, route);
         JsonNode told;
         DropboxNode node;
@@ -239,5 +240,7 @@ public sealed partial class FakeDropbox
     }
 
     private static string EscapedJson(JsonNode node) => string.Concat(node.ToJsonString().Select(
-        c => c is >= ' ' and < '\u007f' ? c.ToString() : string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}")));
+        c => c is >= ' ' and < '\u007f'
+            ? c.ToString()
+            : string.Create(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}")));
 }

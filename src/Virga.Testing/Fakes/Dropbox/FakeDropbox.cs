@@ -96,7 +96,8 @@ public sealed partial class FakeDropbox(TimeProvider clock) : FakeService(clock)
         }
         catch (JsonException e)
         {
-            await AnswerAsync(context, DropboxProblem.BadInput(operation, $"could not decode input as JSON: {e.Message}"));
+            await AnswerAsync(
+                context, DropboxProblem.BadInput(operation, $"could not decode input as JSON: {e.Message}"));
         }
     }
 
