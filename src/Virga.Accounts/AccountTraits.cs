@@ -33,6 +33,9 @@ public sealed record AccountTraits
 
     public bool IsReadOnly { get; init; }
 
+    /// <summary>Whether no network lies between, so that no answer gets lost.</summary>
+    public bool IsLocal { get; init; }
+
     public int MaxConcurrency { get; init; } = 8;
 
     /// <summary>Longest content that <see cref="IAccount.WriteAsync"/> takes in one call.</summary>

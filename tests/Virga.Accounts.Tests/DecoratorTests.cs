@@ -17,7 +17,7 @@ public sealed class DecoratorTests
 
     private static Type[] AbilityTypes =>
         [.. typeof(IAccount).Assembly.GetExportedTypes().Where(type => type.IsInterface).Except(
-            [typeof(IAccount), typeof(IAbilitySource), typeof(IUpload), typeof(IAccountAdapter)])];
+            [typeof(IAccount), typeof(IAbilitySource), typeof(IUpload), typeof(IAccountAdapter), typeof(ISecretStore)])];
 
     private static object? Find(IAccount account, Type ability) => typeof(AccountAbilities)
         .GetMethod(nameof(AccountAbilities.Find), BindingFlags.Public | BindingFlags.Static)!
@@ -227,6 +227,25 @@ public sealed class DecoratorTests
             new InMemoryAccount(store), new FaultPlan(1) { Before = 0, After = 1, InARowMax = 1 }, time);
         await Assert.ThrowsAsync<VirgaException>(async () => await after.DeleteAsync(File, default));
         Assert.Null(await new InMemoryAccount(store).StatAsync(File, default));
+    }
+
+    [Fact]
+    public async Task A_part_in_sequence_whose_answer_got_lost_is_looked_for_before_it_is_sent_again()
+    {
+        var traits = InMemoryAccount.DefaultTraits with { PartOrder = PartOrder.Sequence };
+        // In memory, a part that came already can't come again: every fault after it tells.
+        var faulty = new FaultyAccount(
+            new InMemoryAccount(store, traits), new FaultPlan(3) { Before = 0.3, After = 0.4, InARowMax = 1 }, time);
+        var account = faulty.WithCare(time, new Seeded(1).RandomBytes);
+        await using var upload = await account.BeginUploadAsync(File, 400, 10, WriteOptions.Default, default);
+        var receipts = new List<PartReceipt>();
+        for (var i = 0; i < 40; i++) receipts.Add(await upload.WritePartAsync(i, Seeded.Bytes(10, (ulong)i), default));
+        Assert.True(faulty.FaultCount > 10, $"{faulty.FaultCount}");
+        await upload.CompleteAsync(receipts, default);
+        await using var reader = await new InMemoryAccount(store).ReadAsync(File, new ByteRange(0, 400), null, default);
+        var content = new byte[400];
+        await reader.Content.ReadExactlyAsync(content);
+        Assert.Equal(Enumerable.Range(0, 40).SelectMany(i => Seeded.Bytes(10, (ulong)i)), content);
     }
 
     [Fact]

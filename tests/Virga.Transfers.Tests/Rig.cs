@@ -204,6 +204,7 @@ internal sealed class MemoryJournal : ITransferJournal
 
     public ValueTask UploadEndedAsync(int file, CancellationToken cancellationToken)
     {
+        Before?.Invoke("ended");
         uploads.TryRemove(file, out _);
         return default;
     }

@@ -145,6 +145,60 @@ public sealed class TransferEngineTests
         await rig.AssertArrivedAsync(target);
     }
 
+    [Theory]
+    [InlineData(true, 40_000)]
+    [InlineData(true, 65_536)]
+    [InlineData(true, 100_000)]
+    [InlineData(false, 40_000)]
+    public async Task Parts_that_are_missing_here_and_there_are_stored_once_and_no_others(bool isPrivate, int partBytes)
+    {
+        var rig = new Rig(21);
+        await rig.AddAsync("large", 2_000_000);
+        var content = await rig.ShareAsync(isPrivate);
+        var target = Target(PartOrder.Any, partBytes);
+        // Every third part is there, of an earlier run.
+        var path = EntryPath.Parse("in/large");
+        var upload = await target.BeginUploadAsync(path, 2_000_000, partBytes, WriteOptions.Default, default);
+        await rig.Journal.StartedAsync(new Dictionary<int, EntryPath>(), default);
+        await rig.Journal.UploadBegunAsync(0, upload.Token!, partBytes, default);
+        for (var i = 1; i < 2_000_000 / partBytes; i += 3)
+        {
+            var part = rig.Files["large"].AsMemory(i * partBytes, partBytes);
+            await rig.Journal.PartStoredAsync(0, await upload.WritePartAsync(i, part, default), default);
+        }
+        var result = await new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source()]), CancellationToken.None);
+        Assert.Empty(result.Failed);
+        await rig.AssertArrivedAsync(target);
+    }
+
+    [Fact]
+    public async Task A_part_stored_but_not_recorded_before_two_crashes_costs_no_second_fetch()
+    {
+        var rig = new Rig(22);
+        await rig.AddAsync("large", 1_000_000);
+        var content = await rig.ShareAsync();
+        var target = Target(PartOrder.Sequence, 65536);
+        var parts = 0;
+        rig.Journal.Before = record =>
+        {
+            if (record == "part" && ++parts == 4) throw new VirgaException(FailureKind.Unavailable, "killed");
+        };
+        await Assert.ThrowsAsync<VirgaException>(() => new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source()]), CancellationToken.None));
+        rig.Journal.Before = record =>
+        {
+            if (record == "completed") throw new VirgaException(FailureKind.Unavailable, "killed");
+        };
+        await Assert.ThrowsAsync<VirgaException>(() => new TransferEngine(Small).RunAsync(
+            rig.Job(content, target, [rig.Source()]), CancellationToken.None));
+        rig.Journal.Before = null;
+        var source = rig.Source("again");
+        await new TransferEngine(Small).RunAsync(rig.Job(content, target, [source]), CancellationToken.None);
+        Assert.Equal(0, source.Bytes);
+        await rig.AssertArrivedAsync(target);
+    }
+
     [Fact]
     public async Task A_file_that_another_has_written_there_meanwhile_is_fetched_again()
     {

@@ -53,6 +53,7 @@ internal sealed partial class DiskAccount
         {
             Adapter = DiskAdapter.AdapterName,
             IsReadOnly = Space(root, out var space) == 0 && space.IsReadOnly,
+            IsLocal = true,
             MaxConcurrency = 16,
             SingleWriteBytesMax = 8 << 20,
             // Small enough to lie in a processor's cache between being opened and being written.

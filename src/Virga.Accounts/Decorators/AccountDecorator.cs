@@ -88,7 +88,9 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
         WriteOptions options,
         CancellationToken cancellationToken) => CallAsync(
         new AccountCall(AccountOperation.BeginUpload, path),
-        async token => Wrap(path, length, await Inner.BeginUploadAsync(path, length, partBytes, options, token)),
+        async token => Wrap(
+            await Inner.BeginUploadAsync(path, length, partBytes, options, token),
+            new UploadTerms(path, length, partBytes, options)),
         cancellationToken);
 
     public ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken) => DoAsync(
@@ -126,7 +128,11 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
         _ => ability,
     };
 
-    private IUpload Wrap(EntryPath path, long length, IUpload upload) => new Upload(this, path, length, upload);
+    /// <summary>An upload of the inner account, before its calls come through the doors.</summary>
+    private protected virtual IUpload Take(IUpload upload, UploadTerms terms) => upload;
+
+    private IUpload Wrap(IUpload upload, UploadTerms terms) =>
+        new Upload(this, terms.Path, terms.Length, Take(upload, terms));
 
     protected async ValueTask DoAsync(
         AccountCall call,
@@ -178,9 +184,9 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
             CancellationToken cancellationToken) =>
             owner.CallAsync(
                 new AccountCall(AccountOperation.ResumeUpload, path),
-                async cancel =>
-                    owner.Wrap(
-                        path, length, await inner.ResumeUploadAsync(path, length, partBytes, options, token, cancel)),
+                async cancel => owner.Wrap(
+                    await inner.ResumeUploadAsync(path, length, partBytes, options, token, cancel),
+                    new UploadTerms(path, length, partBytes, options)),
                 cancellationToken);
 
         public IAsyncEnumerable<PendingUpload> ListUploadsAsync(

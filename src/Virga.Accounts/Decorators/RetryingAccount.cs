@@ -21,8 +21,8 @@ public sealed record RetryOptions(int TriesMax, TimeSpan FirstDelay, TimeSpan De
 /// Repeats what failed for a passing reason (<see cref="VirgaException.IsTransient"/>) and is safe to repeat; a read
 /// that breaks is taken up again at the byte where it broke, pinned to the version that it began with.
 /// <para>
-/// Not repeated: a part of an upload whose parts come in sequence, since it may have arrived. A completed upload or a
-/// move whose answer got lost is recognised. A begun upload whose answer got lost stays behind as a pending upload
+/// Not repeated: a part of an upload whose parts come in sequence and that can't be taken up again, since it may have
+/// arrived. A completed upload or a move whose answer got lost is recognised. A begun upload whose answer got lost stays behind as a pending upload
 /// (<see cref="IResumableUploads.ListUploadsAsync"/> finds it).
 /// </para>
 /// </summary>
@@ -59,9 +59,16 @@ public sealed class RetryingAccount : AccountDecorator
 
     protected override ValueTask<T> CallAsync<T>(
         AccountCall call, Func<CancellationToken, ValueTask<T>> action, CancellationToken cancellationToken) =>
-        call.Operation == AccountOperation.WritePart && Traits.PartOrder == PartOrder.Sequence
+        call.Operation == AccountOperation.WritePart
+            && Traits is { PartOrder: PartOrder.Sequence, UploadResume: UploadResume.None }
             ? action(cancellationToken)
             : pipeline.ExecuteAsync(action, cancellationToken);
+
+    private protected override IUpload Take(IUpload upload, UploadTerms terms) =>
+        Traits.PartOrder == PartOrder.Sequence && upload.Token is { } token
+            && Inner.Find<IResumableUploads>() is { } resumable
+            ? new SequentialUpload(upload, token, terms, resumable)
+            : upload;
 
     protected override async ValueTask<Entry> CompleteAsync(
         AccountCall call, IUpload upload, IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken)

@@ -75,9 +75,10 @@ internal sealed class LargeFile(
             {
                 var upload = await resumable.ResumeUploadAsync(
                     path, file.Entry.Size, recorded.PartBytes, options, recorded.Token, cancellationToken);
-                // In sequence, what the account holds is what counts: a part may have been stored just before it could
-                // be recorded.
-                receipts.AddRange(job.Target.Traits.PartOrder == PartOrder.Sequence ? upload.Stored : recorded.Parts);
+                receipts.AddRange(
+                    job.Target.Traits.PartOrder == PartOrder.Sequence
+                        ? await StoredAsync(upload, recorded, cancellationToken)
+                        : recorded.Parts);
                 foreach (var part in receipts) job.Status.AddDone(PartLength(part.Index, recorded.PartBytes));
                 return (upload, recorded.PartBytes);
             }
@@ -94,6 +95,22 @@ internal sealed class LargeFile(
         if (fresh.Token is { } token)
             await job.Journal.UploadBegunAsync(file.Index, token, partBytes, cancellationToken);
         return (fresh, partBytes);
+    }
+
+    /// <summary>
+    /// In sequence, what the account holds is what counts: a part may have been stored just before it could be
+    /// recorded. It is recorded now, so that the file is recognised when it is complete.
+    /// </summary>
+    private async Task<IReadOnlyList<PartReceipt>> StoredAsync(
+        IUpload upload, RecordedUpload recorded, CancellationToken cancellationToken)
+    {
+        var known = recorded.Parts.Select(p => p.Index).ToHashSet();
+        foreach (var receipt in upload.Stored)
+        {
+            if (!known.Contains(receipt.Index))
+                await job.Journal.PartStoredAsync(file.Index, receipt, cancellationToken);
+        }
+        return upload.Stored;
     }
 
     /// <summary>

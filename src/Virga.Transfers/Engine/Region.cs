@@ -61,6 +61,7 @@ internal sealed class PlainRegion : Region
 internal sealed class SealedRegion : Region
 {
     private readonly PartBuffers parts;
+    private readonly ByteRange wanted;
     private readonly long plainLength;
     private readonly long firstChunk;
     private readonly long endChunk;
@@ -83,6 +84,7 @@ internal sealed class SealedRegion : Region
         this.payload = payload;
         this.parts = parts;
         this.plainLength = plainLength;
+        wanted = plain;
         blobLength = blob.Length;
         firstChunk = plain.Offset / AgePayload.ChunkBytes;
         endChunk = (plain.End + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes;
@@ -92,8 +94,10 @@ internal sealed class SealedRegion : Region
     {
         var first = Math.Max(firstChunk, ChunkAt(offset));
         var end = Math.Min(endChunk, ChunkAt(offset + length - 1) + 1);
-        var start = first * AgePayload.ChunkBytes;
-        return new ByteRange(start, Math.Max(0, Math.Min(plainLength, end * AgePayload.ChunkBytes) - start));
+        // Where parts are no multiples of a chunk, the region begins and ends in the middle of chunks: what lies beyond
+        // is of parts that are stored already.
+        var start = Math.Max(wanted.Offset, first * AgePayload.ChunkBytes);
+        return new ByteRange(start, Math.Max(0, Math.Min(wanted.End, end * AgePayload.ChunkBytes) - start));
     }
 
     public override void Deliver(long offset, ReadOnlySpan<byte> data)
@@ -141,24 +145,24 @@ internal sealed class SealedRegion : Region
         var position = chunk * AgePayload.ChunkBytes;
         var length = @sealed.Length - AgePayload.TagBytes;
         var isLast = position + length == plainLength;
-        var room = parts.Locate(position);
+        var (from, to) = (Math.Max(position, wanted.Offset), Math.Min(position + length, wanted.End));
         // A part is a multiple of 64 KiB wherever the account allows it; where it doesn't, the chunk goes through a
         // buffer of its own.
-        if (room.Length >= length)
+        if (to - from == length && parts.Locate(position) is var whole && whole.Length >= length)
         {
-            if (!payload.TryOpenChunk(chunk, isLast, @sealed, room.Span[..length])) throw WrongTag(chunk);
+            if (!payload.TryOpenChunk(chunk, isLast, @sealed, whole.Span[..length])) throw WrongTag(chunk);
             parts.Filled(position, length);
             return;
         }
         var plain = new byte[length];
         if (!payload.TryOpenChunk(chunk, isLast, @sealed, plain)) throw WrongTag(chunk);
-        for (var done = 0; done < length;)
+        while (from < to)
         {
-            room = parts.Locate(position + done);
-            var take = Math.Min(room.Length, length - done);
-            plain.AsSpan(done, take).CopyTo(room.Span);
-            parts.Filled(position + done, take);
-            done += take;
+            var room = parts.Locate(from);
+            var take = (int)Math.Min(room.Length, to - from);
+            plain.AsSpan((int)(from - position), take).CopyTo(room.Span);
+            parts.Filled(from, take);
+            from += take;
         }
     }
 

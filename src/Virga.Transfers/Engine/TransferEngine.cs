@@ -52,8 +52,10 @@ public sealed class TransferEngine(EngineLimits limits)
         state = (await job.Journal.LoadAsync(cancellationToken)) with { HasStarted = state.HasStarted };
         var failed = new ConcurrentQueue<(TransferNote Note, FailureKind Kind)>();
         await FetchFilesAsync(job, state, todo, failed, cancellationToken);
-        // A request that the killed process had sent may have been carried out only after the first look.
-        if (state.HasStarted)
+        // A request that the killed process had sent may have been carried out only after the first look; and an upload
+        // that was begun without an answer was begun again.
+        var begins = todo.Any(f => !SmallFiles.Takes(f, job.Target, limits));
+        if (state.HasStarted || (begins && !job.Target.Traits.IsLocal))
             await EndOrphansAsync(job, await job.Journal.LoadAsync(cancellationToken), cancellationToken);
         var notKept = await FinishAsync(job, cancellationToken);
         notKept.AddRange(copyNotes);
