@@ -45,6 +45,12 @@ public sealed record AccountTraits
 
     public UploadResume UploadResume { get; init; } = UploadResume.None;
 
+    /// <summary>
+    /// Whether pending uploads can be found (<see cref="IResumableUploads.ListUploadsAsync"/>). Where false the service
+    /// can't tell them; it drops those that nobody goes on with by itself, and they take no space until then.
+    /// </summary>
+    public bool ListsUploads { get; init; } = true;
+
     /// <summary>Bounds of every part but the last, which may be shorter.</summary>
     public long PartBytesMin { get; init; } = 1;
 

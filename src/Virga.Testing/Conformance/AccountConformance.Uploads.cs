@@ -154,7 +154,8 @@ public abstract partial class AccountConformance
         }
         await AssertNothingAsync("file");
         Assert.Empty(await ListAsync(EntryPath.Root));
-        Assert.Equal(Traits.UploadResume == UploadResume.Parts ? 1 : 0, (await PendingAsync(Account)).Count);
+        var isListed = Traits is { UploadResume: UploadResume.Parts, ListsUploads: true };
+        Assert.Equal(isListed ? 1 : 0, (await PendingAsync(Account)).Count);
     }
 
     [Theory]
@@ -201,7 +202,7 @@ public abstract partial class AccountConformance
     [Fact]
     public async Task Pending_uploads_are_listed_and_can_be_ended()
     {
-        if (Account.Find<IResumableUploads>() is not { } uploads) return;
+        if (Account.Find<IResumableUploads>() is not { } uploads || !Traits.ListsUploads) return;
         var content = Bytes(2 * PartBytes);
         var one = await BeginAsync("4 ü/one +%2B", content.Length);
         var two = await BeginAsync("4 ü/deep/two", content.Length);
@@ -222,6 +223,21 @@ public abstract partial class AccountConformance
         foreach (var upload in new[] { one, two, three }) await upload.DisposeAsync();
         await AssertNothingPendingAsync();
         Assert.DoesNotContain(await WalkAllAsync(EntryPath.Root), entry => entry.Kind != EntryKind.Folder);
+    }
+
+    [Fact]
+    public async Task An_upload_that_can_not_be_listed_is_ended_by_its_token()
+    {
+        if (Account.Find<IResumableUploads>() is not { } uploads || Traits.ListsUploads) return;
+        var content = Bytes(2 * PartBytes);
+        await using var upload = await BeginAsync("folder/file", content.Length);
+        await WritePartAsync(upload, content, 0);
+        var other = (await OpenAnotherAsync()).Find<IResumableUploads>()!;
+        var pending = new PendingUpload(Path("folder/file"), upload.Token!, null);
+        await other.AbortUploadAsync(pending, CancellationToken.None);
+        await uploads.AbortUploadAsync(pending, CancellationToken.None);
+        await FailsAsync(() => WritePartAsync(upload, content, 1), FailureKind.NotFound);
+        await AssertNothingAsync("folder/file");
     }
 
     [Fact]

@@ -29,7 +29,24 @@ public sealed record DropboxNode(
     public bool IsFolder => Children is not null;
 
     /// <summary>Names that differ in case or in normalisation are one.</summary>
-    public static string Fold(string name) => name.Normalize(NormalizationForm.FormC).ToLowerInvariant();
+    public static string Fold(string name)
+    {
+        var folded = new StringBuilder(name.Length);
+        foreach (var c in name.ToLowerInvariant())
+        {
+            var at = Composed.IndexOf(c, StringComparison.Ordinal);
+            if (at < 0) folded.Append(c);
+            else folded.Append(Bases[at]).Append(Marks[at]);
+        }
+        return folded.ToString();
+    }
+
+    // The framework normalises nothing without ICU: the letters of Latin-1 are enough to find out who relies on it.
+    private const string
+        Composed = "àáâãäåçèéêëìíîïñòóôõöùúûüýÿ",
+        Bases = "aaaaaaceeeeiiiinooooouuuuyy",
+        Marks = "\u0300\u0301\u0302\u0303\u0308\u030A\u0327\u0300\u0301\u0302\u0308\u0300\u0301\u0302\u0308"
+            + "\u0303\u0300\u0301\u0302\u0303\u0308\u0300\u0301\u0302\u0308\u0301\u0308";
 
     public long Bytes => IsFolder ? Children!.Values.Sum(child => child.Bytes) : Content!.Length;
 

@@ -1,0 +1,20 @@
+using Virga.Accounts.Adapters.OAuth;
+using Virga.Core;
+
+namespace Virga.Accounts.Adapters.Dropbox;
+
+/// <summary>A Dropbox account's configuration, checked.</summary>
+/// <param name="Folder">Which folder of the Dropbox is the account's root.</param>
+internal sealed record DropboxSettings(EntryPath Folder)
+{
+    public static readonly IReadOnlyList<AccountSetting> Known =
+        [new("folder", "Folder of the Dropbox that is the account's root"), .. OAuthSettings.Known];
+
+    public static DropboxSettings From(AccountConfig config)
+    {
+        var settings = new SettingsReader(config, Known, DropboxAdapter.Form);
+        var folder = EntryPath.Parse(settings.Optional("folder")?.Trim('/') ?? "");
+        DropboxNames.Rules.Check(folder);
+        return new DropboxSettings(folder);
+    }
+}

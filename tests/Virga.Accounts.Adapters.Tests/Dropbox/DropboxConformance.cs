@@ -1,0 +1,24 @@
+using Virga.Testing.Conformance;
+
+namespace Virga.Accounts.Adapters.Tests.Dropbox;
+
+public class DropboxConformance : AccountConformance
+{
+    private DropboxScratch? scratch;
+
+    protected virtual string Folder => "";
+
+    protected override async ValueTask<IAccount> OpenAsync()
+    {
+        scratch ??= await DropboxScratch.CreateAsync(Folder);
+        return scratch.Open(Folder);
+    }
+
+    protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
+}
+
+/// <summary>A folder of a Dropbox, whose name has another case there.</summary>
+public sealed class DropboxFolderConformance : DropboxConformance
+{
+    protected override string Folder => "Some Folder/ünder it";
+}
