@@ -24,5 +24,5 @@ public sealed record AdapterServices(TimeProvider Clock, RandomBytes Random)
     }
 }
 
-/// <summary>Leads all names to one place, where nobody but a private authority vouches for them: a fake service.</summary>
+/// <summary>Leads all names to one place, where a private authority alone vouches for them: a fake service.</summary>
 public sealed record ServiceRoute(IPEndPoint EndPoint, X509Certificate2 Authority);

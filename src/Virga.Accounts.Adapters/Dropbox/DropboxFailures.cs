@@ -47,7 +47,8 @@ internal static class DropboxFailures
                 FailureKind.Unavailable, $"{what}: Dropbox had a fault of its own ({(int)status})"),
             HttpStatusCode.RequestedRangeNotSatisfiable =>
                 new VirgaException(FailureKind.BadInput, $"{what}: the range lies beyond its end"),
-            HttpStatusCode.RequestTimeout => new VirgaException(FailureKind.Timeout, $"{what}: Dropbox gave up waiting"),
+            HttpStatusCode.RequestTimeout =>
+                new VirgaException(FailureKind.Timeout, $"{what}: Dropbox gave up waiting"),
             _ => new VirgaException(
                 FailureKind.BadInput, $"{what}: Dropbox refuses it ({(int)status}): {Shown(body)}"),
         };

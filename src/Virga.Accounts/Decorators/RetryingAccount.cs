@@ -22,8 +22,8 @@ public sealed record RetryOptions(int TriesMax, TimeSpan FirstDelay, TimeSpan De
 /// that breaks is taken up again at the byte where it broke, pinned to the version that it began with.
 /// <para>
 /// Not repeated: a part of an upload whose parts come in sequence and that can't be taken up again, since it may have
-/// arrived. A completed upload or a move whose answer got lost is recognised. A begun upload whose answer got lost stays
-/// behind as a pending upload (<see cref="IResumableUploads.ListUploadsAsync"/> finds it).
+/// arrived. A completed upload or a move whose answer got lost is recognised. A begun upload whose answer got lost
+/// stays behind as a pending upload (<see cref="IResumableUploads.ListUploadsAsync"/> finds it).
 /// </para>
 /// </summary>
 public sealed class RetryingAccount : AccountDecorator
