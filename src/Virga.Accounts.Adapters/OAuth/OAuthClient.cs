@@ -77,7 +77,11 @@ internal sealed class OAuthClient(AdapterServices services, string title)
 
     /// <summary>What an error answer means. Shows the code of the error, never the words, which may repeat secrets.</summary>
     /// <param name="relink">What to do when the grant holds no longer.</param>
-    public VirgaException Failure(string what, OAuthAnswer answer, string relink) => answer switch
+    public VirgaException Failure(string what, OAuthAnswer answer, string relink) =>
+        Failure(what, (answer.Status, answer.Error), answer.RetryAfter, relink);
+
+    public VirgaException Failure(
+        string what, (HttpStatusCode Status, string Error) answer, TimeSpan? retryAfter, string relink) => answer switch
     {
         { Error: "invalid_grant" } => new VirgaException(
             FailureKind.Unauthenticated,
@@ -97,12 +101,12 @@ internal sealed class OAuthClient(AdapterServices services, string title)
         { Error: "slow_down" or "rate_limit_exceeded" } or { Status: HttpStatusCode.TooManyRequests } =>
             new VirgaException(FailureKind.Throttled, $"{what}: {title} was asked too often")
             {
-                RetryAfter = answer.RetryAfter,
+                RetryAfter = retryAfter,
             },
         { Status: >= HttpStatusCode.InternalServerError } or { Error: "temporarily_unavailable" or "server_error" } =>
             new VirgaException(
                 FailureKind.Unavailable, $"{what}: {title}'s authorisation server fails ({(int)answer.Status})",
-                "Virga tries again by itself.") { RetryAfter = answer.RetryAfter },
+                "Virga tries again by itself.") { RetryAfter = retryAfter },
         _ => new VirgaException(
             FailureKind.BadInput,
             $"{what}: {title} answered {(int)answer.Status}"

@@ -1,10 +1,5 @@
 namespace Virga.Accounts.Adapters.OAuth;
 
-/// <summary>One permission that is asked for.</summary>
-/// <param name="Name">As the service calls it.</param>
-/// <param name="Permits">One sentence for the user, before they agree.</param>
-public sealed record OAuthScope(string Name, string Permits);
-
 /// <summary>A service that gives access to accounts by OAuth 2.0 (RFC 6749), as its documents describe it.</summary>
 /// <param name="Title">For people: "Google Drive".</param>
 /// <param name="Authorization">Where the user agrees (RFC 6749, 3.1).</param>
@@ -24,7 +19,7 @@ public sealed record OAuthProvider(string Title, Uri Authorization, Uri Token)
     public required Uri Consents { get; init; }
 
     /// <summary>What is asked for, for each access that can be asked for.</summary>
-    public required IReadOnlyDictionary<LinkAccess, IReadOnlyList<OAuthScope>> Scopes { get; init; }
+    public required IReadOnlyDictionary<LinkAccess, IReadOnlyList<LinkScope>> Scopes { get; init; }
 
     /// <summary>The accesses for which the service takes a device code.</summary>
     public IReadOnlyList<LinkAccess> DeviceAccess { get; init; } = [];
@@ -62,6 +57,12 @@ public sealed record OAuthProvider(string Title, Uri Authorization, Uri Token)
         Device = Device is null ? null : Move(Device, origin),
         Revocation = Revocation is null ? null : Move(Revocation, origin),
     };
+
+    /// <summary>What is to be registered for a client.</summary>
+    internal string RegisteredRedirect =>
+        RedirectPort == 0 ? $"http://{RedirectHost}{RedirectPath}" : RedirectAt(RedirectPort);
+
+    internal string RedirectAt(int port) => $"http://{RedirectHost}:{port}{RedirectPath}";
 
     private static Uri Move(Uri url, Uri origin) => new(origin, url.PathAndQuery);
 }

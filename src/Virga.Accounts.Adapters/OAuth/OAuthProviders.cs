@@ -15,7 +15,7 @@ public static class OAuthProviders
         Device = new Uri("https://oauth2.googleapis.com/device/code"),
         Revocation = new Uri("https://oauth2.googleapis.com/revoke"),
         Consents = new Uri("https://myaccount.google.com/connections"),
-        Scopes = new Dictionary<LinkAccess, IReadOnlyList<OAuthScope>>
+        Scopes = new Dictionary<LinkAccess, IReadOnlyList<LinkScope>>
         {
             [LinkAccess.Full] =
                 [new("https://www.googleapis.com/auth/drive", "see, change, make and delete all files of the Drive")],
@@ -45,7 +45,7 @@ public static class OAuthProviders
         Revocation = new Uri("https://api.dropboxapi.com/2/auth/token/revoke"),
         RevocationStyle = RevocationStyle.ByAccessToken,
         Consents = new Uri("https://www.dropbox.com/account/connected_apps"),
-        Scopes = new Dictionary<LinkAccess, IReadOnlyList<OAuthScope>>
+        Scopes = new Dictionary<LinkAccess, IReadOnlyList<LinkScope>>
         {
             [LinkAccess.Full] = [.. DropboxReading, new("files.content.write", "change, make and delete all files")],
             [LinkAccess.ReadOnly] = DropboxReading,
@@ -68,7 +68,7 @@ public static class OAuthProviders
     {
         Device = new Uri("https://login.microsoftonline.com/common/oauth2/v2.0/devicecode"),
         Consents = new Uri("https://account.live.com/consent/Manage"),
-        Scopes = new Dictionary<LinkAccess, IReadOnlyList<OAuthScope>>
+        Scopes = new Dictionary<LinkAccess, IReadOnlyList<LinkScope>>
         {
             [LinkAccess.Full] = [new("Files.ReadWrite", "see, change, make and delete all your files"), Offline],
             [LinkAccess.ReadOnly] = [new("Files.Read", "see and read all your files"), Offline],
@@ -81,9 +81,9 @@ public static class OAuthProviders
         Guide = "guides/linking.md#onedrive",
     };
 
-    private static OAuthScope Offline => new("offline_access", "go on doing so while you are away");
+    private static LinkScope Offline => new("offline_access", "go on doing so while you are away");
 
-    private static OAuthScope[] DropboxReading =>
+    private static LinkScope[] DropboxReading =>
     [
         new("account_info.read", "see the account's name and how full it is"),
         new("files.metadata.read", "see the names of all files"),
