@@ -15,15 +15,11 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
         System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_");
 
     private readonly ConcurrentDictionary<string, Lazy<Task<IAccount>>> open = new(StringComparer.Ordinal);
+    private readonly ConcurrentBag<Lazy<Task<IAccount>>> replaced = [];
 
     public async Task<AccountInfo> AddAsync(AccountAddRequest request, CancellationToken cancellationToken)
     {
-        if (request.Name.Length is 0 or > 32 || request.Name.AsSpan().ContainsAnyExcept(NameCharacters))
-        {
-            throw new VirgaException(
-                FailureKind.BadInput, $"'{request.Name}' is no account name",
-                "Use 1 to 32 of the characters a-z 0-9 - _.");
-        }
+        CheckName(request.Name);
         var colon = request.Address.IndexOf(':');
         var scheme = colon > 0 ? request.Address[..colon] : request.Address;
         var adapter = adapters.FirstOrDefault(a => a.TakesScheme(scheme)) ?? throw new VirgaException(
@@ -32,6 +28,15 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
         var config = adapter.ParseAddress(request.Address, request.Settings, request.Secrets);
         await table.AddAsync(request.Name, config, cancellationToken);
         return new AccountInfo(request.Name, adapter.Name, adapter.Describe(config));
+    }
+
+    public static void CheckName(string name)
+    {
+        if (name.Length is 0 or > 32 || name.AsSpan().ContainsAnyExcept(NameCharacters))
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"'{name}' is no account name", "Use 1 to 32 of the characters a-z 0-9 - _.");
+        }
     }
 
     public async Task<List<AccountInfo>> ListAsync(CancellationToken cancellationToken) =>
@@ -43,8 +48,16 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
     public async Task<bool> RemoveAsync(string name, CancellationToken cancellationToken)
     {
         var removed = await table.RemoveAsync(name, cancellationToken);
-        if (open.TryRemove(name, out var account) && account.IsValueCreated) await (await account.Value).DisposeAsync();
+        if (open.TryRemove(name, out var account)) await CloseAsync(account);
         return removed;
+    }
+
+    /// <summary>
+    /// The next who asks for the account gets it as it is configured then; who uses it now goes on with what they have.
+    /// </summary>
+    public void Reopen(string name)
+    {
+        if (open.TryRemove(name, out var account)) replaced.Add(account);
     }
 
     /// <summary>NotFound when there is no account of that name.</summary>
@@ -65,8 +78,7 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var account in open.Values.Where(a => a.IsValueCreated && a.Value.IsCompletedSuccessfully))
-            await (await account.Value).DisposeAsync();
+        foreach (var account in open.Values.Concat(replaced)) await CloseAsync(account);
     }
 
     private async Task<IAccount> OpenAsync(string name)
@@ -80,6 +92,19 @@ internal sealed class AccountPool(AccountTable table, IReadOnlyList<IAccountAdap
                     : "Known are: " + string.Join(", ", known.Select(a => a.Name)));
         var inner = await AdapterOf(config).OpenAsync(config, CancellationToken.None);
         return inner.WithCare(options.Time, options.Random);
+    }
+
+    private static async Task CloseAsync(Lazy<Task<IAccount>> account)
+    {
+        if (!account.IsValueCreated) return;
+        try
+        {
+            await (await account.Value).DisposeAsync();
+        }
+        catch (VirgaException)
+        {
+            // It could not be opened, so that there is nothing to close.
+        }
     }
 
     private IAccountAdapter AdapterOf(AccountConfig config) =>

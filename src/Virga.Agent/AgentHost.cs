@@ -209,8 +209,11 @@ public sealed class AgentHost : IAsyncDisposable
         var uploadEndpoints = new UploadEndpoints(new PendingUploads(state, accounts, options.Time));
         var limitEndpoints = new LimitEndpoints(limits);
         var planEndpoints = new PlanEndpoints(transfers, plans);
+        var links = new AccountLinks(accountTable, accounts, options);
+        var linkEndpoints = new LinkEndpoints(links);
         var control = new ControlEndpoints(
-            shares, transfers, openings, accounts, options.Time, StatusAsync, () => stopRequested.TrySetResult());
+            shares, transfers, openings, accounts, links, options.Time, StatusAsync,
+            () => stopRequested.TrySetResult());
         server = Own(await PeerServer.StartAsync(
             new PeerServerOptions
             {
@@ -223,6 +226,7 @@ public sealed class AgentHost : IAsyncDisposable
             {
                 shareEndpoints.Map(routes);
                 control.Map(routes);
+                linkEndpoints.Map(routes);
                 trustEndpoints.Map(routes);
                 requestEndpoints.Map(routes);
                 planEndpoints.Map(routes);

@@ -23,6 +23,9 @@ internal sealed class Network : IAsyncDisposable
 
     public RepositoryHost? Repository { get; private set; }
 
+    /// <summary>What agents have beside disk and S3.</summary>
+    public List<Accounts.IAccountAdapter> MoreAdapters { get; } = [];
+
     public static async Task<Network> StartAsync()
     {
         var network = new Network();
@@ -48,6 +51,7 @@ internal sealed class Network : IAsyncDisposable
             [
                 new DiskAdapter(RandomNumberGenerator.Fill),
                 new S3Adapter(new AdapterServices(TimeProvider.System, RandomNumberGenerator.Fill)),
+                .. MoreAdapters,
             ],
             Time = TimeProvider.System, Random = RandomNumberGenerator.Fill, Version = "test",
             Notice = notice,
@@ -61,7 +65,7 @@ internal sealed class Network : IAsyncDisposable
     {
         running.Remove(agent.Host);
         await agent.Host.DisposeAsync();
-        return await AgentAsync(name);
+        return await AgentAsync(name, Repository is not null);
     }
 
     public async Task StopAsync(TestAgent agent)
@@ -103,6 +107,33 @@ internal sealed class TestAgent(AgentHost host, string socket)
         "/control/accounts", new AccountAddRequest(
             name, "disk:" + folder, new Dictionary<string, string>(), new Dictionary<string, string>()),
         ControlJson.Default.AccountAddRequest, ControlJson.Default.AccountInfo);
+
+    /// <summary>The last line of the linking's stream; the invitation is acted on as it comes.</summary>
+    public async Task<LinkEvent> LinkAsync(
+        LinkRequest request, Func<LinkInvitationInfo, Task> act, CancellationToken cancellationToken = default)
+    {
+        using var message = new HttpRequestMessage(HttpMethod.Post, "/control/links")
+        {
+            Content = new StringContent(JsonSerializer.Serialize(request, ControlJson.Default.LinkRequest)),
+        };
+        using var answer = await http.SendAsync(message, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        using var reader = new StreamReader(await answer.Content.ReadAsStreamAsync(cancellationToken));
+        while (true)
+        {
+            var line = await reader.ReadLineAsync(cancellationToken);
+            var happened = JsonSerializer.Deserialize(line!, ControlJson.Default.LinkEvent)!;
+            if (happened.Invitation is not { } invitation) return happened;
+            await act(invitation);
+        }
+    }
+
+    public async Task<AccountRemoved> RemoveAccountAsync(string name, bool force = false)
+    {
+        using var answer = await SendAsync(HttpMethod.Delete, $"/control/accounts/{name}{(force ? "?force=true" : "")}");
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode, text);
+        return JsonSerializer.Deserialize(text, ControlJson.Default.AccountRemoved)!;
+    }
 
     public Task<ShareInfo> ShareAsync(string account, string path, string audience, params string[] readers) =>
         ShareAsync(new ShareRequest(account, path, audience, readers));

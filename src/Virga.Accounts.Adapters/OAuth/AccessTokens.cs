@@ -3,15 +3,17 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.OAuth;
 
 /// <summary>
-/// Renews an account's access tokens with its refresh token (RFC 6749, 6). A refresh token that the service replaced is
-/// durable before the access token that came with it is used. No caller can cancel a renewal that others wait for, and
-/// that may have cost the old refresh token.
+/// Renews an account's access tokens with its refresh token (RFC 6749, 6). A refresh token that the service replaced
+/// is durable before the access token that came with it is used. No caller can cancel a renewal that others wait for,
+/// and that may have cost the old refresh token.
 /// </summary>
-internal sealed class AccessTokens : IAccessTokens
+public sealed class AccessTokens : IAccessTokens
 {
     private const string What = "renewing the access token";
 
-    /// <summary>A token is renewed this long before its end, so that no request carries one that ends on the way.</summary>
+    /// <summary>
+    /// A token is renewed this long before its end, so that no request carries one that ends on the way.
+    /// </summary>
     private static readonly TimeSpan Early = TimeSpan.FromMinutes(5);
 
     /// <summary>Where the service names no lifetime.</summary>
@@ -122,7 +124,9 @@ internal sealed class AccessTokens : IAccessTokens
         return grant;
     }
 
-    /// <summary>Kept aside until it has succeeded: a replaced refresh token that was lost could not be had again.</summary>
+    /// <summary>
+    /// Kept aside until it has succeeded: a replaced refresh token that was lost could not be had again.
+    /// </summary>
     private async Task StoreAsync()
     {
         if (config.Store is { } store)
@@ -136,7 +140,7 @@ internal sealed class AccessTokens : IAccessTokens
     private string Relink => $"Link it again: virga account link {config.Name ?? "NAME"} {config.Adapter}";
 
     /// <summary>The access token of a good answer, which has to be a bearer token (RFC 6750).</summary>
-    public static string TokenOf(OAuthAnswer answer, string what, string title)
+    internal static string TokenOf(OAuthAnswer answer, string what, string title)
     {
         var isBearer = answer.Text("token_type") is not { } type
             || type.Equals("bearer", StringComparison.OrdinalIgnoreCase);

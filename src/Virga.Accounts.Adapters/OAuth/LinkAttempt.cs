@@ -43,7 +43,9 @@ internal sealed class LinkAttempt(
         return new UriBuilder(provider.Authorization) { Query = QueryText.Encode(query) }.Uri;
     }
 
-    /// <summary>Changes a code for tokens. Not cancelled half-way: the code would be gone, the tokens with it.</summary>
+    /// <summary>
+    /// Changes a code for tokens. Not cancelled half-way: the code would be gone, the tokens with it.
+    /// </summary>
     public async Task<OAuthAnswer> ExchangeAsync(string code, Pkce pkce, string? redirectUri)
     {
         var form = ClientForm(

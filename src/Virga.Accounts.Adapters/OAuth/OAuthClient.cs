@@ -75,7 +75,9 @@ internal sealed class OAuthClient(AdapterServices services, string title)
         }
     }
 
-    /// <summary>What an error answer means. Shows the code of the error, never the words, which may repeat secrets.</summary>
+    /// <summary>
+    /// What an error answer means. Shows the code of the error, never the words, which may repeat secrets.
+    /// </summary>
     /// <param name="relink">What to do when the grant holds no longer.</param>
     public VirgaException Failure(string what, OAuthAnswer answer, string relink) =>
         Failure(what, (answer.Status, answer.Error), answer.RetryAfter, relink);

@@ -73,6 +73,8 @@ public enum RevocationStyle
     /// <summary>A form with the refresh token (RFC 7009, 2.1).</summary>
     Rfc7009,
 
-    /// <summary>A POST without content, in the name of an access token, which ends that and its refresh token.</summary>
+    /// <summary>
+    /// A POST without content, in the name of an access token, which ends that and its refresh token.
+    /// </summary>
     ByAccessToken,
 }

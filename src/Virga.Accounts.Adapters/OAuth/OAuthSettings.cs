@@ -4,7 +4,7 @@ namespace Virga.Accounts.Adapters.OAuth;
 
 /// <summary>What every linked account's configuration holds, checked.</summary>
 /// <param name="Provider">The service, at the authorisation server of this account.</param>
-internal sealed record OAuthSettings(
+public sealed record OAuthSettings(
     OAuthProvider Provider, string ClientId, string? ClientSecret, string RefreshToken)
 {
     public const string ClientIdName = "clientId", ClientSecretName = "clientSecret",

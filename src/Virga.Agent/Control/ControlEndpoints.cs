@@ -16,7 +16,8 @@ namespace Virga.Agent.Control;
 
 /// <summary>The local API (docs/reference/control-api.md), reached over the control socket alone.</summary>
 internal sealed class ControlEndpoints(
-    ShareService shares, TransferService transfers, CopyOpenings openings, AccountPool accounts, TimeProvider time,
+    ShareService shares, TransferService transfers, CopyOpenings openings, AccountPool accounts,
+    AccountLinks links, TimeProvider time,
     Func<CancellationToken, Task<AgentStatus>> status, Action stop)
 {
     private const int WatchMs = 500;
@@ -62,12 +63,8 @@ internal sealed class ControlEndpoints(
                     FailureKind.Conflict, $"the account '{name}' is in use by a share or a running transfer",
                     "See them with 'virga shares' and 'virga transfers'; withdraw or cancel them first.");
             }
-            if (!await accounts.RemoveAsync(name, http.RequestAborted))
-            {
-                throw new VirgaException(
-                    FailureKind.NotFound, $"there is no account '{name}'", "See them with: virga account list");
-            }
-            http.Response.StatusCode = StatusCodes.Status204NoContent;
+            var removed = await links.RemoveAsync(name, http.Request.Query["force"] == "true", http.RequestAborted);
+            await JsonAsync(http, removed, ControlJson.Default.AccountRemoved);
         });
         routes.Control("GET", "/control/accounts/{name}/entries", async http =>
         {
@@ -238,7 +235,7 @@ internal sealed class ControlEndpoints(
     }
 
     /// <summary>Runs long work; writes the newest progress as it comes, then the result or the error.</summary>
-    private static async Task StreamAsync<T>(
+    internal static async Task StreamAsync<T>(
         HttpContext http, JsonTypeInfo<T> type, Func<Action<T>, Task<T>> work, Func<ControlError, T> onError)
     {
         http.Response.ContentType = "application/x-ndjson";

@@ -5,7 +5,9 @@ using Virga.Testing.Fakes.OAuth;
 
 namespace Virga.Accounts.Adapters.Tests.OAuth;
 
-/// <summary>Access tokens are renewed in time, once for all who ask, and what replaces a refresh token is kept.</summary>
+/// <summary>
+/// Access tokens are renewed in time, once for all who ask, and what replaces a refresh token is kept.
+/// </summary>
 public sealed class AccessTokensTests
 {
     private static CancellationToken Now => CancellationToken.None;

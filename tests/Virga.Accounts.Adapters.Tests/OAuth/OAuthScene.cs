@@ -56,7 +56,8 @@ internal sealed class OAuthScene : IAsyncDisposable
         return new AccountConfig(
             "cloudy",
             TestServices.Map(
-                ("clientId", ClientId), ("access", access), ("authority", Server.Origin.GetLeftPart(UriPartial.Authority))),
+                ("clientId", ClientId), ("access", access),
+                ("authority", Server.Origin.GetLeftPart(UriPartial.Authority))),
             secrets)
         {
             Name = "mine", Store = store,

@@ -78,7 +78,8 @@ public sealed partial class AuthorizationServer
             && registered == asked.Replace($":{Text(url.Port)}", "", StringComparison.Ordinal);
     }
 
-    private static Task LeaveAsync(HttpContext http, string? redirect, (string Name, string Value) answer, string? state)
+    private static Task LeaveAsync(
+        HttpContext http, string? redirect, (string Name, string Value) answer, string? state)
     {
         if (redirect is null)
         {
@@ -127,7 +128,8 @@ public sealed partial class AuthorizationServer
             };
             answer = new JsonObject
             {
-                ["device_code"] = code, ["user_code"] = userCode, ["verification_uri"] = new Uri(Origin, "/enter").AbsoluteUri,
+                ["device_code"] = code, ["user_code"] = userCode,
+                ["verification_uri"] = new Uri(Origin, "/enter").AbsoluteUri,
                 ["expires_in"] = (long)Rules.DeviceLifetime.TotalSeconds,
                 ["interval"] = (long)Rules.DeviceInterval.TotalSeconds,
             };

@@ -183,7 +183,9 @@ public sealed partial class AuthorizationServer : IAsyncDisposable
         await http.Response.WriteAsync(body.ToJsonString(), http.RequestAborted);
     }
 
-    /// <summary>The fields of a form, or null after a refusal: secrets belong in no URL, and no field comes twice.</summary>
+    /// <summary>
+    /// The fields of a form, or null after a refusal: secrets belong in no URL, and no field comes twice.
+    /// </summary>
     private async Task<Dictionary<string, string>?> FormAsync(HttpContext http)
     {
         var request = http.Request;
