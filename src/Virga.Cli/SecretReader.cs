@@ -8,9 +8,14 @@ namespace Virga.Cli;
 /// Gathers an account's secrets from everywhere but the command line: standard input, a file, the environment, a
 /// person who types without echo.
 /// </summary>
-internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
+internal sealed class SecretReader(Terminal terminal, string kind, IReadOnlyList<AccountSetting> known)
 {
     private readonly Dictionary<string, string> secrets = new(StringComparer.Ordinal);
+
+    public SecretReader(Terminal terminal, IAccountAdapter adapter)
+        : this(terminal, adapter.Name, adapter.Settings)
+    {
+    }
 
     /// <param name="named">What --secret named: NAME to ask for, NAME=- to read from standard input.</param>
     /// <param name="file">Lines NAME=VALUE; null for none.</param>
@@ -19,7 +24,7 @@ internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
     {
         if (file is not null) await ReadFileAsync(file, cancellationToken);
         await ReadInputAsync(named, cancellationToken);
-        foreach (var setting in adapter.Settings.Where(s => s.IsSecret && !secrets.ContainsKey(s.Name)))
+        foreach (var setting in known.Where(s => s.IsSecret && !secrets.ContainsKey(s.Name)))
         {
             var variable = "VIRGA_SECRET_" + setting.Name.ToUpperInvariant().Replace('-', '_');
             if (terminal.Variable(variable) is { } value) secrets[setting.Name] = value;
@@ -35,12 +40,12 @@ internal sealed class SecretReader(Terminal terminal, IAccountAdapter adapter)
         foreach (var text in named)
         {
             var name = text.Split('=')[0];
-            if (adapter.Settings.All(s => s.Name != name || !s.IsSecret))
+            if (known.All(s => s.Name != name || !s.IsSecret))
             {
-                var known = string.Join(", ", adapter.Settings.Where(s => s.IsSecret).Select(s => s.Name));
+                var names = string.Join(", ", known.Where(s => s.IsSecret).Select(s => s.Name));
                 throw new VirgaException(
-                    FailureKind.BadInput, $"a {adapter.Name} account has no secret '{name}'",
-                    known.Length > 0 ? $"Its secrets are: {known}." : "It has none.");
+                    FailureKind.BadInput, $"a {kind} account has no secret '{name}'",
+                    names.Length > 0 ? $"Its secrets are: {names}." : "It has none.");
             }
             if (!text.Contains('=')) continue;
             if (!text.EndsWith("=-", StringComparison.Ordinal) || text.Length != name.Length + 2)

@@ -129,7 +129,8 @@ internal sealed class TestAgent(AgentHost host, string socket)
 
     public async Task<AccountRemoved> RemoveAccountAsync(string name, bool force = false)
     {
-        using var answer = await SendAsync(HttpMethod.Delete, $"/control/accounts/{name}{(force ? "?force=true" : "")}");
+        using var answer = await SendAsync(
+            HttpMethod.Delete, $"/control/accounts/{name}{(force ? "?force=true" : "")}");
         var text = await answer.Content.ReadAsStringAsync();
         Assert.True(answer.IsSuccessStatusCode, text);
         return JsonSerializer.Deserialize(text, ControlJson.Default.AccountRemoved)!;

@@ -35,8 +35,9 @@ public static class OAuthProviders
 
     /// <summary>
     /// https://developers.dropbox.com/oauth-guide: the redirect must be registered to the letter, port included; a
-    /// request without one shows the code on a page.
-    /// https://www.dropbox.com/developers/documentation/http/documentation#auth-token-revoke: revoking an access token ends its refresh token, too. No device code.
+    /// request without one shows the code on a page. No device code.
+    /// https://www.dropbox.com/developers/documentation/http/documentation#auth-token-revoke: revoking an access token
+    /// ends its refresh token, too.
     /// </summary>
     public static OAuthProvider Dropbox { get; } = new(
         "Dropbox", new Uri("https://www.dropbox.com/oauth2/authorize"),

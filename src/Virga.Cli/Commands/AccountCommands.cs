@@ -6,16 +6,17 @@ using Virga.Core;
 
 namespace Virga.Cli.Commands;
 
-/// <summary><c>virga account add | list | check | uploads | remove</c>.</summary>
+/// <summary><c>virga account add | link | list | check | uploads | remove</c>.</summary>
 internal static class AccountCommands
 {
     public static Command Create(GlobalOptions options)
     {
-        var verb = new Verb("account", "adds, lists, checks and removes the storage accounts of the agent")
+        var verb = new Verb("account", "adds, links, lists, checks and removes the storage accounts of the agent")
         {
             Examples = { "virga account add nas disk:/srv/data", "virga account list" },
         };
         verb.Add(CreateAdd(options));
+        verb.Add(LinkCommand.Create(options));
         verb.Add(CreateList(options));
         verb.Add(CreateCheck(options));
         verb.Add(UploadCommands.Create(options));
@@ -130,24 +131,47 @@ internal static class AccountCommands
     private static Verb CreateRemove(GlobalOptions options)
     {
         var name = AccountName(options);
+        var force = new Option<bool>("--force")
+        {
+            Description = "also where its service can't be asked to end the permission",
+        };
         var verb = new Verb("remove", "forgets an account; what is stored in it stays as it is")
         {
-            Examples = { "virga account remove nas" },
+            Examples = { "virga account remove nas", "virga account unlink photos" },
+            Notes =
+            {
+                "The permission of a linked account is ended at its service as well, and its tokens are shredded.",
+            },
         };
         verb.Aliases.Add("rm");
+        verb.Aliases.Add("unlink");
         verb.Add(name);
+        verb.Add(force);
         verb.Run(options, async (run, cancellationToken) =>
         {
             var account = run.Parsed.GetRequiredValue(name);
             using var agent = run.OpenAgent();
-            await agent.RemoveAccountAsync(account, cancellationToken);
+            var removed = await agent.RemoveAccountAsync(
+                account, run.Parsed.GetValue(force), cancellationToken);
+            if (run.IsJson) run.PrintJson(removed, ControlJson.Default.AccountRemoved);
             run.Say($"removed {Display.Safe(account)}; its content is untouched");
+            if (Tokens(removed) is { } words) run.Say(words);
             return ExitCode.Ok;
         });
         return verb;
     }
 
-    private static async Task<int> CheckAsync(
+    private static string? Tokens(AccountRemoved removed) => removed.Tokens switch
+    {
+        "revoked" => "its permission was ended at the service",
+        "ended-before" => "its permission had ended at the service before",
+        "by-hand" => $"the service lets only you end the permission: {Display.Safe(removed.Page ?? "")}",
+        "failed" => $"its permission could not be ended ({Display.Safe(removed.Problem ?? "")}): end it yourself on "
+            + Display.Safe(removed.Page ?? ""),
+        _ => null,
+    };
+
+    internal static async Task<int> CheckAsync(
         Invocation run, ControlClient agent, string name, bool isNew, CancellationToken cancellationToken)
     {
         var result = await agent.CheckAccountAsync(name, cancellationToken);
@@ -180,11 +204,11 @@ internal static class AccountCommands
         return argument;
     }
 
-    private static string CheckedName(string name) => Place.IsName(name) ? name : throw new VirgaException(
+    internal static string CheckedName(string name) => Place.IsName(name) ? name : throw new VirgaException(
         FailureKind.BadInput, $"'{name}' can't be an account's name",
         "Use 1 to 32 of a-z 0-9 - _, such as nas or ann-photos.");
 
-    private static Dictionary<string, string> Pairs(IEnumerable<string> texts)
+    internal static Dictionary<string, string> Pairs(IEnumerable<string> texts)
     {
         var pairs = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var text in texts)

@@ -62,8 +62,19 @@ internal sealed partial class ControlClient : IDisposable
         HttpMethod.Delete, $"/control/accounts/{Escape(account)}/uploads?seconds={(long)age.TotalSeconds}", null,
         ControlJson.Default.ListUploadInfo, cancellationToken);
 
-    public Task RemoveAccountAsync(string name, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Delete, $"/control/accounts/{Escape(name)}", null, cancellationToken);
+    public Task<AccountRemoved> RemoveAccountAsync(string name, bool force, CancellationToken cancellationToken) =>
+        SendAsync(
+        HttpMethod.Delete, $"/control/accounts/{Escape(name)}{(force ? "?force=true" : "")}", null,
+        ControlJson.Default.AccountRemoved, cancellationToken);
+
+    public IAsyncEnumerable<LinkEvent> LinkAsync(LinkRequest request, CancellationToken cancellationToken) =>
+        StreamAsync(
+        HttpMethod.Post, "/control/links", JsonContent.Create(request, ControlJson.Default.LinkRequest),
+        ControlJson.Default.LinkEvent, cancellationToken);
+
+    public Task SendCodeAsync(string link, string text, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, $"/control/links/{Escape(link)}/code",
+        JsonContent.Create(new LinkCode(text), ControlJson.Default.LinkCode), cancellationToken);
 
     public Task<List<EntryInfo>> EntriesAsync(Place place, CancellationToken cancellationToken) => SendAsync(
         HttpMethod.Get, $"/control/accounts/{Escape(place.Account)}/entries?path={Escape(place.Path)}", null,
