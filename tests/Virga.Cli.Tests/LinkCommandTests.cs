@@ -63,6 +63,24 @@ public sealed class LinkCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_new_account_needs_a_client_and_its_secret_comes_as_every_secret_does()
+    {
+        Answer(new LinkEvent(null, Linked, null));
+        var without = await LinkAsync(new Setting(), "dropbox");
+        Assert.Equal(ExitCode.Usage, without.Exit);
+        Assert.Contains("Virga has none of its own there", without.Error, StringComparison.Ordinal);
+        Assert.Contains("http://localhost:8479/", without.Error, StringComparison.Ordinal);
+        Assert.Null(asked);
+        var setting = new Setting { Variables = { ["VIRGA_SECRET_CLIENTSECRET"] = "planted" } };
+        var run = await LinkAsync(setting, "dropbox", "--client-id", "abc");
+        Assert.Equal((0, "dropbox:", "planted"), (run.Exit, asked!.Address, asked.Secrets["clientSecret"]));
+        Assert.DoesNotContain("planted", run.Out + run.Error, StringComparison.Ordinal);
+        var open = await LinkAsync(new Setting(), "dropbox:photos", "--client-id", "abc");
+        Assert.Equal((0, "dropbox:photos"), (open.Exit, asked.Address));
+        Assert.Empty(asked.Secrets);
+    }
+
+    [Fact]
     public async Task A_code_for_another_device_is_shown()
     {
         Answer(

@@ -4,7 +4,7 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.Dropbox;
 
 /// <summary>Somebody's Dropbox, by version 2 of its HTTP API, linked by OAuth.</summary>
-public sealed class DropboxAdapter(AdapterServices services) : IAccountAdapter
+public sealed class DropboxAdapter(AdapterServices services) : ILinkedAdapter
 {
     internal const string Form =
         "A Dropbox account looks like dropbox: or dropbox:folder/in/it, and is linked by `virga account link`.";
@@ -14,6 +14,8 @@ public sealed class DropboxAdapter(AdapterServices services) : IAccountAdapter
     public string Name => "dropbox";
 
     public IReadOnlyList<AccountSetting> Settings => DropboxSettings.Known;
+
+    public IAccountLinker Linker => new OAuthLinker(OAuthProviders.Dropbox, services);
 
     public AccountConfig ParseAddress(
         string address, IReadOnlyDictionary<string, string> settings, IReadOnlyDictionary<string, string> secrets)

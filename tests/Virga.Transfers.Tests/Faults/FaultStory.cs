@@ -11,7 +11,9 @@ using Virga.Transfers.Swarm;
 
 namespace Virga.Transfers.Tests.Faults;
 
-/// <summary>All that one seed brings: the share, the target's ways, who serves it how badly, and who dies when.</summary>
+/// <summary>
+/// All that one seed brings: the share, the target's ways, who serves it how badly, and who dies when.
+/// </summary>
 internal sealed class FaultStory
 {
     // Small, so that a share of some MiB has many ranges and parts, as one of many GiB has with the real ones.
