@@ -4,9 +4,12 @@ namespace Virga.Accounts;
 
 /// <summary>An entry of somebody else's account as its service names it, for a copy inside that service.</summary>
 /// <param name="Container">A bucket, a drive; may be empty where a name alone is enough.</param>
-/// <param name="Name">A key, an id, a copy reference.</param>
+/// <param name="Name">A key, an id, a copy reference, a signed URL: perhaps a bearer secret, and never logged.</param>
 /// <param name="Pin">The version that was shared: another one is not to be copied.</param>
-public sealed record CopySource(string Container, string Name, EntryVersion Pin);
+public sealed record CopySource(string Container, string Name, EntryVersion Pin)
+{
+    public override string ToString() => $"a source in '{Container}'";
+}
 
 /// <summary>Entries that are opened to one principal for a while.</summary>
 /// <param name="Id">32 lower-case hexadecimal digits; names the opening when it is closed.</param>

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Virga.Accounts;
 using Virga.Accounts.Adapters;
+using Virga.Accounts.Adapters.Azure;
 using Virga.Accounts.Adapters.Disk;
 using Virga.Accounts.Adapters.Dropbox;
 using Virga.Accounts.Adapters.Rclone;
@@ -32,6 +33,7 @@ internal static class Adapters
     [
         new DiskAdapter(services.Random),
         new S3Adapter(services),
+        new AzureAdapter(services),
         new WebDavAdapter(services),
         new DropboxAdapter(services),
         new RcloneAdapter(services),

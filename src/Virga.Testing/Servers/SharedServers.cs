@@ -19,6 +19,11 @@ public static class SharedServers
     /// </summary>
     public static Task<RealServer> ApacheAsync() => StartedAsync("apache-dav.sh");
 
+    /// <summary>
+    /// Azurite: AZURE_ENDPOINT, AZURE_ACCOUNT, AZURE_KEY and the same with AZURE_OTHER_.
+    /// </summary>
+    public static Task<RealServer> AzuriteAsync() => StartedAsync("azurite.sh");
+
     private static Task<RealServer> StartedAsync(string script)
     {
         lock (Gate)
