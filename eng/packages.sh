@@ -1,4 +1,4 @@
-# Sourced by ./test and ./bench: installs the Debian packages that their servers and tools come from.
+# Sourced by ./test and ./bench: installs the Debian packages that their servers and tools come from, and those of npm.
 
 # install_packages FILE: those of the list (one a line, # comments) that are not there yet. None of the services that
 # they bring is started: tests start their own, on free ports of 127.0.0.1.
@@ -44,4 +44,21 @@ SCRIPT
         echo "could not install what the tests need; all of the output is in artifacts/apt.log" >&2
         exit 1
     fi
+}
+
+# install_npm NAME: the packages of eng/NAME, exactly as its lock file says, into artifacts/NAME. None of their own
+# scripts is run.
+install_npm() {
+    local name=$1 target=artifacts/$1
+    command -v npm >/dev/null 2>&1 || return 0
+    if cmp -s "eng/$name/package-lock.json" "$target/.installed"; then return 0; fi
+    echo "installing $name ..." >&2
+    mkdir -p "$target"
+    cp "eng/$name"/package*.json "$target/"
+    if ! npm ci --prefix "$target" --ignore-scripts --no-audit --no-fund >"artifacts/npm-$name.log" 2>&1; then
+        tail -n 15 "artifacts/npm-$name.log" >&2
+        echo "could not install $name; all of the output is in artifacts/npm-$name.log" >&2
+        exit 1
+    fi
+    cp "eng/$name/package-lock.json" "$target/.installed"
 }

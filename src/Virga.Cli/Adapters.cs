@@ -26,7 +26,8 @@ internal static class Adapters
         var scheme = colon < 0 ? "" : address[..colon].ToLowerInvariant();
         return All.FirstOrDefault(a => a.Name == scheme || a.Name + "s" == scheme) ?? throw new VirgaException(
             FailureKind.BadInput, $"'{address}' is no account's address",
-            "Addresses look like disk:/srv/data, s3:https://host/bucket, webdavs://host/path, rclone:remote:path.");
+            "Addresses look like disk:/srv/data, s3:https://host/bucket, "
+                + "azure:https://account.blob.core.windows.net/container, webdavs://host/path, rclone:remote:path.");
     }
 
     private static IReadOnlyList<IAccountAdapter> Create(AdapterServices services) =>

@@ -104,7 +104,8 @@ internal sealed class AzureClient : IDisposable
     {
         using var guard = new StallGuard(Services, cancellationToken);
         using var request = new HttpRequestMessage(HttpMethod.Head, url);
-        using var answer = await GuardedAsync(what, guard, () => http.SendAsync(request, guard.Token), cancellationToken);
+        using var answer = await GuardedAsync(
+            what, guard, () => http.SendAsync(request, guard.Token), cancellationToken);
         return answer.StatusCode != HttpStatusCode.Forbidden;
     }
 

@@ -76,7 +76,8 @@ internal static class AzureFailures
                 or "AuthorizationResourceTypeMismatch" or "AuthorizationResourceMismatch"
                 or "InsufficientAccountPermissions" => NotAllowed(answer, what, client),
             "AuthorizationProtocolMismatch" => new(
-                FailureKind.Denied, $"{what}: the SAS token is for https only", "Use the https address of the account."),
+                FailureKind.Denied, $"{what}: the SAS token is for https only",
+                    "Use the https address of the account."),
             "AuthorizationSourceIPMismatch" or "IpAuthorizationError" => new(
                 FailureKind.Denied,
                 $"{what}: the SAS token or the account's firewall doesn't allow this machine's address",
@@ -182,7 +183,8 @@ internal static class AzureFailures
         {
             if (sas.Expires is { } end && end <= now)
                 return new VirgaException(
-                    FailureKind.Unauthenticated, $"{what}: the SAS token ended at {end:yyyy-MM-dd HH:mm} UTC", SasAdvice);
+                    FailureKind.Unauthenticated, $"{what}: the SAS token ended at {end:yyyy-MM-dd HH:mm} UTC",
+                        SasAdvice);
             if (sas.Starts is { } start && start > now)
                 return new VirgaException(
                     FailureKind.Unauthenticated,

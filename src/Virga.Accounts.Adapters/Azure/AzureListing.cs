@@ -28,7 +28,8 @@ internal sealed class AzureListing(AzureClient client, Action<SkippedEntry>? onS
             foreach (var item in page.Items)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                if (item.Name == prefix || (IsFolderBlob(item) && folders.Contains(item.Name[prefix.Length..]))) continue;
+                if (item.Name == prefix
+                    || (IsFolderBlob(item) && folders.Contains(item.Name[prefix.Length..]))) continue;
                 if (TryChild(folder, item.Name[prefix.Length..], out var path)) yield return ToEntry(path, item);
             }
         }

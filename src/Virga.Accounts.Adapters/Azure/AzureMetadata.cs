@@ -21,7 +21,8 @@ internal static class AzureMetadata
     {
         if (options.Modified is { } modified)
             headers.Add(
-                Prefix + MtimeName, modified.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture));
+                Prefix + MtimeName,
+                    modified.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture));
         if (options.IsExecutable) headers.Add(Prefix + ModeName, ExecutableMode);
     }
 

@@ -4,7 +4,8 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.Azure;
 
 /// <summary>What a SAS token tells of itself (Create a service SAS, "Construct a service SAS").</summary>
-/// <param name="Permissions">sp: r read, a add, c create, w write, d delete, l list; null where a policy says it.</param>
+/// <param name="Permissions">sp: r read, a add, c create, w write, d delete, l list; null where a policy says
+/// it.</param>
 /// <param name="Expires">se; null where a policy says it.</param>
 internal sealed record AzureSasToken(string? Permissions, DateTimeOffset? Starts, DateTimeOffset? Expires)
 {

@@ -26,7 +26,8 @@ internal sealed class AzureSigner(string account, byte[] key)
             .OrderBy(h => h.Name, StringComparer.Ordinal);
         foreach (var (name, value) in ours) text.Append(name).Append(':').Append(value.Trim()).Append('\n');
         text.Append('/').Append(account).Append(request.RequestUri!.AbsolutePath);
-        foreach (var (name, value) in QueryOf(request.RequestUri)) text.Append('\n').Append(name).Append(':').Append(value);
+        foreach (var (name, value) in QueryOf(request.RequestUri)) text.Append('\n').Append(name).Append(':').Append(
+            value);
         request.Headers.TryAddWithoutValidation("Authorization", $"SharedKey {account}:{Hash(text.ToString())}");
     }
 
@@ -69,6 +70,7 @@ internal sealed class AzureSigner(string account, byte[] key)
     private static IEnumerable<(string Name, string Value)> QueryOf(Uri uri) =>
         uri.Query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries)
             .Select(p => p.Split('=', 2))
-            .Select(p => (Uri.UnescapeDataString(p[0]).ToLowerInvariant(), Uri.UnescapeDataString(p.ElementAtOrDefault(1) ?? "")))
+            .Select(p => (Uri.UnescapeDataString(p[0]).ToLowerInvariant(),
+                Uri.UnescapeDataString(p.ElementAtOrDefault(1) ?? "")))
             .OrderBy(p => p.Item1, StringComparer.Ordinal);
 }

@@ -168,11 +168,14 @@ internal sealed class PlanService(
     }
 
     /// <summary>
-    /// Of <c>s3:https://host/bucket</c> and <c>webdavs://host/path</c>; null where an address has none.
+    /// Of <c>s3:https://host/bucket</c>, <c>azure:https://host/container</c> and <c>webdavs://host/path</c>; null where
+    /// an address has none.
     /// </summary>
     internal static string? HostOf(string address)
     {
-        var url = address.StartsWith("s3:", StringComparison.Ordinal) ? address[3..] : address;
+        var colon = address.IndexOf(':', StringComparison.Ordinal);
+        var url = colon > 0 && address.AsSpan(colon + 1).StartsWith("http", StringComparison.OrdinalIgnoreCase)
+            ? address[(colon + 1)..] : address;
         return Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Host.Length > 0 ? uri.Host : null;
     }
 

@@ -29,8 +29,8 @@ internal static class AccountCommands
         var name = new Argument<string>("NAME") { Description = "what you call it: 1 to 32 of a-z 0-9 - _" };
         var address = new Argument<string>("ADDRESS")
         {
-            Description = "where it is: disk:/srv/data, s3:https://host/bucket/folder, webdavs://host/path, "
-                + "rclone:remote:path",
+            Description = "where it is: disk:/srv/data, s3:https://host/bucket/folder, "
+                + "azure:https://account.blob.core.windows.net/container, webdavs://host/path, rclone:remote:path",
         };
         var set = new Option<string[]>("--set")
         {

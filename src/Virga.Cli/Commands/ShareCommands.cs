@@ -38,12 +38,13 @@ internal static class ShareCommands
         var direct = new Option<bool>("--direct")
         {
             Description = "readers get the bytes from the storage itself, by URLs that end after 5 minutes: "
-                + "faster, and at the storage's price alone; they learn where it lies (S3 accounts over https)",
+                + "faster, and at the storage's price alone; they learn where it lies (S3 and Azure accounts "
+                    + "over https)",
         };
         var copy = new Option<bool>("--copy")
         {
             Description = "readers whose account is at the same service have it copy there: nothing leaves it; they "
-                + "learn where it lies, and may read it there for 10 minutes (S3 accounts)",
+                + "learn where it lies, and may read it there for 10 minutes (S3 and Azure accounts)",
         };
         var feed = new Option<string?>("--feed")
         {

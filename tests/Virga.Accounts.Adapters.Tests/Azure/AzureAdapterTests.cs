@@ -5,7 +5,8 @@ namespace Virga.Accounts.Adapters.Tests.Azure;
 
 public sealed class AzureAdapterTests
 {
-    private const string Key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
+    private const string Key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4v"
+        + "MDEyMzQ1Njc4OTo7PD0+Pw==";
     private static readonly AzureAdapter Adapter = new(TestServices.Real);
 
     private static AccountConfig Parse(string address, params (string, string)[] secrets) =>
@@ -38,7 +39,8 @@ public sealed class AzureAdapterTests
     public void Other_texts_are_refused_and_the_form_is_shown(string address)
     {
         var failure = Failing.With(FailureKind.BadInput, () => Parse(address), "");
-        Assert.Contains("azure:https://ACCOUNT.blob.core.windows.net/container", failure.Advice, StringComparison.Ordinal);
+        Assert.Contains(
+            "azure:https://ACCOUNT.blob.core.windows.net/container", failure.Advice, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -46,20 +48,23 @@ public sealed class AzureAdapterTests
     {
         var failure = Failing.With(
             FailureKind.BadInput,
-            () => Parse("azure:https://acme.blob.core.windows.net/photos?sp=r&sv=2021-12-02&sr=c&sig=hunter2"), "SAS token");
+            () => Parse("azure:https://acme.blob.core.windows.net/photos?sp=r&sv=2021-12-02&sr=c&sig=hunter2"),
+                "SAS token");
         Assert.DoesNotContain("hunter2", failure.Message + failure.Advice, StringComparison.Ordinal);
         Assert.Contains("secret sas", failure.Advice, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData("accountKey", "hunter2", "no key of a storage account")]
-    [InlineData("accountKey", "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=hunter2", "no key of a storage")]
+    [InlineData(
+        "accountKey", "DefaultEndpointsProtocol=https;AccountName=acme;AccountKey=hunter2", "no key of a storage")]
     [InlineData("sas", "hunter2", "no signature")]
     [InlineData("sas", "sp=r&sig=hunter2", "what it is for")]
     public void Secrets_that_can_be_none_are_refused_and_not_repeated(string name, string value, string message)
     {
         var failure = Failing.With(
-            FailureKind.BadInput, () => Parse("azure:https://acme.blob.core.windows.net/photos", (name, value)), message);
+            FailureKind.BadInput, () => Parse("azure:https://acme.blob.core.windows.net/photos", (name, value)),
+                message);
         Assert.DoesNotContain("hunter2", failure.Message + failure.Advice, StringComparison.Ordinal);
         Assert.False(string.IsNullOrEmpty(failure.Advice));
     }
@@ -88,7 +93,8 @@ public sealed class AzureAdapterTests
     [Fact]
     public void Both_a_key_and_a_token_are_refused() => Failing.With(
         FailureKind.BadInput,
-        () => Parse("azure:https://acme.blob.core.windows.net/photos", ("accountKey", Key), ("sas", "sr=c&sig=x")), "both");
+        () => Parse("azure:https://acme.blob.core.windows.net/photos", ("accountKey", Key), ("sas", "sr=c&sig=x")),
+            "both");
 
     [Fact]
     public void Secrets_are_not_described()
@@ -126,6 +132,7 @@ public sealed class AzureAdapterTests
         request.Headers.Add("x-ms-version", "2023-11-03");
         request.Headers.Add("x-ms-date", "Sat, 21 Nov 2026 16:10:46 GMT");
         new AzureSigner("acme", Convert.FromBase64String(Key)).Sign(request);
-        Assert.Equal("SharedKey acme:w9a0qTl6muLjP1ZxKVp82Z/NIjK+N+ivJMrAONvJ0tI=", Assert.Single(request.Headers.GetValues("Authorization")));
+        Assert.Equal("SharedKey acme:w9a0qTl6muLjP1ZxKVp82Z/NIjK+N+ivJMrAONvJ0tI=",
+            Assert.Single(request.Headers.GetValues("Authorization")));
     }
 }

@@ -60,7 +60,8 @@ public sealed class AzureCopyTests : IAsyncLifetime
         Assert.Equal(copy.Version, there.Version);
         Assert.Equal((100_000, true, SomeTime), (there.Length, there.IsExecutable, there.Modified));
         Assert.Equal(await ReadAsync(owner, entry), await ReadAsync(receiver, there));
-        await RefusedAsync(source with { Name = source.Name.Replace("/in/", "/in/../in/secret", StringComparison.Ordinal) });
+        await RefusedAsync(
+            source with { Name = source.Name.Replace("/in/", "/in/../in/secret", StringComparison.Ordinal) });
         var secret = source.Name[..source.Name.IndexOf("/in/", StringComparison.Ordinal)] + "/in/secret"
             + source.Name[source.Name.IndexOf('?', StringComparison.Ordinal)..];
         await RefusedAsync(source with { Name = secret });

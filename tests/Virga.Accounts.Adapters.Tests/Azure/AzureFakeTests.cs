@@ -12,7 +12,8 @@ namespace Virga.Accounts.Adapters.Tests.Azure;
 /// <summary>Answers of the real service that Azurite doesn't give: a server that says what a test wants.</summary>
 public sealed class AzureFakeTests
 {
-    private const string Key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4vMDEyMzQ1Njc4OTo7PD0+Pw==";
+    private const string Key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygpKissLS4v"
+        + "MDEyMzQ1Njc4OTo7PD0+Pw==";
     private static readonly EntryPath File = EntryPath.Parse("file");
 
     [Theory]
@@ -73,9 +74,11 @@ public sealed class AzureFakeTests
     [Fact]
     public async Task A_server_that_is_no_Blob_service_is_said_to_be_none()
     {
-        await using var server = await Server.StartAsync(context => context.Response.WriteAsync("<html>hello<br></html>"));
+        await using var server = await Server.StartAsync(
+            context => context.Response.WriteAsync("<html>hello<br></html>"));
         await using var account = await server.OpenAsync();
-        await Failing.WithAsync(FailureKind.Unsupported, () => Failing.ListAsync(account), "not as a Blob service does");
+        await Failing.WithAsync(
+            FailureKind.Unsupported, () => Failing.ListAsync(account), "not as a Blob service does");
         await using var lost = await Server.StartAsync(context =>
         {
             context.Response.StatusCode = 404;
@@ -109,7 +112,8 @@ public sealed class AzureFakeTests
         Assert.Equal(4, polls);
         (polls, end) = (0, "failed");
         await Failing.WithAsync(
-            FailureKind.Unavailable, async () => await account.MoveAsync(File, EntryPath.Parse("to"), default), "copy failed",
+            FailureKind.Unavailable, async () => await account.MoveAsync(File, EntryPath.Parse("to"), default),
+                "copy failed",
             hasAdvice: false);
     }
 

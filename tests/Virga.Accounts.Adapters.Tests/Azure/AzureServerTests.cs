@@ -74,7 +74,8 @@ public sealed class AzureServerTests : IAsyncLifetime
     public async Task A_SAS_token_of_another_key_is_refused_and_not_shown()
     {
         var token = scratch.Sas("rwdl");
-        token = token[..token.IndexOf("sig=", StringComparison.Ordinal)] + "sig=AAAAaaaa0123456789AAAAaaaa0123456789AAAAaaa%3D";
+        token = token[..token.IndexOf("sig=", StringComparison.Ordinal)]
+            + "sig=AAAAaaaa0123456789AAAAaaaa0123456789AAAAaaa%3D";
         await EveryCallFailsAsync(
             await scratch.OpenAsync(secrets: [("sas", token)]), FailureKind.Unauthenticated, "refuses the SAS token");
         await using var account = await scratch.OpenAsync(secrets: [("sas", token)]);

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace Virga.EndToEnd.Harness;
 
@@ -15,6 +16,7 @@ internal sealed class CountingProxy : IAsyncDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly Task accepting;
     private long delivered;
+    private long taken;
     private long mark = long.MaxValue;
     private Action? atMark;
 
@@ -29,8 +31,14 @@ internal sealed class CountingProxy : IAsyncDisposable
     /// <summary>Where the sender listens now.</summary>
     public int TargetPort { get; set; }
 
+    /// <summary>Connections whose first bytes hold this are not counted; null for none.</summary>
+    public string? Uncounted { get; init; }
+
     /// <summary>Bytes that went to the receiver.</summary>
     public long Delivered => Interlocked.Read(ref delivered);
+
+    /// <summary>Bytes that came from the receiver.</summary>
+    public long Taken => Interlocked.Read(ref taken);
 
     /// <summary>Calls back once, before the byte with that number passes.</summary>
     public void CallAt(long bytes, Action action)
@@ -79,8 +87,15 @@ internal sealed class CountingProxy : IAsyncDisposable
             {
                 await target.ConnectAsync(IPAddress.Loopback, TargetPort, stop.Token);
                 using var end = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
-                await Task.WhenAny(CopyAsync(client, target, null, end.Token),
-                    CopyAsync(target, client, Count, end.Token));
+                var first = new byte[BufferBytes];
+                var count = await client.ReceiveAsync(first, stop.Token);
+                for (var sent = 0; sent < count;) sent += await target.SendAsync(first.AsMemory(sent, count - sent));
+                var counts = Uncounted is null
+                    || !Encoding.ASCII.GetString(first, 0, count).Contains(Uncounted, StringComparison.Ordinal);
+                if (counts) Interlocked.Add(ref taken, count);
+                await Task.WhenAny(
+                    CopyAsync(client, target, n => Interlocked.Add(ref taken, counts ? n : 0), end.Token),
+                    CopyAsync(target, client, n => Count(counts ? n : 0), end.Token));
                 await end.CancelAsync();
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException)
