@@ -40,6 +40,9 @@ public sealed record AgentOptions
 
     public required RandomBytes Random { get; init; }
 
+    /// <summary>Opens the data folder's key where that is locked.</summary>
+    public KeySecrets? KeySecrets { get; init; }
+
     public ILoggerProvider? Logger { get; init; }
 
     /// <summary>Told, in one line each, what the user should see at once; the log where it is null.</summary>
@@ -142,7 +145,7 @@ public sealed class AgentHost : IAsyncDisposable
     {
         var log = Logger();
         var folder = Own(DataFolder.Open(options.DataFolder));
-        keys = Own(PeerKeys.LoadOrCreate(folder.Path, options.Time, options.Random));
+        keys = Own(PeerKeys.LoadOrCreate(folder.Path, options.Time, options.Random, options.KeySecrets));
         var state = Own(AgentState.Open(folder, keys.DataKey, options.Random));
         var chainStore = new ChainStore(state.Database, keys, options.Time);
         if (Telemetry.StartExport() is { } telemetry) Own(telemetry);

@@ -42,6 +42,7 @@ internal static class CommandLine
             UpCommand.Create(options),
             IdCommand.Create(options),
             AccountCommands.Create(options),
+            KeyCommands.Create(options),
             ShareCommands.Create(options),
             ShareCommands.CreateList(options),
             ShareCommands.CreateRemove(options),

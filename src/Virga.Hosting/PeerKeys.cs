@@ -17,7 +17,9 @@ namespace Virga.Hosting;
 /// </summary>
 public sealed class PeerKeys : IDisposable
 {
-    private const string KeyName = "virga.key";
+    /// <summary>The file of the key that seals the others.</summary>
+    public const string KeyName = "virga.key";
+
     private const string IdentityName = "identity.sealed";
     private const string NextName = "next-key.sealed";
     private const string ChainName = "chain";
@@ -54,7 +56,9 @@ public sealed class PeerKeys : IDisposable
     /// NotFound (a part is missing; nothing is replaced), Corrupt, Denied, Full; ClockSkew or BadInput where the chain
     /// was made by a clock that was far ahead.
     /// </exception>
-    public static PeerKeys LoadOrCreate(string dataFolder, TimeProvider time, RandomBytes random)
+    /// <param name="secrets">Opens the key that seals the others, where it is locked.</param>
+    public static PeerKeys LoadOrCreate(
+        string dataFolder, TimeProvider time, RandomBytes random, KeySecrets? secrets = null)
     {
         string PathOf(string name) => Path.Combine(dataFolder, name);
         var isNew = !File.Exists(PathOf(IdentityName));
@@ -65,7 +69,7 @@ public sealed class PeerKeys : IDisposable
                 "Restore the data folder from a backup, or name another folder for a new identity.");
         }
 
-        var dataKey = DataKey.Load(PathOf(KeyName), mayCreate: isNew, random);
+        var dataKey = DataKey.Load(PathOf(KeyName), mayCreate: isNew, random, secrets);
         try
         {
             if (isNew) Create(PathOf, dataKey, time, random);

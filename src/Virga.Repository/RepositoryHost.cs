@@ -37,6 +37,9 @@ public sealed record RepositoryOptions
 
     public required RandomBytes Random { get; init; }
 
+    /// <summary>Opens the data folder's key where that is locked.</summary>
+    public KeySecrets? KeySecrets { get; init; }
+
     public PeerLimits Limits { get; init; } = new();
 
     public AnnounceLimits Announces { get; init; } = new();
@@ -171,7 +174,7 @@ public sealed class RepositoryHost : IAsyncDisposable
         Database? database = null;
         try
         {
-            keys = PeerKeys.LoadOrCreate(folder.Path, options.Time, options.Random);
+            keys = PeerKeys.LoadOrCreate(folder.Path, options.Time, options.Random, options.KeySecrets);
             database = Database.Open(folder.PathOf("repository.db"), Schema);
         }
         catch

@@ -15,6 +15,7 @@ public sealed class DataKey : IDisposable
     /// <summary>How much longer a box is than what is in it.</summary>
     public const int OverheadBytes = NonceBytes + TagBytes;
 
+    private const int FileBytesMax = 4096;
     private const int NonceBytes = 12;
     private const int TagBytes = 16;
 
@@ -27,33 +28,52 @@ public sealed class DataKey : IDisposable
     }
 
     /// <summary>
-    /// Reads the key file, or makes one (mode 0600) where <paramref name="mayCreate"/> says that nothing is sealed yet.
+    /// Reads the key file, or makes one (mode 0600) where <paramref name="mayCreate"/> says that nothing is sealed yet:
+    /// locked, where <paramref name="secrets"/> has something to lock it with.
     /// </summary>
+    /// <param name="secrets">Opens a file that is locked; null where none is expected to be.</param>
     /// <exception cref="VirgaException">
-    /// NotFound, Denied (others may read it), Corrupt (wrong length), Full.
+    /// NotFound, Denied (others may read it), Corrupt, Full; Unauthenticated (it is locked, and the secret is missing
+    /// or another).
     /// </exception>
-    public static DataKey Load(string path, bool mayCreate, RandomBytes random)
+    public static DataKey Load(string path, bool mayCreate, RandomBytes random, KeySecrets? secrets = null)
     {
-        Span<byte> key = stackalloc byte[KeyBytes];
+        if (!File.Exists(path)) Create(path, mayCreate, random, secrets);
+        var file = ReadFile(path);
+        var key = Unlock(path, file, secrets);
         try
         {
-            if (!File.Exists(path)) Create(path, mayCreate, random);
-            CheckMode(path);
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
-            if (file.Length != KeyBytes)
-            {
-                throw new VirgaException(FailureKind.Corrupt,
-                    $"the key file {path} has {file.Length} bytes instead of {KeyBytes}",
-                    "Restore it from a backup: without it, what is sealed with it can't be opened.");
-            }
-
-            file.ReadExactly(key);
             return new DataKey(key);
         }
-        catch (UnauthorizedAccessException e)
+        finally
         {
-            throw new VirgaException(FailureKind.Denied, $"not allowed to read the key file {path}",
-                "Make it belong to the user that runs virga, with mode 0600.", e);
+            CryptographicOperations.ZeroMemory(key);
+            CryptographicOperations.ZeroMemory(file);
+        }
+    }
+
+    /// <summary>How the key file is locked.</summary>
+    public static KeyLockKind LockOf(string path) => LockedKey.KindOf(ReadFile(path));
+
+    /// <summary>
+    /// Locks the key file with another secret, or takes the lock off; what is sealed with the key stays as it is.
+    /// Durable when it returns. The old file's bytes are overwritten, which not every disk does in place.
+    /// </summary>
+    /// <param name="secrets">Opens the file as it is now.</param>
+    /// <param name="secret">Of 32 bytes for a key; empty for none.</param>
+    /// <param name="work">Base-2 logarithm of scrypt's cost.</param>
+    public static void Relock(
+        string path, KeySecrets secrets, KeyLockKind kind, ReadOnlySpan<byte> secret, RandomBytes random,
+        int work = Core.Keys.Scrypt.WorkDefault)
+    {
+        var old = ReadFile(path);
+        var key = Unlock(path, old, secrets);
+        try
+        {
+            using var wiped = new FileStream(path, FileMode.Open, FileAccess.ReadWrite);
+            DurableFile.Write(path, kind == KeyLockKind.None ? key : LockedKey.Seal(key, kind, secret, work, random));
+            wiped.Write(new byte[old.Length]);
+            wiped.Flush(flushToDisk: true);
         }
         catch (IOException e)
         {
@@ -62,6 +82,7 @@ public sealed class DataKey : IDisposable
         finally
         {
             CryptographicOperations.ZeroMemory(key);
+            CryptographicOperations.ZeroMemory(old);
         }
     }
 
@@ -107,7 +128,7 @@ public sealed class DataKey : IDisposable
         new(FailureKind.Corrupt, $"{what} can't be opened: it is damaged, or sealed with another key",
             "Restore it together with its key file from the same backup.", inner);
 
-    private static void Create(string path, bool mayCreate, RandomBytes random)
+    private static void Create(string path, bool mayCreate, RandomBytes random, KeySecrets? secrets)
     {
         if (!mayCreate)
         {
@@ -117,17 +138,61 @@ public sealed class DataKey : IDisposable
 
         var key = new byte[KeyBytes];
         random(key);
-        DurableFile.Write(path, key);
+        var kind = secrets?.Kind ?? KeyLockKind.None;
+        DurableFile.Write(
+            path, kind == KeyLockKind.None ? key
+                : LockedKey.Seal(key, kind, secrets!.Get(kind), Core.Keys.Scrypt.WorkDefault, random));
         CryptographicOperations.ZeroMemory(key);
     }
 
-    private static void CheckMode(string path)
+    private static byte[] Unlock(string path, byte[] file, KeySecrets? secrets)
+    {
+        var kind = LockedKey.KindOf(file);
+        if (kind == KeyLockKind.None) return [.. file];
+        var secret = (secrets ?? new KeySecrets(static _ => null, null)).Get(kind);
+        try
+        {
+            return LockedKey.Open(file, secret, path);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+
+    private static byte[] ReadFile(string path)
+    {
+        try
+        {
+            CheckMode(path);
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read);
+            var bytes = new byte[Math.Min(file.Length, FileBytesMax)];
+            file.ReadExactly(bytes);
+            return bytes;
+        }
+        catch (FileNotFoundException e)
+        {
+            throw new VirgaException(FailureKind.NotFound, $"the key file {path} is missing",
+                "Put it back from a backup: without it, what is sealed with it can't be opened.", e);
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new VirgaException(FailureKind.Denied, $"not allowed to read the key file {path}",
+                "Make it belong to the user that runs virga, with mode 0600.", e);
+        }
+        catch (IOException e)
+        {
+            throw SqliteFailure.FromIo(e, path, "the key file");
+        }
+    }
+
+    internal static void CheckMode(string path)
     {
         if (OperatingSystem.IsWindows()) return;
         const UnixFileMode Others =
             UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite;
         if ((File.GetUnixFileMode(path) & Others) == 0) return;
-        throw new VirgaException(FailureKind.Denied, $"the key file {path} may be read by others",
+        throw new VirgaException(FailureKind.Denied, $"the file {path} may be read by others",
             $"Run: chmod 600 '{path}'");
     }
 }

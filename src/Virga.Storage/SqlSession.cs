@@ -101,7 +101,8 @@ public sealed class SqlSession : IDisposable
                 $"PRAGMA cache_size=-{cacheKiB}; PRAGMA foreign_keys=1; PRAGMA temp_store=2; PRAGMA trusted_schema=0;"
                 + (readOnly
                     ? "PRAGMA query_only=1;"
-                    : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA journal_size_limit=8388608;"));
+                    : "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA secure_delete=1; "
+                        + "PRAGMA journal_size_limit=8388608;"));
             return session;
         }
         catch

@@ -7,6 +7,7 @@ using Virga.Core;
 using Virga.Hosting;
 using Virga.Protocol;
 using Virga.Repository;
+using Virga.Storage;
 
 namespace Virga.Cli.Commands;
 
@@ -14,6 +15,8 @@ namespace Virga.Cli.Commands;
 /// end.</summary>
 internal sealed class PeerOptions
 {
+    private KeySecrets? keySecrets;
+
     public Option<string?> Listen { get; } = new("--listen")
     {
         HelpName = "ADDRESS:PORT",
@@ -67,8 +70,11 @@ internal sealed class PeerOptions
     public RepositoryOptions RepositoryOptions(Invocation run, string dataFolder, IPEndPoint listen) => new()
     {
         DataFolder = dataFolder, Listen = listen, Time = TimeProvider.System, Random = Adapters.SystemRandom,
-        Logger = LoggerOf(run), Version = Version,
+        Logger = LoggerOf(run), Version = Version, KeySecrets = KeySecretsOf(run),
     };
+
+    /// <summary>One for all peers of this process, so that a passphrase is asked for once.</summary>
+    public KeySecrets KeySecretsOf(Invocation run) => keySecrets ??= KeyCommands.SecretsOf(run.Terminal);
 
     /// <summary>
     /// Waits for a signal, for the control socket, or for the end of standard input where that was asked for.

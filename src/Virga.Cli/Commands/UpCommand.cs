@@ -79,6 +79,7 @@ internal static class UpCommand
                 Time = TimeProvider.System,
                 Random = Adapters.SystemRandom,
                 Logger = choices.Peer.LoggerOf(run),
+                KeySecrets = choices.Peer.KeySecretsOf(run),
                 Notice = run.IsJson ? null
                     : line => run.Say($"{Display.Moment(run.Terminal.Time.GetUtcNow())}  {Display.Safe(line)}"),
                 Version = PeerOptions.Version,

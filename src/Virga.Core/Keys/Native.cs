@@ -100,6 +100,11 @@ internal static unsafe partial class Native
     [LibraryImport(Library)]
     public static partial int EVP_CIPHER_CTX_ctrl(nint context, int type, int argument, void* pointer);
 
+    [LibraryImport(Library)]
+    public static partial int EVP_PBE_scrypt(
+        byte* passphrase, nuint passphraseBytes, byte* salt, nuint saltBytes, ulong cost, ulong blockSize,
+        ulong parallel, ulong memoryMax, byte* key, nuint keyBytes);
+
     /// <summary>Failed calls leave an entry in the thread's error queue; others must not find it.</summary>
     [LibraryImport(Library)]
     public static partial void ERR_clear_error();
