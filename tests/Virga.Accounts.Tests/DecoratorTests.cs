@@ -17,7 +17,10 @@ public sealed class DecoratorTests
 
     private static Type[] AbilityTypes =>
         [.. typeof(IAccount).Assembly.GetExportedTypes().Where(type => type.IsInterface).Except(
-            [typeof(IAccount), typeof(IAbilitySource), typeof(IUpload), typeof(IAccountAdapter), typeof(ISecretStore)])];
+        [
+            typeof(IAccount), typeof(IAbilitySource), typeof(IUpload), typeof(IAccountAdapter), typeof(ISecretStore),
+            typeof(ILinkedAdapter), typeof(IAccountLinker), typeof(ILinkDialog),
+        ])];
 
     private static object? Find(IAccount account, Type ability) => typeof(AccountAbilities)
         .GetMethod(nameof(AccountAbilities.Find), BindingFlags.Public | BindingFlags.Static)!
