@@ -195,10 +195,20 @@ public sealed class PeerHttp : IDisposable
 /// <summary>Makes the TCP connections of <see cref="PeerHttp"/>.</summary>
 internal static class PeerSocket
 {
+    // A peer that has died, or that lost the connection without our knowing, is found out by the kernels, long before
+    // an exchange counts as stalled; one that is merely slow is left in peace.
+    private const int ProbeAfterSeconds = 5;
+    private const int ProbeEverySeconds = 2;
+    private const int ProbesMax = 3;
+
     public static async ValueTask<Stream> ConnectAsync(
         SocketsHttpConnectionContext context, Func<IPAddress, bool>? mayReach, CancellationToken cancellationToken)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, ProbeAfterSeconds);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, ProbeEverySeconds);
+        socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, ProbesMax);
         try
         {
             var place = context.DnsEndPoint;

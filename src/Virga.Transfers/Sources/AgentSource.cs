@@ -19,6 +19,7 @@ public sealed class AgentSource(
 {
     private const int MeasuredBytesMin = 256 << 10;
     private const int LookedAtBytes = 256 << 10;
+    private const int KeptBytesMin = 64 << 10;
     private static readonly TimeSpan HaveWait = TimeSpan.FromSeconds(5);
 
     // A holder's grant ends with the pass, which may be short.
@@ -150,15 +151,31 @@ public sealed class AgentSource(
         var start = time.GetTimestamp();
         long first = 0;
         var looked = 0;
-        await client.ReadRangeAsync(infoHash, root, offset, destination, bearer, Arrived, cancellationToken, isFresh);
-        if (first == 0 || destination.Length < MeasuredBytesMin) return;
+        var done = 0;
+        while (true)
+        {
+            var arrived = 0;
+            try
+            {
+                await client.ReadRangeAsync(
+                    infoHash, root, offset + done, destination[done..], bearer, bytes => Arrived(arrived = bytes),
+                    cancellationToken, isFresh && done == 0);
+                break;
+            }
+            catch (VirgaException e) when (e.Kind == FailureKind.Unavailable && arrived >= KeptBytesMin)
+            {
+                // The connection broke in the middle: what came stays, and is verified with the rest.
+                done += arrived;
+            }
+        }
+        if (first == 0 || done > 0 || destination.Length < MeasuredBytesMin) return;
         Measure(time.GetElapsedTime(start, first).TotalSeconds, time.GetElapsedTime(first).TotalSeconds);
 
         void Arrived(int bytes)
         {
             if (first == 0) first = time.GetTimestamp();
-            if (bytes < looked + LookedAtBytes) return;
-            looked = bytes;
+            if (done + bytes < looked + LookedAtBytes) return;
+            looked = done + bytes;
             RequireAccepted();
         }
     }

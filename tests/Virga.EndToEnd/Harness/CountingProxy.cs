@@ -4,6 +4,12 @@ using System.Text;
 
 namespace Virga.EndToEnd.Harness;
 
+/// <summary>What becomes of a stretch of bytes on its way.</summary>
+/// <param name="Delay">Before it goes on; what comes behind it on the same connection waits, too.</param>
+/// <param name="Ends">The connection ends before it.</param>
+/// <param name="Garbles">One bit of it is turned over.</param>
+internal readonly record struct PacketFate(TimeSpan Delay, bool Ends = false, bool Garbles = false);
+
 /// <summary>
 /// Stands between two agents as a router would: connections to its port are forwarded as they are to the sender's.
 /// Counts what the sender delivers, over all its lives, and calls back in the middle of it.
@@ -39,6 +45,9 @@ internal sealed class CountingProxy : IAsyncDisposable
 
     /// <summary>Bytes that came from the receiver.</summary>
     public long Taken => Interlocked.Read(ref taken);
+
+    /// <summary>Asked with its length for each stretch that goes to the receiver; null: all goes on as it is.</summary>
+    public Func<int, PacketFate>? Fate { get; set; }
 
     /// <summary>Calls back once, before the byte with that number passes.</summary>
     public void CallAt(long bytes, Action action)
@@ -94,8 +103,8 @@ internal sealed class CountingProxy : IAsyncDisposable
                     || !Encoding.ASCII.GetString(first, 0, count).Contains(Uncounted, StringComparison.Ordinal);
                 if (counts) Interlocked.Add(ref taken, count);
                 await Task.WhenAny(
-                    CopyAsync(client, target, n => Interlocked.Add(ref taken, counts ? n : 0), end.Token),
-                    CopyAsync(target, client, n => Count(counts ? n : 0), end.Token));
+                    CopyAsync(client, target, n => Interlocked.Add(ref taken, counts ? n : 0), false, end.Token),
+                    CopyAsync(target, client, n => Count(counts ? n : 0), true, end.Token));
                 await end.CancelAsync();
             }
             catch (Exception e) when (e is SocketException or OperationCanceledException)
@@ -111,14 +120,19 @@ internal sealed class CountingProxy : IAsyncDisposable
         if (now >= at && Interlocked.CompareExchange(ref mark, long.MaxValue, at) == at) atMark?.Invoke();
     }
 
-    private static async Task CopyAsync(Socket from, Socket to, Action<int>? count, CancellationToken cancellationToken)
+    private async Task CopyAsync(
+        Socket from, Socket to, Action<int> count, bool isFated, CancellationToken cancellationToken)
     {
         var buffer = new byte[BufferBytes];
         try
         {
             while (await from.ReceiveAsync(buffer, cancellationToken) is var read and > 0)
             {
-                count?.Invoke(read);
+                count(read);
+                var fate = isFated ? Fate?.Invoke(read) ?? default : default;
+                if (fate.Ends) return;
+                if (fate.Garbles) buffer[read / 2] ^= 16;
+                if (fate.Delay > TimeSpan.Zero) await Task.Delay(fate.Delay, cancellationToken);
                 for (var sent = 0; sent < read;) sent += await to.SendAsync(
                     buffer.AsMemory(sent, read - sent), cancellationToken);
             }

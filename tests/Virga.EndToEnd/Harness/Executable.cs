@@ -28,9 +28,10 @@ internal static class Executable
     /// <summary>
     /// What starts the executable, with a runtime that it finds and no settings of whoever runs the tests.
     /// </summary>
-    public static ProcessStartInfo Start(IEnumerable<string> arguments)
+    public static ProcessStartInfo Start(IEnumerable<string> arguments, IReadOnlyList<string>? prefix = null)
     {
-        var start = new ProcessStartInfo(Path, arguments)
+        string[] line = [.. prefix ?? [], Path, .. arguments];
+        var start = new ProcessStartInfo(line[0], line[1..])
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
                 RedirectStandardError = true,

@@ -41,10 +41,11 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     /// <summary>Starts it and waits until it answers. What it says instead of coming up is in the exception.</summary>
     public static async Task<PeerProcess> StartAsync(
-        string dataFolder, string log, IEnumerable<string> arguments, IReadOnlyDictionary<string,
-            string>? environment = null)
+        string dataFolder, string log, IEnumerable<string> arguments,
+        IReadOnlyDictionary<string, string>? environment = null, IReadOnlyList<string>? prefix = null)
     {
-        var start = Executable.Start([.. arguments, "--json", "--verbose", "--until-input-ends", "--data", dataFolder]);
+        var start = Executable.Start(
+            [.. arguments, "--json", "--verbose", "--until-input-ends", "--data", dataFolder], prefix);
         foreach (var (name, value) in environment ?? new Dictionary<string, string>()) start.Environment[name] = value;
         var peer = new PeerProcess(Executable.Begin(start), dataFolder, log);
         try

@@ -39,10 +39,12 @@ internal sealed class Scene : IAsyncDisposable
         StartAsync(name, ["up", "--no-repository",
             .. repositories.SelectMany(r => new[] { "--repository", r.Endpoint }), .. more]);
 
+    /// <param name="prefix">What its command line begins with, e.g. to run it in another network.</param>
     public async Task<PeerProcess> StartAsync(
-        string name, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null)
+        string name, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment = null,
+        IReadOnlyList<string>? prefix = null)
     {
-        var peer = await PeerProcess.StartAsync(PathOf(name), PathOf(name + ".log"), arguments, environment);
+        var peer = await PeerProcess.StartAsync(PathOf(name), PathOf(name + ".log"), arguments, environment, prefix);
         return peers[name] = Own(peer);
     }
 
