@@ -87,7 +87,7 @@ public sealed class AccountCommandTests : IAsyncLifetime
     public async Task A_failed_check_says_which_step_and_what_to_do()
     {
         agent.Answer(
-            "POST /control/accounts/nas/check",
+            "POST /control/accounts/nas/check?probe=full",
             new CheckResult(
                 false, [new CheckStep("list", true, null, null, 1),
                     new CheckStep("write", false, "access denied", "Allow PutObject.", 2)], null),
@@ -96,6 +96,21 @@ public sealed class AccountCommandTests : IAsyncLifetime
         Assert.Equal(ExitCode.Failed, run.Exit);
         Assert.Contains("problem  write: access denied", run.Out, StringComparison.Ordinal);
         Assert.Contains("write failed\n       Allow PutObject.", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_check_shows_what_was_found_and_how_fast()
+    {
+        agent.Answer(
+            "POST /control/accounts/nas/check?probe=read-only",
+            new CheckResult(
+                true, [new CheckStep("list", true, "3 entries in the root", null, 12),
+                    new CheckStep("read", true, null, null, 100, 5 << 20)], null),
+            ControlJson.Default.CheckResult);
+        var run = await Run.OfAsync("account", "check", "nas", "--read-only", "--data", agent.DataFolder);
+        Assert.Equal(0, run.Exit);
+        Assert.Contains("list: 3 entries in the root  12 ms", run.Out, StringComparison.Ordinal);
+        Assert.Contains("read  100 ms, 5.0 MiB/s", run.Out, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -51,7 +51,8 @@ internal sealed class ControlEndpoints(
         routes.Control("POST", "/control/accounts/{name}/check", async http =>
         {
             var token = http.RequestAborted;
-            var result = await AccountCheck.RunAsync(() => accounts.GetAsync(Route(http, "name"), token), time, token);
+            var result = await AccountCheck.RunAsync(
+                () => accounts.GetAsync(Route(http, "name"), token), DepthOf(http.Request.Query["probe"]), time, token);
             await JsonAsync(http, result, ControlJson.Default.CheckResult);
         });
         routes.Control("DELETE", "/control/accounts/{name}", async http =>
@@ -202,6 +203,15 @@ internal sealed class ControlEndpoints(
             : throw new VirgaException(
                 FailureKind.NotFound, $"no share or transfer {infoHash} is known here", "Give the whole link.");
     }
+
+    private static CheckDepth DepthOf(string? text) => text switch
+    {
+        null or "quick" => CheckDepth.Quick,
+        "read-only" => CheckDepth.ReadOnly,
+        "full" => CheckDepth.Full,
+        _ => throw new VirgaException(
+            FailureKind.BadInput, $"'{text}' is no kind of check", "It is quick, read-only or full."),
+    };
 
     private static string Route(HttpContext http, string name) => http.RouteText(name);
 

@@ -33,7 +33,10 @@ public sealed record AccountAddRequest(
 public sealed record AccountInfo(string Name, string Adapter, string Address);
 
 /// <summary>One step of an account check.</summary>
-public sealed record CheckStep(string Step, bool Ok, string? Message, string? Advice, double Milliseconds);
+/// <param name="Message">What was found; of a step that failed, what was wrong.</param>
+/// <param name="BytesPerSecond">Null where no bytes were moved.</param>
+public sealed record CheckStep(
+    string Step, bool Ok, string? Message, string? Advice, double Milliseconds, double? BytesPerSecond = null);
 
 /// <summary>What a check found. FreeBytes is null where the account does not tell.</summary>
 public sealed record CheckResult(bool Ok, IReadOnlyList<CheckStep> Steps, long? FreeBytes);

@@ -115,15 +115,28 @@ internal static class AccountCommands
     private static Verb CreateCheck(GlobalOptions options)
     {
         var name = AccountName(options);
-        var verb = new Verb("check", "tries an account: lists it, writes, reads and deletes a small file")
+        var readOnly = new Option<bool>("--read-only") { Description = "write nothing: only list and read" };
+        var verb = new Verb("check", "tries all that a transfer will do with an account, and says how fast it is")
         {
-            Examples = { "virga account check nas" },
+            Examples =
+            {
+                "virga account check nas", "virga account check photos --read-only", "virga account check nas --json",
+            },
+            Notes =
+            {
+                "It lists, writes, reads a range, uploads in parts, goes on with an upload that was left, replaces, "
+                    + "renames and deletes, and looks which names and times the account keeps: all in a folder "
+                    + "virga-check-... of its own, of which nothing is left behind.",
+            },
         };
         verb.Add(name);
+        verb.Add(readOnly);
         verb.Run(options, async (run, cancellationToken) =>
         {
             using var agent = run.OpenAgent();
-            return await CheckAsync(run, agent, run.Parsed.GetRequiredValue(name), isNew: false, cancellationToken);
+            return await CheckAsync(
+                run, agent, run.Parsed.GetRequiredValue(name), isNew: false, cancellationToken,
+                run.Parsed.GetValue(readOnly) ? "read-only" : "full");
         });
         return verb;
     }
@@ -172,9 +185,10 @@ internal static class AccountCommands
     };
 
     internal static async Task<int> CheckAsync(
-        Invocation run, ControlClient agent, string name, bool isNew, CancellationToken cancellationToken)
+        Invocation run, ControlClient agent, string name, bool isNew, CancellationToken cancellationToken,
+        string? probe = null)
     {
-        var result = await agent.CheckAccountAsync(name, cancellationToken);
+        var result = await agent.CheckAccountAsync(name, cancellationToken, probe);
         var paint = run.Terminal.OutPaint;
         if (run.IsJson) run.PrintJson(result, ControlJson.Default.CheckResult);
         else foreach (var step in result.Steps) Show(run, step, paint);
@@ -193,7 +207,9 @@ internal static class AccountCommands
     {
         var mark = step.Ok ? paint.Green("ok     ") : paint.Red("problem");
         var message = step.Message is { } words ? ": " + Display.Safe(words) : "";
-        run.Print($"  {mark}  {step.Step}{message}{(step.Ok ? paint.Dim($"  {step.Milliseconds:0} ms") : "")}");
+        var rate = step.BytesPerSecond is { } perSecond ? $", {Display.Bytes((long)perSecond)}/s" : "";
+        var took = step is { Ok: true, Milliseconds: > 0 } ? paint.Dim($"  {step.Milliseconds:0} ms{rate}") : "";
+        run.Print($"  {mark}  {step.Step}{message}{took}");
         if (!step.Ok && step.Advice is { } advice) run.Print($"           {Display.Safe(advice)}");
     }
 

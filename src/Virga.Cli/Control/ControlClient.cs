@@ -49,9 +49,11 @@ internal sealed partial class ControlClient : IDisposable
         HttpMethod.Post, "/control/accounts", JsonContent.Create(request, ControlJson.Default.AccountAddRequest),
         ControlJson.Default.AccountInfo, cancellationToken);
 
-    public Task<CheckResult> CheckAccountAsync(string name, CancellationToken cancellationToken) => SendAsync(
-        HttpMethod.Post, $"/control/accounts/{Escape(name)}/check", null, ControlJson.Default.CheckResult,
-        cancellationToken);
+    /// <param name="probe">quick, read-only or full; null for quick.</param>
+    public Task<CheckResult> CheckAccountAsync(
+        string name, CancellationToken cancellationToken, string? probe = null) => SendAsync(
+        HttpMethod.Post, $"/control/accounts/{Escape(name)}/check{(probe is null ? "" : "?probe=" + probe)}", null,
+        ControlJson.Default.CheckResult, cancellationToken);
 
     public Task<List<UploadInfo>> UploadsAsync(string account, CancellationToken cancellationToken) => SendAsync(
         HttpMethod.Get, $"/control/accounts/{Escape(account)}/uploads", null, ControlJson.Default.ListUploadInfo,
