@@ -76,6 +76,7 @@ internal sealed record Finding(string What, bool Ok, string Message, string? Adv
 [JsonSerializable(typeof(Dictionary<string, int>))]
 [JsonSerializable(typeof(PeerUp))]
 [JsonSerializable(typeof(List<Commands.KeyFileInfo>))]
+[JsonSerializable(typeof(List<Commands.ImportedRemote>))]
 [JsonSerializable(typeof(List<Finding>))]
 [JsonSerializable(typeof(Demo.DemoResult))]
 [JsonSerializable(typeof(List<string>))]

@@ -6,7 +6,7 @@ using Virga.Core;
 
 namespace Virga.Cli.Commands;
 
-/// <summary><c>virga account add | link | list | check | uploads | remove</c>.</summary>
+/// <summary><c>virga account add | link | import | list | check | uploads | remove</c>.</summary>
 internal static class AccountCommands
 {
     public static Command Create(GlobalOptions options)
@@ -17,6 +17,7 @@ internal static class AccountCommands
         };
         verb.Add(CreateAdd(options));
         verb.Add(LinkCommand.Create(options));
+        verb.Add(ImportCommand.Create(options));
         verb.Add(CreateList(options));
         verb.Add(CreateCheck(options));
         verb.Add(UploadCommands.Create(options));
