@@ -4,6 +4,7 @@ using Virga.Accounts.Adapters;
 using Virga.Accounts.Adapters.Azure;
 using Virga.Accounts.Adapters.Disk;
 using Virga.Accounts.Adapters.Dropbox;
+using Virga.Accounts.Adapters.Gcs;
 using Virga.Accounts.Adapters.Rclone;
 using Virga.Accounts.Adapters.S3;
 using Virga.Accounts.Adapters.WebDav;
@@ -27,7 +28,8 @@ internal static class Adapters
         return All.FirstOrDefault(a => a.Name == scheme || a.Name + "s" == scheme) ?? throw new VirgaException(
             FailureKind.BadInput, $"'{address}' is no account's address",
             "Addresses look like disk:/srv/data, s3:https://host/bucket, "
-                + "azure:https://account.blob.core.windows.net/container, webdavs://host/path, rclone:remote:path.");
+                + "azure:https://account.blob.core.windows.net/container, gcs:bucket/folder, webdavs://host/path, "
+                + "rclone:remote:path.");
     }
 
     private static IReadOnlyList<IAccountAdapter> Create(AdapterServices services) =>
@@ -35,6 +37,7 @@ internal static class Adapters
         new DiskAdapter(services.Random),
         new S3Adapter(services),
         new AzureAdapter(services),
+        new GcsAdapter(services),
         new WebDavAdapter(services),
         new DropboxAdapter(services),
         new RcloneAdapter(services),

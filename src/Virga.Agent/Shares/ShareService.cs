@@ -189,8 +189,8 @@ internal sealed class ShareService(
         if (account.Traits.Pin == PinStrength.Strong && account.Find<ISignedReadUrls>() is not null) return;
         throw new VirgaException(
             FailureKind.Unsupported, $"account '{name}' can't let others read its storage directly",
-            "That takes an S3 account with keys or an Azure account with its key, over https. Share it without "
-                + "--direct: this agent passes it on then.");
+            "That takes an S3 account with keys or an Azure account with its key, over https, or one at Google Cloud "
+                + "Storage. Share it without --direct: this agent passes it on then.");
     }
 
     /// <summary>The service inside which it may be copied; tried before anything is shared.</summary>
