@@ -3,6 +3,7 @@ using Virga.Accounts;
 using Virga.Accounts.Adapters;
 using Virga.Accounts.Adapters.Azure;
 using Virga.Accounts.Adapters.Disk;
+using Virga.Accounts.Adapters.Drive;
 using Virga.Accounts.Adapters.Dropbox;
 using Virga.Accounts.Adapters.Gcs;
 using Virga.Accounts.Adapters.Rclone;
@@ -40,6 +41,7 @@ internal static class Adapters
         new GcsAdapter(services),
         new WebDavAdapter(services),
         new DropboxAdapter(services),
+        new DriveAdapter(services),
         new RcloneAdapter(services),
     ];
 }

@@ -8,7 +8,7 @@ namespace Virga.Testing.Fakes;
 /// <param name="settings">Of the remote <c>cloud:</c>, as in rclone's configuration file; type among them.</param>
 public sealed class RcloneClient(FakeService fake, IReadOnlyDictionary<string, string> settings) : IDisposable
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
     private readonly string folder = Directory.CreateTempSubdirectory("virga-rclone-").FullName;
 
     /// <summary>A folder of this machine for files to copy from and to.</summary>

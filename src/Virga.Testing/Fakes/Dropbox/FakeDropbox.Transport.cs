@@ -2,7 +2,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Net.Http.Headers;
 
 namespace Virga.Testing.Fakes.Dropbox;
 
@@ -193,7 +192,7 @@ public sealed partial class FakeDropbox
         }
         context.Response.Headers[ResultHeader] = EscapedJson(told);
         context.Response.Headers.ETag = $"\"{node.Rev}\"";
-        await SendAsync(context, node.Content!);
+        await ByteRanges.SendAsync(context, node.Content!);
     }
 
     private async Task ReadLinkAsync(HttpContext context)
@@ -210,33 +209,7 @@ public sealed partial class FakeDropbox
             context.Response.StatusCode = link.Node is null ? 404 : 410;
             return;
         }
-        await SendAsync(context, link.Node.Content!);
-    }
-
-    // One range of bytes (RFC 9110, 14); anything else is answered with the whole file.
-    private static async Task SendAsync(HttpContext context, Blob content)
-    {
-        context.Response.ContentType = "application/octet-stream";
-        context.Response.Headers.AcceptRanges = "bytes";
-        var (offset, length) = (0L, content.Length);
-        if (RangeHeaderValue.TryParse(context.Request.Headers.Range.ToString(), out var range)
-            && range.Ranges.Count == 1 && range.Unit.Equals("bytes", StringComparison.Ordinal))
-        {
-            var one = range.Ranges.First();
-            var first = one.From ?? Math.Max(0, content.Length - one.To!.Value);
-            var last = Math.Min(content.Length - 1, one.From is null ? content.Length - 1 : one.To ?? long.MaxValue);
-            if (first >= content.Length)
-            {
-                context.Response.StatusCode = StatusCodes.Status416RangeNotSatisfiable;
-                context.Response.Headers.ContentRange = $"bytes */{content.Length}";
-                return;
-            }
-            (offset, length) = (first, last - first + 1);
-            context.Response.StatusCode = StatusCodes.Status206PartialContent;
-            context.Response.Headers.ContentRange = $"bytes {first}-{last}/{content.Length}";
-        }
-        context.Response.ContentLength = length;
-        await content.WriteAsync(context.Response.Body, offset, length, context.RequestAborted);
+        await ByteRanges.SendAsync(context, link.Node.Content!);
     }
 
     private static string EscapedJson(JsonNode node) => string.Concat(node.ToJsonString().Select(

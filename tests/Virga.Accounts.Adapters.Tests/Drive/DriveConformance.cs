@@ -1,0 +1,34 @@
+using Virga.Testing.Conformance;
+
+namespace Virga.Accounts.Adapters.Tests.Drive;
+
+public class DriveConformance : AccountConformance
+{
+    private DriveScratch? scratch;
+
+    /// <summary>The scope of the link.</summary>
+    protected virtual string Access => "drive";
+
+    protected virtual string Folder => "";
+
+    protected override async ValueTask<IAccount> OpenAsync()
+    {
+        if (scratch is null)
+        {
+            scratch = await DriveScratch.CreateAsync(Access);
+            await using var whole = scratch.Open();
+            await whole.CreateFolderAsync(EntryPath.Parse(Folder), default);
+        }
+        return scratch.Open(Folder);
+    }
+
+    protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
+}
+
+/// <summary>A folder, seen by a link that covers only what it made itself.</summary>
+public sealed class DriveOwnFilesConformance : DriveConformance
+{
+    protected override string Access => "drive.file";
+
+    protected override string Folder => "some folder/it's ünder";
+}

@@ -1,0 +1,300 @@
+using System.Security.Cryptography;
+using Virga.Accounts.Adapters.Tests.Fakes;
+using Virga.Accounts.Decorators;
+using Virga.Core;
+using Virga.Testing;
+using Virga.Testing.Fakes;
+using Virga.Testing.Fakes.Drive;
+
+namespace Virga.Accounts.Adapters.Tests.Drive;
+
+/// <summary>Faults at Google Drive's door: nothing lost, no duplicate, each mistake with its own words.</summary>
+public sealed class DriveFaultTests : IAsyncLifetime
+{
+    private const int PartBytes = 1 << 20;
+    private static readonly EntryPath File = EntryPath.Parse("folder/file");
+    private readonly FakeTimeProvider clock = new();
+    private DriveScratch scratch = null!;
+
+    private FakeDrive Fake => scratch.Fake;
+
+    public async Task InitializeAsync() => scratch = await DriveScratch.CreateAsync(clock: clock);
+
+    public async Task DisposeAsync() => await scratch.DisposeAsync();
+
+    [Theory]
+    [InlineData(FaultKind.Throttled, false)]
+    [InlineData(FaultKind.ServerError, false)]
+    [InlineData(FaultKind.BreakRequest, false)]
+    [InlineData(FaultKind.BreakAnswer, false)]
+    [InlineData(FaultKind.LoseAnswer, false)]
+    [InlineData(FaultKind.LoseAnswer, true)]
+    [InlineData(FaultKind.TokenExpired, true)]
+    public async Task An_upload_arrives_whole_and_once_whatever_befalls_its_requests(FaultKind kind, bool isThere)
+    {
+        await using var account = Retrying(scratch.Open(tokens: Tokens()));
+        if (isThere) await WriteAsync(account);
+        Fake.Faults.Add(new Fault(kind, "upload.resumable", AfterBytes: 1));
+        Fake.Faults.Add(new Fault(kind, "upload.chunk", Skip: 1, AfterBytes: 300_000));
+        Fake.Faults.Add(new Fault(kind, "upload.chunk", Skip: 6, AfterBytes: 1));
+        Fake.Faults.Add(new Fault(kind, "files.create", AfterBytes: 1));
+        Fake.Faults.Add(new Fault(kind, "files.list", AfterBytes: 1));
+        var content = Seeded.Bytes(3 * PartBytes + 300_005, 1);
+        var entry = await UploadAsync(account, content);
+        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
+        Assert.Equal(["folder/file"], scratch.User.FilePaths());
+        // A session whose beginning was never answered is nobody's; the service drops it.
+        Assert.Equal(kind is FaultKind.LoseAnswer or FaultKind.BreakAnswer ? 1 : 0, scratch.User.OpenSessions);
+    }
+
+    [Theory]
+    [InlineData(FaultKind.Throttled)]
+    [InlineData(FaultKind.ServerError)]
+    [InlineData(FaultKind.BreakRequest)]
+    [InlineData(FaultKind.LoseAnswer)]
+    [InlineData(FaultKind.TokenExpired)]
+    public async Task Small_writes_folders_moves_and_deletes_are_done_once(FaultKind kind)
+    {
+        foreach (var operation in new[] { "upload.multipart", "files.create", "files.update", "files.get" })
+            Fake.Faults.Add(new Fault(kind, operation));
+        await using var account = Retrying(scratch.Open(tokens: Tokens()));
+        await WriteAsync(account);
+        await account.CreateFolderAsync(EntryPath.Parse("other"), default);
+        await account.MoveAsync(File, EntryPath.Parse("other/moved"), default);
+        Assert.Equal(["other/moved"], scratch.User.FilePaths());
+        Assert.Equal(2, (await Failing.ListAsync(account)).Count);
+        await account.DeleteAsync(EntryPath.Parse("other/moved"), default);
+        Assert.Empty(scratch.User.FilePaths());
+    }
+
+    [Fact]
+    public async Task What_was_made_here_is_found_while_searches_lag_behind_and_nothing_is_made_twice()
+    {
+        await using var account = scratch.Open();
+        await WriteAsync(account, EntryPath.Parse("before"));
+        scratch.User.AreListingsFrozen = true;
+        await WriteAsync(account);
+        await WriteAsync(account);
+        await WriteAsync(account, EntryPath.Parse("folder/second"));
+        await UploadAsync(account, Seeded.Bytes(PartBytes + 1, 2));
+        Assert.Equal(["before", "folder/file", "folder/second"], scratch.User.FilePaths());
+        Assert.Equal(PartBytes + 1, (await account.StatAsync(File, default))!.Length);
+        await Failing.WithAsync(
+            FailureKind.Conflict, () => account.DeleteAsync(EntryPath.Parse("folder"), default), "not empty");
+        await account.DeleteAsync(File, default);
+        Assert.Null(await account.StatAsync(File, default));
+        Assert.Equal(["before", "folder/second"], scratch.User.FilePaths());
+    }
+
+    [Fact]
+    public async Task Tasks_that_make_one_folder_at_once_make_one()
+    {
+        await using var account = scratch.Open();
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(
+            i => WriteAsync(account, EntryPath.Parse($"a/b/{i}")).AsTask()));
+        Assert.Equal("b", Assert.Single(await Failing.ListAsync(account, "a")).Path.Name);
+        Assert.Equal(2, Fake.Faults.Count("files.create"));
+    }
+
+    [Fact]
+    public async Task Items_of_one_name_documents_and_shortcuts_are_named_and_left_out()
+    {
+        scratch.User.AddItem("folder/twin", "text/plain", 10);
+        scratch.User.AddItem("folder/twin", "text/plain", 20);
+        scratch.User.AddItem("folder/Plan", "application/vnd.google-apps.document");
+        scratch.User.AddItem("folder/link", "application/vnd.google-apps.shortcut");
+        scratch.User.Rename(scratch.User.AddItem("folder/x", "text/plain", 1), "a/b");
+        await using var account = scratch.Open();
+        var skipped = new List<SkippedEntry>();
+        var entry = Assert.Single(await Failing.ListAsync(account, "folder", skipped.Add));
+        Assert.Equal(("folder/twin", 10), (entry.Path.Value, entry.Length));
+        Assert.Equal(entry.Version, (await account.StatAsync(entry.Path, default))!.Version);
+        Assert.Equal(["Plan", "a/b", "link", "twin"], skipped.Select(s => s.ShownName).Order(StringComparer.Ordinal));
+        Assert.Contains("same name", skipped.Single(s => s.ShownName == "twin").Reason, StringComparison.Ordinal);
+        Assert.Null(await account.StatAsync(EntryPath.Parse("folder/TWIN"), default));
+    }
+
+    [Fact]
+    public async Task An_upload_goes_on_in_another_process_where_it_was_cut()
+    {
+        var content = Seeded.Bytes(3 * PartBytes, 1);
+        var first = await scratch.Open().BeginUploadAsync(
+            File, content.Length, PartBytes, WriteOptions.Default, default);
+        Fake.Faults.Add(new Fault(FaultKind.LoseAnswer, "upload.chunk", Skip: 1));
+        var receipt = await first.WritePartAsync(0, content.AsMemory(0, PartBytes), default);
+        // It arrived, and nobody knows.
+        await Assert.ThrowsAsync<VirgaException>(
+            async () => await first.WritePartAsync(1, content.AsMemory(PartBytes, PartBytes), default));
+        await using var other = scratch.Open();
+        await using var resumed = await other.Find<IResumableUploads>()!.ResumeUploadAsync(
+            File, content.Length, PartBytes, WriteOptions.Default, first.Token!, default);
+        Assert.Equal([0, 1], resumed.Stored.Select(part => part.Index));
+        var last = await resumed.WritePartAsync(2, content.AsMemory(2 * PartBytes), default);
+        Assert.Empty(scratch.User.FilePaths());
+        var entry = await resumed.CompleteAsync([receipt, resumed.Stored[1], last], default);
+        Assert.Equal(content, await ReadAsync(other, content.Length, entry.Version));
+        Assert.DoesNotContain(first.Token!.Split(' ')[2], first.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_completion_that_was_never_heard_of_is_found_to_be_done_by_another_process(bool isForgotten)
+    {
+        var content = Seeded.Bytes(PartBytes + 1, 1);
+        await using var account = scratch.Open();
+        var upload = await account.BeginUploadAsync(File, content.Length, PartBytes, WriteOptions.Default, default);
+        PartReceipt[] parts =
+        [
+            await upload.WritePartAsync(0, content.AsMemory(0, PartBytes), default),
+            await upload.WritePartAsync(1, content.AsMemory(PartBytes), default),
+        ];
+        Fake.Faults.Add(new Fault(FaultKind.LoseAnswer, "upload.chunk"));
+        await Assert.ThrowsAsync<VirgaException>(async () => await upload.CompleteAsync(parts, default));
+        if (isForgotten) scratch.User.EndSessions();
+        await using var resumed = await scratch.Open().Find<IResumableUploads>()!.ResumeUploadAsync(
+            File, content.Length, PartBytes, WriteOptions.Default, upload.Token!, default);
+        Assert.Equal(2, resumed.Stored.Count);
+        Assert.Equal(content.Length, (await resumed.CompleteAsync(parts, default)).Length);
+        Assert.Equal(["folder/file"], scratch.User.FilePaths());
+    }
+
+    [Fact]
+    public async Task A_session_that_is_gone_is_not_found_and_the_file_of_before_stays()
+    {
+        var content = Seeded.Bytes(2 * PartBytes, 1);
+        await using var account = scratch.Open();
+        await WriteAsync(account);
+        var upload = await account.BeginUploadAsync(File, content.Length, PartBytes, WriteOptions.Default, default);
+        await upload.WritePartAsync(0, content.AsMemory(0, PartBytes), default);
+        clock.Advance(TimeSpan.FromDays(7) + TimeSpan.FromMinutes(1));
+        await Failing.WithAsync(
+            FailureKind.NotFound, () => upload.WritePartAsync(1, content.AsMemory(PartBytes), default), "has ended");
+        await Failing.WithAsync(
+            FailureKind.NotFound,
+            () => account.Find<IResumableUploads>()!.ResumeUploadAsync(
+                File, content.Length, PartBytes, WriteOptions.Default, upload.Token!, default),
+            "has ended");
+        Assert.Equal(10, (await account.StatAsync(File, default))!.Length);
+    }
+
+    [Fact]
+    public async Task A_token_that_leads_elsewhere_is_never_sent_to()
+    {
+        await using var account = scratch.Open();
+        foreach (var token in new[] { "new id https://example.org/x", "new id http://www.googleapis.com/x", "x", "" })
+        {
+            await Failing.WithAsync(
+                FailureKind.NotFound,
+                () => account.Find<IResumableUploads>()!.ResumeUploadAsync(
+                    File, PartBytes, PartBytes, WriteOptions.Default, token, default),
+                "no upload session");
+        }
+    }
+
+    [Fact]
+    public async Task A_file_that_is_replaced_by_a_move_comes_back_when_the_move_fails()
+    {
+        await using var account = scratch.Open();
+        await WriteAsync(account);
+        var from = EntryPath.Parse("from");
+        await account.WriteAsync(from, Seeded.Bytes(20, 2), WriteOptions.Default, default);
+        // The first puts the old one into the bin, the second fails.
+        Fake.Faults.Add(new Fault(FaultKind.ServerError, "files.update", Skip: 1));
+        await Assert.ThrowsAsync<VirgaException>(async () => await account.MoveAsync(from, File, default));
+        Assert.Equal(["folder/file", "from"], scratch.User.FilePaths());
+        await account.MoveAsync(from, File, default);
+        Assert.Equal(["folder/file"], scratch.User.FilePaths());
+        Assert.Equal(20, (await account.StatAsync(File, default))!.Length);
+    }
+
+    [Fact]
+    public async Task A_read_that_breaks_goes_on_where_it_broke()
+    {
+        var content = Seeded.Bytes(3_000_000, 1);
+        await using var account = Retrying(scratch.Open());
+        var entry = await account.WriteAsync(File, content, WriteOptions.Default, default);
+        Fake.Faults.Add(new Fault(FaultKind.BreakAnswer, "files.media", Times: 2, AfterBytes: 1_000_000));
+        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
+        Assert.Equal(3, Fake.Faults.Count("files.media"));
+    }
+
+    [Fact]
+    public async Task Each_mistake_has_words_of_its_own()
+    {
+        await using var account = scratch.Open();
+        scratch.User.QuotaBytes = 5;
+        await Failing.WithAsync(FailureKind.Full, () => WriteAsync(account), "is full");
+        Assert.Equal(new AccountSpace(0, 5), await account.Find<IReportsSpace>()!.GetSpaceAsync(default));
+        scratch.User.QuotaBytes = null;
+        Assert.Equal(new AccountSpace(0, null), await account.Find<IReportsSpace>()!.GetSpaceAsync(default));
+        scratch.User.UploadBytesLeft = 5;
+        await Failing.WithAsync(FailureKind.Throttled, () => WriteAsync(account), "slow down");
+        scratch.User.UploadBytesLeft = 1000;
+        Fake.Faults.Add(new Fault(FaultKind.Throttled, RetryAfter: TimeSpan.FromSeconds(7)));
+        var slow = await Failing.WithAsync(
+            FailureKind.Throttled, () => account.StatAsync(EntryPath.Parse("x"), default), "slow down");
+        Assert.Equal(TimeSpan.FromSeconds(7), slow.RetryAfter);
+        var theirs = EntryPath.Parse("theirs");
+        var id = scratch.User.AddItem("theirs", "text/plain", 10);
+        scratch.User.MakeReadOnly(id);
+        await Failing.WithAsync(FailureKind.Denied, () => WriteAsync(account, theirs), "not change it");
+        scratch.User.MakeAbusive(id);
+        await Failing.WithAsync(
+            FailureKind.Denied, () => account.ReadAsync(theirs, new ByteRange(0, 1), null, default), "malware");
+        await Failing.WithAsync(
+            FailureKind.NotFound, async ValueTask () => await Failing.ListAsync(scratch.Open("no/such")),
+            "no folder 'no/such' in this Drive");
+        await using var reading = scratch.Open(tokens: new TestTokens(Fake.AddToken(scratch.User, "drive.readonly")));
+        await Failing.WithAsync(FailureKind.Denied, () => WriteAsync(reading), "without the right");
+        Assert.NotNull(await reading.StatAsync(theirs, default));
+        await using var own = scratch.Open(tokens: new TestTokens(Fake.AddToken(scratch.User, "drive.file")));
+        Assert.Null(await own.StatAsync(theirs, default));
+        Fake.Expire(scratch.Token);
+        var failure = await Failing.WithAsync(
+            FailureKind.Unauthenticated, () => account.StatAsync(theirs, default), "no longer takes");
+        Assert.Contains("virga account link", failure.Advice, StringComparison.Ordinal);
+        Assert.DoesNotContain(scratch.Token, failure.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_folder_that_somebody_has_thrown_away_is_made_anew_after_a_minute()
+    {
+        await using var account = scratch.Open(clock: clock);
+        await WriteAsync(account);
+        await using var browser = scratch.Open();
+        await browser.DeleteAsync(File, default);
+        await browser.DeleteAsync(EntryPath.Parse("folder"), default);
+        clock.Advance(TimeSpan.FromSeconds(61));
+        await WriteAsync(account);
+        Assert.Equal(["folder/file"], scratch.User.FilePaths());
+    }
+
+    private TestTokens Tokens() =>
+        new([scratch.Token, .. Enumerable.Range(0, 9).Select(_ => Fake.AddToken(scratch.User))]);
+
+    private static async ValueTask<Entry> WriteAsync(IAccount account, EntryPath? path = null) =>
+        await account.WriteAsync(path ?? File, Seeded.Bytes(10, 1), WriteOptions.Default, default);
+
+    private static RetryingAccount Retrying(IAccount account) =>
+        new(account, new SkippingTime(), RandomNumberGenerator.Fill);
+
+    private static async Task<Entry> UploadAsync(IAccount account, byte[] content)
+    {
+        await using var upload = await account.BeginUploadAsync(
+            File, content.Length, PartBytes, WriteOptions.Default, default);
+        var parts = new List<PartReceipt>();
+        for (var at = 0; at < content.Length; at += PartBytes)
+            parts.Add(await upload.WritePartAsync(
+                at / PartBytes, content.AsMemory(at, Math.Min(PartBytes, content.Length - at)), default));
+        return await upload.CompleteAsync(parts, default);
+    }
+
+    private static async Task<byte[]> ReadAsync(IAccount account, long length, EntryVersion? version)
+    {
+        await using var reader = await account.ReadAsync(File, new ByteRange(0, length), version, default);
+        using var all = new MemoryStream();
+        await reader.Content.CopyToAsync(all);
+        return all.ToArray();
+    }
+}
