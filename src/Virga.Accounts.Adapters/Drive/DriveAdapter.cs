@@ -15,6 +15,8 @@ public sealed class DriveAdapter(AdapterServices services) : IAccountAdapter
 
     public IReadOnlyList<AccountSetting> Settings => DriveSettings.Known;
 
+    public IAccountLinker Linker => new OAuthLinker(OAuthProviders.GoogleDrive, services);
+
     public AccountConfig ParseAddress(
         string address, IReadOnlyDictionary<string, string> settings, IReadOnlyDictionary<string, string> secrets)
     {
