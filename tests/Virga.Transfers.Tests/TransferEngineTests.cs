@@ -10,7 +10,8 @@ namespace Virga.Transfers.Tests;
 public sealed class TransferEngineTests
 {
     private static readonly EngineLimits Small = new(
-        RangesInFlight: 3, RangeBytes: 256 << 10, PartMemoryBytes: 1 << 20, SmallFileBytes: 64 << 10,
+        RangesInFlight: 3, RangeBytes: 256 << 10, FarRangeBytes: 256 << 10, PartMemoryBytes: 1 << 20,
+        SmallFileBytes: 64 << 10,
         BatchBytes: 128 << 10, BatchFiles: 7);
 
     // Sizes on and around every border: chunk, leaf, piece, range, part; in small parts so that there are many.

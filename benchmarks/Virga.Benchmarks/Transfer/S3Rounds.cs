@@ -38,23 +38,40 @@ internal sealed class S3Rounds(string bench, string root) : IAsyncDisposable
         for (var round = 0; round < rounds; round++)
         {
             var before = (A: a.CpuSeconds(), B: b.CpuSeconds());
+            var service = ServiceCpu();
             var seconds = await b.GetAsync(link, "s3", $"round-{round}", token);
             var (cpuA, cpuB) = (a.CpuSeconds() - before.A, b.CpuSeconds() - before.B);
+            var ours = ServiceCpu() - service;
             await RcloneAsync(token, "check", "from:bench-from/one", $"to:bench-to/round-{round}", "--size-only");
             await RcloneAsync(token, "purge", $"to:bench-to/round-{round}");
             var clock = Stopwatch.StartNew();
+            service = ServiceCpu();
             await RcloneAsync(
                 token, "copy", "from:bench-from/one", "to:bench-to/rclone", "--s3-upload-concurrency", "8",
                 "--s3-chunk-size", "16M", "--buffer-size", "64M");
             var theirs = clock.Elapsed.TotalSeconds;
+            var theirService = ServiceCpu() - service;
             await RcloneAsync(token, "purge", "to:bench-to/rclone");
             rates.Add(Mib / seconds);
             ratios.Add(theirs / seconds);
             await Console.Error.WriteLineAsync(
                 $"round {round}: virga {Mib / seconds:f0} MiB/s, rclone {Mib / theirs:f0} MiB/s; "
-                    + $"CPU of the sending agent {cpuA:f1} s, of the receiving one {cpuB:f1} s");
+                    + $"CPU of the sending agent {cpuA:f1} s, of the receiving one {cpuB:f1} s, "
+                    + $"of the service {ours:f1} s, with rclone {theirService:f1} s");
         }
         return new BenchLine(bench, "s3-to-s3", Duel.Median(rates), "MiB/s", "rclone", Duel.Median(ratios));
+    }
+
+    /// <summary>CPU seconds of the gateway and what is behind it, so far.</summary>
+    private static double ServiceCpu()
+    {
+        double seconds = 0;
+        foreach (var process in Process.GetProcesses())
+        {
+            using (process)
+                if (process.ProcessName is "radosgw" or "ceph-osd") seconds += process.TotalProcessorTime.TotalSeconds;
+        }
+        return seconds;
     }
 
     public ValueTask DisposeAsync() => server?.DisposeAsync() ?? ValueTask.CompletedTask;

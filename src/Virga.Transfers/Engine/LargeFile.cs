@@ -189,7 +189,8 @@ internal sealed class LargeFile(
 
     private long RangeEnd(long offset)
     {
-        var rangeBytes = Math.Max(PieceBytes, limits.RangeBytes / PieceBytes * PieceBytes);
+        var bytes = job.Sources.IsFar ? limits.FarRangeBytes : limits.RangeBytes;
+        var rangeBytes = Math.Max(PieceBytes, bytes / PieceBytes * PieceBytes);
         return (offset / rangeBytes + 1) * rangeBytes;
     }
 

@@ -44,7 +44,7 @@ internal sealed class PartBuffers : IDisposable
         PartBytes = partBytes;
         this.pool = pool;
         // A range may lie across several parts; with two more than that the oldest part can always be finished.
-        var across = (int)(limits.RangeBytes / partBytes) + 2;
+        var across = (int)(Math.Max(limits.RangeBytes, limits.FarRangeBytes) / partBytes) + 2;
         room = new SemaphoreSlim(Math.Max(across + 1, (int)(limits.PartMemoryBytes / partBytes)));
     }
 

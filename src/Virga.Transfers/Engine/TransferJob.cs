@@ -29,6 +29,9 @@ public enum CollisionPolicy { Fail, Skip, Overwrite, Rename }
 /// </param>
 /// <param name="SwarmReadsInFlight">Range reads at once of a file that several holders have.</param>
 /// <param name="SwarmRangeBytes">Bytes of one of them: short, so that they are soon passed on.</param>
+/// <param name="FarRangeBytes">
+/// Bytes of one range read where a read waits long for its first byte; at most 8 MiB.
+/// </param>
 public sealed record EngineLimits(
     int RangesInFlight = 8,
     int RangeBytes = 2 << 20,
@@ -39,7 +42,8 @@ public sealed record EngineLimits(
     int BatchFiles = 128,
     long CopyInPartsBytes = 1L << 30,
     int SwarmReadsInFlight = 12,
-    int SwarmRangeBytes = 512 << 10)
+    int SwarmRangeBytes = 512 << 10,
+    int FarRangeBytes = 8 << 20)
 {
     public static readonly EngineLimits Default = new();
 }

@@ -17,9 +17,7 @@ public sealed class AgentSource(
     PassBook? passes = null, bool isOrigin = true)
     : ISource, IDisposable
 {
-    private const int MeasuredBytesMin = 256 << 10;
     private const int LookedAtBytes = 256 << 10;
-    private const int KeptBytesMin = 64 << 10;
     private static readonly TimeSpan HaveWait = TimeSpan.FromSeconds(5);
 
     // A holder's grant ends with the pass, which may be short.
@@ -27,13 +25,13 @@ public sealed class AgentSource(
 
     private readonly SemaphoreSlim asking = new(1, 1);
     private volatile HeldGrant? held;
-    private double waitShare;
-    private double leastWait;
-    private double meanFlow;
+    private readonly Way way = new(time);
 
     public string Name { get; } = client.Endpoint.Url.GetLeftPart(UriPartial.Authority);
 
-    public double WaitShare => Volatile.Read(ref waitShare);
+    public double WaitShare => way.WaitShare;
+
+    public bool IsFar => way.IsFar;
 
     public bool IsOrigin => isOrigin;
 
@@ -144,54 +142,21 @@ public sealed class AgentSource(
         asking.Dispose();
     }
 
-    private async Task ReadRangeAsync(
+    private Task ReadRangeAsync(
         Hash256 root, long offset, Memory<byte> destination, string bearer, bool isFresh,
         CancellationToken cancellationToken)
     {
-        var start = time.GetTimestamp();
-        long first = 0;
         var looked = 0;
-        var done = 0;
-        while (true)
-        {
-            var arrived = 0;
-            try
+        return way.ReadAsync(
+            destination,
+            (start, rest, progress) => client.ReadRangeAsync(
+                infoHash, root, offset + start, rest, bearer, progress, cancellationToken, isFresh && start == 0),
+            arrived =>
             {
-                await client.ReadRangeAsync(
-                    infoHash, root, offset + done, destination[done..], bearer, bytes => Arrived(arrived = bytes),
-                    cancellationToken, isFresh && done == 0);
-                break;
-            }
-            catch (VirgaException e) when (e.Kind == FailureKind.Unavailable && arrived >= KeptBytesMin)
-            {
-                // The connection broke in the middle: what came stays, and is verified with the rest.
-                done += arrived;
-            }
-        }
-        if (first == 0 || done > 0 || destination.Length < MeasuredBytesMin) return;
-        Measure(time.GetElapsedTime(start, first).TotalSeconds, time.GetElapsedTime(first).TotalSeconds);
-
-        void Arrived(int bytes)
-        {
-            if (first == 0) first = time.GetTimestamp();
-            if (done + bytes < looked + LookedAtBytes) return;
-            looked = done + bytes;
-            RequireAccepted();
-        }
-    }
-
-    /// <summary>
-    /// The way's own latency is the shortest wait seen lately: longer ones come from a busy machine, where more reads
-    /// at once only make it worse.
-    /// </summary>
-    private void Measure(double wait, double flow)
-    {
-        lock (asking)
-        {
-            leastWait = leastWait == 0 ? wait : Math.Min(wait, leastWait * 1.02);
-            meanFlow = meanFlow == 0 ? flow : (0.8 * meanFlow) + (0.2 * flow);
-            Volatile.Write(ref waitShare, leastWait / (leastWait + meanFlow));
-        }
+                if (arrived < looked + LookedAtBytes) return;
+                looked = arrived;
+                RequireAccepted();
+            });
     }
 
     /// <summary>Denied once its agent is refused.</summary>

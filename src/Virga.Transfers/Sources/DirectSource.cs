@@ -20,6 +20,7 @@ public sealed class DirectSource(
 
     private readonly ConcurrentDictionary<Hash256, Held> urls = [];
     private readonly SemaphoreSlim asking = new(1, 1);
+    private readonly Way way = new(time);
 
     /// <param name="Url">Null: the agent signs none for this blob.</param>
     private sealed record Held(ReadUrl? Url, DateTimeOffset Until);
@@ -28,6 +29,10 @@ public sealed class DirectSource(
 
     /// <summary>Costs its owner the storage's egress once, and not the agent's as well.</summary>
     public int Rank => -1;
+
+    public double WaitShare => way.WaitShare;
+
+    public bool IsFar => way.IsFar;
 
     public async Task ReadAsync(
         Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
@@ -93,8 +98,11 @@ public sealed class DirectSource(
         {
             await PlainForm.ReadAsync(
                 file,
-                (plain, to, token) => storage.ReadAsync(url, agent.Endpoint, plain, to, token), range, destination,
-                cancellationToken);
+                (plain, to, token) => way.ReadAsync(
+                    to[..(int)plain.Length],
+                    (start, rest, progress) => storage.ReadAsync(
+                        url, agent.Endpoint, new ByteRange(plain.Offset + start, rest.Length), rest, token, progress)),
+                range, destination, cancellationToken);
         }
         catch (VirgaException e) when (e.Kind is FailureKind.Denied or FailureKind.Unauthenticated)
         {

@@ -18,6 +18,9 @@ public interface ISource
     /// </summary>
     double WaitShare => 0;
 
+    /// <summary>Whether a read waits so long for its first byte that long ranges are worth their memory.</summary>
+    bool IsFar => false;
+
     /// <summary>Of the sources that answer, those with the lowest rank are asked: 0 unless it costs less.</summary>
     int Rank => 0;
 

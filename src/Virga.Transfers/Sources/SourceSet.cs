@@ -65,6 +65,15 @@ public sealed partial class SourceSet(
         }
     }
 
+    /// <summary>Whether a source in use is far; see <see cref="ISource.IsFar"/>.</summary>
+    public bool IsFar
+    {
+        get
+        {
+            lock (gate) return byName.Values.Any(k => k.Dropped is null && k.Source.IsFar);
+        }
+    }
+
     public IReadOnlyList<SourceReport> Report()
     {
         lock (gate)

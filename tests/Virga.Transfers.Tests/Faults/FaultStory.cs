@@ -18,7 +18,8 @@ internal sealed class FaultStory
 {
     // Small, so that a share of some MiB has many ranges and parts, as one of many GiB has with the real ones.
     private static readonly EngineLimits Limits = new(
-        RangesInFlight: 3, RangeBytes: 64 << 10, PartMemoryBytes: 192 << 10, SmallFileBytes: 24 << 10,
+        RangesInFlight: 3, RangeBytes: 64 << 10, FarRangeBytes: 64 << 10, PartMemoryBytes: 192 << 10,
+        SmallFileBytes: 24 << 10,
         BatchBytes: 64 << 10, BatchFiles: 8);
 
     private const int RunsMax = 40;
