@@ -4,7 +4,7 @@ using Virga.Core;
 namespace Virga.Accounts.Adapters.Drive;
 
 /// <summary>Somebody's Google Drive, by version 3 of its API, linked by OAuth.</summary>
-public sealed class DriveAdapter(AdapterServices services) : IAccountAdapter
+public sealed class DriveAdapter(AdapterServices services) : ILinkedAdapter
 {
     internal const string Form =
         "A Google Drive account looks like drive: or drive:folder/in/it, and is linked by `virga account link`.";
