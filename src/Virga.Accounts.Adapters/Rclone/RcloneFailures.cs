@@ -10,6 +10,7 @@ namespace Virga.Accounts.Adapters.Rclone;
 internal static partial class RcloneFailures
 {
     private const StringComparison Any = StringComparison.OrdinalIgnoreCase;
+    private const int ShownMax = 600;
 
     // What the operating system says stands at the end, and is sure; before it stand paths, which may hold any word.
     private static readonly (string End, FailureKind Kind)[] SystemErrors =
@@ -64,7 +65,18 @@ internal static partial class RcloneFailures
     {
         var said = UserInfo().Replace(error, "//...@");
         var kind = KindOf(said, status);
-        return new VirgaException(kind, $"{what}: rclone says: {NameRules.Show(said)}", AdviceFor(kind, said));
+        return new VirgaException(kind, $"{what}: rclone says: {NameRules.Show(Shown(said))}", AdviceFor(kind, said));
+    }
+
+    /// <summary>
+    /// What a person needs of it: rclone quotes whatever a server answers, which may repeat all that it was sent.
+    /// </summary>
+    private static string Shown(string said)
+    {
+        var line = said.AsSpan().Trim();
+        var end = line.IndexOfAny('\r', '\n');
+        var cut = Credentials().Replace((end < 0 ? line : line[..end]).ToString(), "${kind} ...");
+        return cut.Length <= ShownMax ? cut : cut[..ShownMax] + " ...";
     }
 
     private static FailureKind KindOf(string said, int status)
@@ -102,6 +114,12 @@ internal static partial class RcloneFailures
         @"(error|status|code|http)\W{0,3}(?<status>401|403|429|507)\b",
         RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, 1000)]
     private static partial Regex HttpStatus();
+
+    // RFC 9110, 11.4: a scheme and what belongs to it.
+    [GeneratedRegex(
+        @"\b(?<kind>Basic|Bearer|AWS4-HMAC-SHA256|SharedKey)[ ]+[^\s""]+",
+        RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Credentials();
 
     // Some services' errors quote their URLs.
     [GeneratedRegex("//[^/@ ]+@", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
+using Virga.Testing.Fakes.OAuth;
 
 namespace Virga.Testing.Fakes.Dropbox;
 
@@ -12,7 +13,7 @@ namespace Virga.Testing.Fakes.Dropbox;
 public sealed partial class FakeDropbox(TimeProvider clock) : FakeService(clock)
 {
     private const string Rpc = "api.dropboxapi.com", Transport = "content.dropboxapi.com",
-        Notify = "notify.dropboxapi.com", Links = ".dl.dropboxusercontent.com";
+        Notify = "notify.dropboxapi.com", Pages = "www.dropbox.com", Links = ".dl.dropboxusercontent.com";
 
     /// <summary>A single request takes at most 150 MiB (files.stone, upload).</summary>
     private const long RequestBytesMax = 150L << 20;
@@ -33,7 +34,13 @@ public sealed partial class FakeDropbox(TimeProvider clock) : FakeService(clock)
 
     private enum TokenState { Good, Expired, Revoked }
 
-    public override IReadOnlyList<string> Hosts => [Rpc, Transport, Notify, "*" + Links];
+    public override IReadOnlyList<string> Hosts => [Rpc, Transport, Notify, Pages, "*" + Links];
+
+    /// <summary>Who gives tokens for <see cref="Linked"/>; null where tests make them up.</summary>
+    public AuthorizationServer? Authorization { get; set; }
+
+    /// <summary>Whose Dropbox it is that is linked.</summary>
+    public DropboxUser? Linked { get; set; }
 
     /// <summary>Somebody's new and empty Dropbox, and a token for it.</summary>
     public (DropboxUser User, string Token) AddUser(params string[] scopes)
@@ -84,6 +91,7 @@ public sealed partial class FakeDropbox(TimeProvider clock) : FakeService(clock)
 
     protected override async Task HandleAsync(HttpContext context, string operation)
     {
+        if (Authorization is { } server && await server.TryAnswerAsync(context)) return;
         try
         {
             if (context.Request.Host.Host.EndsWith(Links, StringComparison.Ordinal))
@@ -119,6 +127,11 @@ public sealed partial class FakeDropbox(TimeProvider clock) : FakeService(clock)
         var header = context.Request.Headers.Authorization.ToString();
         if (!header.StartsWith("Bearer ", StringComparison.Ordinal))
             throw DropboxProblem.BadInput(context.Request.Path, "Must provide HTTP header \"Authorization\"");
+        if (Linked is not null && Authorization?.ScopesOf(header[7..]) is { } given)
+        {
+            return given.Contains(scope, StringComparer.Ordinal) ? Linked
+                : throw DropboxProblem.Unauthorized("missing_scope", new JsonObject { ["required_scope"] = scope });
+        }
         lock (gate)
         {
             if (!tokens.TryGetValue(header[7..], out var token) || token.State == TokenState.Revoked)

@@ -3,6 +3,15 @@ namespace Virga.Testing.Fakes.OAuth;
 /// <summary>Where an authorisation server answers, and how it is set up.</summary>
 public sealed record AuthorizationRules
 {
+    /// <summary>As Dropbox has them, but that it keeps its refresh tokens.</summary>
+    public static AuthorizationRules Dropbox { get; } = new()
+    {
+        AuthorizePath = "/oauth2/authorize", TokenPath = "/oauth2/token", RevokePath = "/2/auth/token/revoke",
+        RevokesByAccessToken = true, ComparesPorts = true,
+        OfflineParameter = KeyValuePair.Create("token_access_type", "offline"),
+        AccessLifetime = TimeSpan.FromHours(4),
+    };
+
     public string AuthorizePath { get; init; } = "/authorize";
 
     public string TokenPath { get; init; } = "/token";

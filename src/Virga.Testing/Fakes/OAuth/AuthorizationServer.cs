@@ -95,6 +95,25 @@ public sealed partial class AuthorizationServer : IAsyncDisposable
         }
     }
 
+    /// <summary>The scopes of a token that holds; null where it doesn't.</summary>
+    public IReadOnlyCollection<string>? ScopesOf(string accessToken)
+    {
+        lock (gate)
+        {
+            return accessTokens.TryGetValue(accessToken, out var family) && !family.IsRevoked
+                && clock.GetUtcNow() < accessEnds[accessToken] ? family.Scopes : null;
+        }
+    }
+
+    /// <summary>Every token that was ever given, and every code.</summary>
+    public IReadOnlyList<string> Given
+    {
+        get
+        {
+            lock (gate) return [.. refreshTokens.Keys, .. accessTokens.Keys, .. codes.Keys];
+        }
+    }
+
     /// <summary>Ends an access token before its time, as services do.</summary>
     public void EndAccessToken(string accessToken)
     {
