@@ -87,6 +87,8 @@ public sealed class LinkTests
                 [("configPass", Plant("planted-rclone-config-pass"))]),
             ["gcs"] = ("gcs:some-bucket", [],
                 [("serviceAccountKey", Plant("{\"private_key\":\"planted-gcs-key\"}"))]),
+            ["drive"] = ("drive:folder", ["clientId=app"],
+                [("clientSecret", Plant("planted-drive-secret")), ("refreshToken", Plant("planted-drive-token"))]),
             ["dropbox"] = ("dropbox:folder", ["clientId=app"],
                 [("clientSecret", Plant("planted-dropbox-secret")), ("refreshToken", Plant("planted-refresh-token"))]),
         };
@@ -99,7 +101,7 @@ public sealed class LinkTests
         var outcomes = await Task.WhenAll(samples.Select(async sample =>
         {
             // What speaks with the real names of services does so only where those lead to a fake.
-            var agent = sample.Key is "dropbox" or "gcs" ? inside : outside;
+            var agent = sample.Key is "dropbox" or "drive" or "gcs" ? inside : outside;
             return await TryAsync(scene, agent, sample.Key, sample.Value.Address, sample.Value.Settings,
                 sample.Value.Secrets);
         }));
