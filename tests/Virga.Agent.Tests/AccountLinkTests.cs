@@ -2,6 +2,9 @@ using System.Text;
 using System.Text.Json;
 using Virga.Accounts.Adapters;
 using Virga.Agent.Control;
+using Virga.Agent.State;
+using Virga.Hosting;
+using Virga.Storage;
 using Virga.Testing;
 using Virga.Testing.Fakes.OAuth;
 
@@ -161,6 +164,33 @@ public sealed class AccountLinkTests : IAsyncLifetime
         Assert.Equal(0, (await agent.StatusAsync()).Accounts);
         await agent.AddAccountAsync("nas", network.Folder("nas"));
         Assert.Equal("none", (await agent.RemoveAccountAsync("nas")).Tokens);
+    }
+
+    [Fact]
+    public async Task What_was_sealed_of_a_removed_account_is_overwritten()
+    {
+        await LinkAsync();
+        await network.StopAsync(agent);
+        var box = await BoxAsync(network.PathOf("agent-ann"));
+        var path = Path.Combine(network.PathOf("agent-ann"), "agent.db");
+        Assert.True((await File.ReadAllBytesAsync(path)).AsSpan().IndexOf(box) >= 0);
+        agent = await network.AgentAsync("ann", usesRepository: false);
+        await agent.RemoveAccountAsync("mine");
+        await network.StopAsync(agent);
+        foreach (var file in Directory.EnumerateFiles(network.PathOf("agent-ann"), "agent.db*"))
+            Assert.Equal(-1, (await File.ReadAllBytesAsync(file)).AsSpan().IndexOf(box));
+    }
+
+    /// <summary>The sealed secrets, as they lie in the file.</summary>
+    private static async Task<byte[]> BoxAsync(string path)
+    {
+        using var folder = DataFolder.Open(path);
+        using var keys = PeerKeys.LoadOrCreate(
+            path, TimeProvider.System, System.Security.Cryptography.RandomNumberGenerator.Fill);
+        await using var state = AgentState.Open(
+            folder, keys.DataKey, System.Security.Cryptography.RandomNumberGenerator.Fill);
+        return (await state.Database.ReadAsync(
+            db => db.First("SELECT secrets FROM accounts", row => row.Bytes(0)), CancellationToken.None))!;
     }
 
     [Fact]
