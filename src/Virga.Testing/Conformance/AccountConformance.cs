@@ -36,6 +36,9 @@ public abstract partial class AccountConformance : IAsyncLifetime
 
     protected IAccount Account { get; private set; } = null!;
 
+    /// <summary>The account after <see cref="InitializeAsync"/>, for whoever describes what is tried.</summary>
+    public IAccount Opened => Account;
+
     protected AccountTraits Traits => Account.Traits;
 
     public async Task InitializeAsync() => Account = await OpenAnotherAsync();

@@ -3,6 +3,7 @@ using Virga.Testing.Conformance;
 namespace Virga.Accounts.Adapters.Tests.Azure;
 
 [Trait("Needs", "server")]
+[Against("Azurite 3.35", IsReal = true, Variant = "account key", Untried = "Azure Blob Storage")]
 public sealed class AzureConformance : AccountConformance
 {
     private AzureScratch? scratch;
@@ -15,6 +16,7 @@ public sealed class AzureConformance : AccountConformance
 
 /// <summary>The same through a SAS token of the container, without any key.</summary>
 [Trait("Needs", "server")]
+[Against("Azurite 3.35", IsReal = true, Variant = "SAS token", Untried = "Azure Blob Storage")]
 public sealed class AzureSasConformance : AccountConformance
 {
     private AzureScratch? scratch;

@@ -6,6 +6,7 @@ using Virga.Testing.Conformance;
 namespace Virga.Accounts.Adapters.Tests.Disk;
 
 /// <summary>A disk that fails in a third of its calls, seen through the decorators that every account gets.</summary>
+[Against("Linux", IsReal = true, Variant = "a third of all calls fails, retried")]
 public sealed class DecoratedDiskConformance : AccountConformance
 {
     private readonly ScratchFolder scratch = new();

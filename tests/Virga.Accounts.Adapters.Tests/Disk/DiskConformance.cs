@@ -3,6 +3,7 @@ using Virga.Testing.Conformance;
 
 namespace Virga.Accounts.Adapters.Tests.Disk;
 
+[Against("Linux", IsReal = true)]
 public sealed class DiskConformance : AccountConformance
 {
     private readonly ScratchFolder scratch = new();

@@ -5,6 +5,7 @@ using Virga.Testing.Conformance;
 namespace Virga.Accounts.Adapters.Tests.Disk;
 
 /// <summary>As on a kernel without openat2 and a system that doesn't tell its boot: everything is synced.</summary>
+[Against("Linux", IsReal = true, Variant = "as on an old kernel, all synced")]
 public sealed class OldKernelDiskConformance : AccountConformance
 {
     private readonly ScratchFolder scratch = new();

@@ -2,6 +2,7 @@ using Virga.Testing.Conformance;
 
 namespace Virga.Accounts.Adapters.Tests.Dropbox;
 
+[Against("Dropbox", Untried = "Dropbox")]
 public class DropboxConformance : AccountConformance
 {
     private DropboxScratch? scratch;
@@ -18,6 +19,7 @@ public class DropboxConformance : AccountConformance
 }
 
 /// <summary>A folder of a Dropbox, whose name has another case there.</summary>
+[Against("Dropbox", Variant = "a folder of it", Untried = "Dropbox")]
 public sealed class DropboxFolderConformance : DropboxConformance
 {
     protected override string Folder => "Some Folder/ünder it";

@@ -2,6 +2,7 @@ using Virga.Testing.Conformance;
 
 namespace Virga.Accounts.Adapters.Tests.Gcs;
 
+[Against("Google Cloud Storage", Untried = "Google Cloud Storage")]
 public sealed class GcsConformance : AccountConformance
 {
     private GcsScratch? scratch;

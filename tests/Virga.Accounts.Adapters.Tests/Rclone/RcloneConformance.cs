@@ -4,6 +4,7 @@ using Virga.Testing.Conformance;
 namespace Virga.Accounts.Adapters.Tests.Rclone;
 
 [Trait("Needs", "server")]
+[Against("rclone 1.60 on a folder", IsReal = true)]
 public sealed class RcloneConformance : AccountConformance
 {
     private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("virga-rclone-");

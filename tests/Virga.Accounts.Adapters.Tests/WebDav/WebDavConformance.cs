@@ -3,6 +3,7 @@ using Virga.Testing.Conformance;
 namespace Virga.Accounts.Adapters.Tests.WebDav;
 
 [Trait("Needs", "server")]
+[Against("Apache mod_dav 2.4", IsReal = true, Untried = "Nextcloud")]
 public class WebDavConformance : AccountConformance
 {
     private WebDavScratch? scratch;
@@ -16,6 +17,7 @@ public class WebDavConformance : AccountConformance
 }
 
 /// <summary>As on a server that doesn't take PUT with Content-Range.</summary>
+[Against("Apache mod_dav 2.4", IsReal = true, Variant = "one request for each file", Untried = "Nextcloud")]
 public sealed class WebDavStreamedConformance : WebDavConformance
 {
     protected override bool? PartialPut => false;
