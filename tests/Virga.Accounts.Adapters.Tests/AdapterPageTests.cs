@@ -52,45 +52,30 @@ public sealed class AdapterPageTests
                 await probe.DisposeAsync();
             }
         }
-        var text = new StringBuilder(
-            """
-            # Adapters: what was tried against what
-            One suite, `AccountConformance` in `src/Virga.Testing`,
-                runs against every adapter in every full run of `./test`,
-                    and this page is made from it: a run in which one of these tests fails is a failed run,
-                        and so is one in which this page is out of date. An ability that an account declares is tried by the suite or by the adapter's own tests.
-
-            | adapter | against | tests | parts | pins | can |
-            |---|---|---|---|---|---|
-
-            """);
+        var text = new StringBuilder("# Adapters: what was tried against what\n").Append(
+            "One suite, `AccountConformance` in `src/Virga.Testing`, runs against every adapter in every full run of "
+            + "`./test`, and this page is made from it: a run in which one of these tests fails is a failed run, and "
+            + "so is one in which this page is out of date. An ability that an account declares is tried by the suite "
+            + "or by the adapter's own tests.\n\n| adapter | against | tests | parts | pins | can |\n"
+            + "|---|---|---|---|---|---|\n");
         foreach (var row in rows.OrderBy(r => r.Adapter, StringComparer.Ordinal)
             .ThenBy(r => r.Line, StringComparer.Ordinal)) text.Append(row.Line).Append('\n');
         var untried = rows.Where(r => r.Against.Untried.Length > 0).Select(r => r.Against.Untried).Distinct()
             .Order(StringComparer.Ordinal);
-        text.Append(
-            $"""
-
-            *Real* is a program that we did not write; a *fake* is ours,
-                and is itself tried by unmodified rclone with its own backend for that service,
-                    under the service's real names,
-                        also where it must refuse. *Parts*: in which order an upload takes them,
-                            and whether another process can go on with it. *Pins*: whether the service guarantees that one version has one content.
-
-            **Not tried live**, for want of accounts: {string.Join(
-                ", ", untried)}. Their limits and errors are as their documents say; `virga account check` tries a real account before it is used.
-
-            ## Any pair
-            A tree of awkward files (
-                names in many scripts and with signs that need escaping, empty files,
-                    exactly one part and one byte more, deep paths,
-                        the same content twice) goes between every ordered pair of: {string.Join(
-                            ", ", Matrix.Place.Kinds)}. Each arrives equal. Names that a target can't hold,
-                                or takes for one (upper and lower case),
-                                    are told by name before anything moves. Thousands of files in one folder go into each. Not told before: two names that differ in Unicode normalisation alone, where a target doesn't tell them apart (Dropbox).
-
-            """);
-        return text.ToString();
+        return text.Append(
+            "\n*Real* is a program that we did not write; a *fake* is ours, and is itself tried by unmodified rclone "
+            + "with its own backend for that service, under the service's real names, also where it must refuse. "
+            + "*Parts*: in which order an upload takes them, and whether another process can go on with it. *Pins*: "
+            + "whether the service guarantees that one version has one content.\n\n**Not tried live**, for want of "
+            + "accounts: ").AppendJoin(", ", untried).Append(
+            ". Their limits and errors are as their documents say; `virga account check` tries a real account before "
+            + "it is used.\n\n## Any pair\nA tree of awkward files (names in many scripts and with signs that need "
+            + "escaping, empty files, exactly one part and one byte more, deep paths, the same content twice) goes "
+            + "between every ordered pair of: ").AppendJoin(", ", Matrix.Place.Kinds).Append(
+            ". Each arrives equal. Names that a target can't hold, or takes for one (upper and lower case), are told "
+            + "by name before anything moves. Thousands of files in one folder go into each. Not told before: two "
+            + "names that differ in Unicode normalisation alone, where a target doesn't tell them apart (Dropbox).\n")
+            .ToString();
     }
 
     private static string LineOf(IAccount account, AgainstAttribute against, int tests)

@@ -2,6 +2,7 @@ using Virga.Testing.Conformance;
 
 namespace Virga.Accounts.Adapters.Tests.Drive;
 
+[Against("Google Drive", Untried = "Google Drive")]
 public class DriveConformance : AccountConformance
 {
     private DriveScratch? scratch;
@@ -26,6 +27,7 @@ public class DriveConformance : AccountConformance
 }
 
 /// <summary>A folder, seen by a link that covers only what it made itself.</summary>
+[Against("Google Drive", Variant = "only its own files", Untried = "Google Drive")]
 public sealed class DriveOwnFilesConformance : DriveConformance
 {
     protected override string Access => "drive.file";

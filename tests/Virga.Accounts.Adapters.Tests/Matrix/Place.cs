@@ -1,7 +1,7 @@
-using Virga.Accounts.Adapters.Dropbox;
 using Virga.Accounts.Adapters.Rclone;
 using Virga.Accounts.Adapters.Tests.Azure;
 using Virga.Accounts.Adapters.Tests.Disk;
+using Virga.Accounts.Adapters.Tests.Drive;
 using Virga.Accounts.Adapters.Tests.Dropbox;
 using Virga.Accounts.Adapters.Tests.Gcs;
 using Virga.Accounts.Adapters.Tests.S3;
@@ -14,7 +14,7 @@ internal sealed record Place(string Name, Func<ValueTask<IAccount>> OpenAsync, F
 {
     /// <summary>One of each kind that there is.</summary>
     public static readonly IReadOnlyList<string> Kinds =
-        ["disk", "s3", "azure", "gcs", "webdav", "dropbox", "rclone"];
+        ["disk", "s3", "azure", "gcs", "webdav", "dropbox", "drive", "rclone"];
 
     public static async Task<Place> CreateAsync(string kind)
     {
@@ -38,6 +38,9 @@ internal sealed record Place(string Name, Func<ValueTask<IAccount>> OpenAsync, F
             case "dropbox":
                 var dropbox = await DropboxScratch.CreateAsync();
                 return new Place(kind, () => ValueTask.FromResult(dropbox.Open()), dropbox.DisposeAsync);
+            case "drive":
+                var drive = await DriveScratch.CreateAsync();
+                return new Place(kind, () => ValueTask.FromResult(drive.Open()), drive.DisposeAsync);
             case "rclone":
                 var folder = new ScratchFolder();
                 var adapter = new RcloneAdapter(TestServices.Real);
