@@ -56,6 +56,16 @@ internal sealed class BearerClient : IDisposable
         return await SendOnceAsync(what, make, next, guard, cancellationToken);
     }
 
+    /// <summary>To a URL that opens by itself: no token goes there.</summary>
+    public async Task<HttpResponseMessage> SendBareAsync(
+        string what, HttpRequestMessage request, StallGuard guard, CancellationToken cancellationToken)
+    {
+        using var owned = request;
+        return await GuardedAsync(
+            what, () => http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, guard.Token), guard,
+            cancellationToken);
+    }
+
     private async Task<HttpResponseMessage> SendOnceAsync(
         string what, Func<HttpRequestMessage> make, string token, StallGuard guard,
         CancellationToken cancellationToken)

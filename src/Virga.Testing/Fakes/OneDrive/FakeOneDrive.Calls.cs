@@ -49,12 +49,21 @@ public sealed partial class FakeOneDrive
         var found = user.ChildrenOf(folder).Skip(skip).Take(top + 1).ToList();
         var page = new JsonObject
         {
-            ["value"] = new JsonArray([.. found.Take(top).Select(item => item.Describe(user))]),
+            ["value"] = new JsonArray([.. found.Take(top).Select(item => Selected(context, item.Describe(user)))]),
         };
         if (found.Count > top)
             page["@odata.nextLink"] = $"https://{Graph}/v1.0/drives/{user.DriveId}/items/{folder.Id}/children"
-                + $"?$top={top}&$skiptoken={skip + top}";
+                + $"?$top={top}&$skiptoken={skip + top}&$select={query["$select"]}";
         return page;
+    }
+
+    private static JsonObject Selected(HttpContext context, JsonObject told)
+    {
+        var select = context.Request.Query["$select"].ToString();
+        if (select.Length == 0) return told;
+        var names = select.Split(',');
+        return new JsonObject(told.Where(p => names.Contains(p.Key, StringComparer.Ordinal))
+            .Select(p => KeyValuePair.Create(p.Key, p.Value?.DeepClone())));
     }
 
     private static (int Status, JsonNode? Told) Redirect(HttpContext context, OneDriveUser user, OneDriveItem item)

@@ -94,7 +94,8 @@ public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock
 
     // /v1.0/drives/ID/root, .../root:/a/b:/call, .../items/ID/call, .../items/ID:/a/b:/call, /v1.0/me/drive/...
     [GeneratedRegex(
-        @"\A/v1\.0/(?<drive>drives/[^/]+|me/drive)(/(?<base>root|items/[^/:]+)(:/(?<path>.*?)(:|\z))?)?(/(?<call>[A-Za-z]+))?\z",
+        @"\A/v1\.0/(?<drive>drives/[^/]+|me/drive)(/(?<base>root|special/approot|items/[^/:]+)(:/(?<path>.*?)(:|\z))?)?"
+            + @"(/(?<call>[A-Za-z]+))?\z",
         RegexOptions.Singleline)]
     private static partial Regex Addresses();
 
@@ -124,6 +125,7 @@ public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock
         lock (caller.User.Gate)
         {
             var place = Find(caller.User, match);
+            if (!caller.Allows(place)) throw OneDriveProblem.Denied();
             answer = (context.Request.Method, call) switch
             {
                 ("GET", "") when !match.Groups["base"].Success => (200, Drive(caller.User)),
@@ -159,7 +161,7 @@ public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock
         var start = match.Groups["base"].Value;
         var item = start.StartsWith("items/", StringComparison.Ordinal) && start["items/".Length..] != "root"
             ? user.Items.GetValueOrDefault(Uri.UnescapeDataString(start["items/".Length..]))
-            : user.Root;
+            : start == "special/approot" ? user.AppFolder() : user.Root;
         if (item is null) return new OneDrivePlace(null, "", null);
         var names = match.Groups["path"].Value.Split('/', StringSplitOptions.RemoveEmptyEntries);
         if (names.Length == 0) return new OneDrivePlace(null, "", item);
@@ -269,7 +271,18 @@ public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock
 }
 
 /// <summary>Who asks, and what for.</summary>
-internal sealed record OneDriveToken(OneDriveUser User, string Scope, bool IsGood = true);
+internal sealed record OneDriveToken(OneDriveUser User, string Scope, bool IsGood = true)
+{
+    /// <summary>With scope Files.ReadWrite.AppFolder only what lies in the app's own folder.</summary>
+    public bool Allows(OneDrivePlace place)
+    {
+        if (!Scope.EndsWith(".AppFolder", StringComparison.Ordinal)) return true;
+        var own = User.AppFolder();
+        for (var at = place.There ?? place.Folder; at is not null; at = at.Parent is null ? null : User.Items[at.Parent])
+            if (at == own) return true;
+        return place is { There: null, Folder: null };
+    }
+}
 
 /// <summary>Where a request's address leads; the item may be missing there.</summary>
 internal sealed record OneDrivePlace(OneDriveItem? Folder, string Name, OneDriveItem? There)

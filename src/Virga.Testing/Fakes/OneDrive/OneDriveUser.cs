@@ -61,6 +61,13 @@ public sealed class OneDriveUser
             return [.. Items.Values.Where(i => !i.IsFolder).Select(i => PathOf(i)[1..]).Order(StringComparer.Ordinal)];
     }
 
+    /// <summary>Where an app with a folder of its own works.</summary>
+    internal OneDriveItem AppFolder()
+    {
+        var apps = Child(Root, "Apps") ?? Add(Root, "Apps", isFolder: true);
+        return Child(apps, "Virga") ?? Add(apps, "Virga", isFolder: true);
+    }
+
     internal long UsedBytes => Items.Values.Sum(i => i.Content?.Length ?? 0);
 
     internal string NextId() => $"{DriveId}!{(++counter).ToString(CultureInfo.InvariantCulture)}";

@@ -1,0 +1,33 @@
+using Virga.Accounts.Adapters.OAuth;
+using Virga.Core;
+
+namespace Virga.Accounts.Adapters.OneDrive;
+
+/// <summary>A OneDrive account's configuration, checked.</summary>
+/// <param name="Folder">Which folder is the account's root.</param>
+/// <param name="DriveId">Of another drive than the person's own: a document library, a shared drive.</param>
+/// <param name="IsAppFolder">Whether all lies in a folder of the app's own, and nothing else may be seen.</param>
+internal sealed record OneDriveSettings(EntryPath Folder, string? DriveId = null, bool IsAppFolder = false)
+{
+    public static readonly IReadOnlyList<AccountSetting> Known =
+    [
+        new("folder", "Folder of the OneDrive that is the account's root"),
+        new("driveId", "Id of another drive, such as a document library; your own otherwise"),
+        .. OAuthSettings.Known,
+    ];
+
+    /// <summary>Where the addresses of items begin.</summary>
+    public string Root => (DriveId is null ? "me/drive" : $"drives/{Uri.EscapeDataString(DriveId)}")
+        + (IsAppFolder ? "/special/approot" : "/root");
+
+    public string Drive => DriveId is null ? "me/drive" : $"drives/{Uri.EscapeDataString(DriveId)}";
+
+    public static OneDriveSettings From(AccountConfig config)
+    {
+        var settings = new SettingsReader(config, Known, OneDriveAdapter.Form);
+        var folder = EntryPath.Parse(settings.Optional("folder")?.Trim('/') ?? "");
+        OneDriveNames.Below(EntryPath.Root).Check(folder);
+        return new OneDriveSettings(
+            folder, settings.Optional("driveId"), OAuthSettings.Access(config) == LinkAccess.OwnFiles);
+    }
+}
