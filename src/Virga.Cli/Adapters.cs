@@ -6,6 +6,7 @@ using Virga.Accounts.Adapters.Disk;
 using Virga.Accounts.Adapters.Drive;
 using Virga.Accounts.Adapters.Dropbox;
 using Virga.Accounts.Adapters.Gcs;
+using Virga.Accounts.Adapters.OneDrive;
 using Virga.Accounts.Adapters.Rclone;
 using Virga.Accounts.Adapters.S3;
 using Virga.Accounts.Adapters.WebDav;
@@ -42,6 +43,7 @@ internal static class Adapters
         new WebDavAdapter(services),
         new DropboxAdapter(services),
         new DriveAdapter(services),
+        new OneDriveAdapter(services),
         new RcloneAdapter(services),
     ];
 }

@@ -21,7 +21,7 @@ internal readonly record struct OneDriveReply(
         IsGood ? Value : throw OneDriveFailures.Of(what, Status, Code, RetryAfter);
 }
 
-/// <summary>Calls by Microsoft Graph, version 1.0, and to the URLs that it hands out, which open by themselves.</summary>
+/// <summary>Calls by Microsoft Graph 1.0, and to the URLs that it hands out, which open by themselves.</summary>
 internal sealed class OneDriveClient(OneDriveSettings settings, IAccessTokens tokens, AdapterServices services)
     : IDisposable
 {

@@ -22,8 +22,8 @@ internal static class OneDriveFailures
         ("insufficientStorage", FailureKind.Full, "the OneDrive is full",
             "Free some space, empty the recycle bin too, or take a larger plan."),
         ("accessDenied", FailureKind.Denied, "OneDrive doesn't allow it",
-            "It may be shared with you for reading only, or the account was linked for reading: link it again with full "
-                + "access."),
+            "It may be shared with you for reading only, or the account was linked for reading: "
+                + "link it again with full access."),
         ("notAllowed", FailureKind.Denied, "OneDrive doesn't allow it", "Its owner or administrator has to."),
         ("activityLimitReached", FailureKind.Throttled, "OneDrive asks us to slow down", null),
         ("throttledRequest", FailureKind.Throttled, "OneDrive asks us to slow down", null),

@@ -4,7 +4,7 @@ namespace Virga.Accounts.Adapters.OneDrive;
 
 /// <summary>An item as Microsoft Graph describes it (learn.microsoft.com/graph/api/resources/driveitem).</summary>
 /// <param name="ContentTag">cTag, which changes with the bytes alone.</param>
-/// <param name="Download">A URL that reads the bytes for about an hour, for whoever has it; null where not told.</param>
+/// <param name="Download">A URL that reads the bytes for about an hour for whoever has it; null if not told.</param>
 internal sealed record OneDriveItem(
     string Id, string Name, bool IsFile, bool IsFolder, long Length, DateTimeOffset? Modified, string ContentTag,
     Uri? Download)

@@ -139,7 +139,9 @@ public sealed partial class FakeOneDrive
     private static JsonObject Change(OneDriveUser user, OneDriveItem item, JsonObject body)
     {
         if (item.Parent is null) throw OneDriveProblem.Denied();
-        var folder = body["parentReference"] is JsonObject reference ? Reference(user, reference) : user.Items[item.Parent];
+        var folder = body["parentReference"] is JsonObject reference
+            ? Reference(user, reference)
+            : user.Items[item.Parent];
         var name = (string?)body["name"] ?? item.Name;
         user.CheckWritable(folder);
         user.CheckWritable(user.Items[item.Parent]);
@@ -161,7 +163,8 @@ public sealed partial class FakeOneDrive
 
     private static OneDriveItem Reference(OneDriveUser user, JsonObject reference)
     {
-        if ((string?)reference["id"] is { } id) return user.Items.GetValueOrDefault(id) ?? throw OneDriveProblem.Missing();
+        if ((string?)reference["id"] is { } id)
+            return user.Items.GetValueOrDefault(id) ?? throw OneDriveProblem.Missing();
         var path = (string?)reference["path"] ?? throw OneDriveProblem.Bad("parentReference is empty");
         var at = path.IndexOf("root:", StringComparison.Ordinal);
         if (at < 0) throw OneDriveProblem.Bad("parentReference.path is malformed");

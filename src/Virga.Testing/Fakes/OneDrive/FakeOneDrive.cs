@@ -278,8 +278,11 @@ internal sealed record OneDriveToken(OneDriveUser User, string Scope, bool IsGoo
     {
         if (!Scope.EndsWith(".AppFolder", StringComparison.Ordinal)) return true;
         var own = User.AppFolder();
-        for (var at = place.There ?? place.Folder; at is not null; at = at.Parent is null ? null : User.Items[at.Parent])
+        for (var at = place.There ?? place.Folder; at is not null;)
+        {
             if (at == own) return true;
+            at = at.Parent is null ? null : User.Items[at.Parent];
+        }
         return place is { There: null, Folder: null };
     }
 }

@@ -80,7 +80,7 @@ internal sealed class OneDriveItem
 /// <summary>An upload session.</summary>
 internal sealed class OneDriveSession
 {
-    /// <summary>learn.microsoft.com/graph/api/driveitem-createuploadsession: fragments are multiples of 320 KiB.</summary>
+    /// <summary>learn.microsoft.com/graph/api/driveitem-createuploadsession: multiples of 320 KiB.</summary>
     public const int MultipleBytes = 320 << 10;
 
     /// <summary>The same page: at most 60 MiB a request.</summary>
