@@ -32,9 +32,12 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
         this.settings = settings;
         client = new DriveClient(tokens, services);
         tree = new DriveTree(client, settings.RootId);
+        Traits = DriveTraits with { IsReadOnly = settings.IsReadOnly };
     }
 
-    public AccountTraits Traits { get; } = new()
+    public AccountTraits Traits { get; }
+
+    private static AccountTraits DriveTraits => new()
     {
         Adapter = "drive",
         MaxConcurrency = 8,

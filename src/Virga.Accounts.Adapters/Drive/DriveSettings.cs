@@ -6,7 +6,8 @@ namespace Virga.Accounts.Adapters.Drive;
 /// <summary>A Google Drive account's configuration, checked.</summary>
 /// <param name="Folder">Which folder below the root is the account's root.</param>
 /// <param name="RootId">Id of the folder or shared drive to begin in; null for My Drive.</param>
-internal sealed record DriveSettings(EntryPath Folder, string? RootId = null)
+/// <param name="IsReadOnly">Whether it was linked for reading alone.</param>
+internal sealed record DriveSettings(EntryPath Folder, string? RootId = null, bool IsReadOnly = false)
 {
     public static readonly IReadOnlyList<AccountSetting> Known =
     [
@@ -23,6 +24,7 @@ internal sealed record DriveSettings(EntryPath Folder, string? RootId = null)
             throw new VirgaException(
                 FailureKind.BadInput, $"'{rootId}' can't be an id at Google Drive",
                 "It is what follows /folders/ in the address of the folder in a browser.");
-        return new DriveSettings(EntryPath.Parse(settings.Optional("folder")?.Trim('/') ?? ""), rootId);
+        var folder = EntryPath.Parse(settings.Optional("folder")?.Trim('/') ?? "");
+        return new DriveSettings(folder, rootId, OAuthSettings.IsReadOnly(config));
     }
 }

@@ -32,6 +32,7 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
     public AccountTraits Traits { get; } = new()
     {
         Adapter = "dropbox",
+        IsReadOnly = settings.IsReadOnly,
         MaxConcurrency = 8,
         SingleWriteBytesMax = 8 << 20,
         PartOrder = PartOrder.Sequence,

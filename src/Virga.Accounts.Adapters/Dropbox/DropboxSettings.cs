@@ -5,7 +5,8 @@ namespace Virga.Accounts.Adapters.Dropbox;
 
 /// <summary>A Dropbox account's configuration, checked.</summary>
 /// <param name="Folder">Which folder of the Dropbox is the account's root.</param>
-internal sealed record DropboxSettings(EntryPath Folder)
+/// <param name="IsReadOnly">Whether it was linked for reading alone.</param>
+internal sealed record DropboxSettings(EntryPath Folder, bool IsReadOnly = false)
 {
     public static readonly IReadOnlyList<AccountSetting> Known =
         [new("folder", "Folder of the Dropbox that is the account's root"), .. OAuthSettings.Known];
@@ -15,6 +16,6 @@ internal sealed record DropboxSettings(EntryPath Folder)
         var settings = new SettingsReader(config, Known, DropboxAdapter.Form);
         var folder = EntryPath.Parse(settings.Optional("folder")?.Trim('/') ?? "");
         DropboxNames.Rules.Check(folder);
-        return new DropboxSettings(folder);
+        return new DropboxSettings(folder, OAuthSettings.IsReadOnly(config));
     }
 }

@@ -44,6 +44,9 @@ public sealed record OAuthSettings(
             FailureKind.BadInput, $"the setting {AccessName} is '{other}': give full, read-only or own-files"),
     };
 
+    /// <summary>Whether it was linked for reading alone.</summary>
+    public static bool IsReadOnly(AccountConfig config) => Access(config) == LinkAccess.ReadOnly;
+
     public static string AccessText(LinkAccess access) => access switch
     {
         LinkAccess.ReadOnly => "read-only",
