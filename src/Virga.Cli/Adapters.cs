@@ -31,7 +31,7 @@ internal static class Adapters
             FailureKind.BadInput, $"'{address}' is no account's address",
             "Addresses look like disk:/srv/data, s3:https://host/bucket, "
                 + "azure:https://account.blob.core.windows.net/container, gcs:bucket/folder, webdavs://host/path, "
-                + "rclone:remote:path.");
+                + "drive:folder, dropbox:folder, onedrive:folder, rclone:remote:path.");
     }
 
     private static IReadOnlyList<IAccountAdapter> Create(AdapterServices services) =>

@@ -13,18 +13,17 @@ internal static class AwkwardTree
     /// escaping.</summary>
     private static readonly string[] Common =
     [
-        "plain.txt", "two words", " leading space", "quote's", "per%cent", "%41", "%2F", "%2e%2e", "100%", "ha#sh",
-            "a+b",
+        "plain.txt", "two words", "quote's", "per%cent", "%41", "%2F", "%2e%2e", "100%", "ha#sh", "a+b",
         "a b+c%20d", "a&b", "a;b=c", "a,b", "[brackets]", "{braces}", "(round)", "$HOME", "$(id)", "@at", "!bang",
-        "^caret", "=equals", "-dash", "--flag=1", ".hidden", "..almost", "ünïcödé", "日本語.txt", "עברית", "emoji 😀👩‍👩‍👧",
-        "a.b.c.d", "&amp;", "index.html", "~tilde", "back`tick",
+        "^caret", "=equals", "-dash", "--flag=1", ".hidden", "..almost", "ünïcödé", "日本語.txt", "עברית",
+        "emoji 😀👩‍👩‍👧", "a.b.c.d", "&amp;", "index.html", "back`tick",
     ];
 
     /// <summary>Names that some services refuse, change, or take for others.</summary>
     private static readonly string[] Hard =
     [
-        "trailing space ", "trailing dot.", "double\"quote", "back\\slash", "what?", "a:b", "a|b", "a<b>c", "st*r",
-        "CON", "aux.txt", "tab\there", "new\nline", "cr\rreturn", "bell\a", "del\u007f", "c1\u0086x", "line\u2028sep",
+        " leading space", "~tilde", "trailing space ", "trailing dot.", "double\"quote", "back\\slash", "what?",
+        "a:b", "a|b", "a<b>c", "st*r", "CON", "aux.txt", "tab\there", "new\nline", "cr\rreturn", "bell\a", "del\u007f", "c1\u0086x", "line\u2028sep",
         "\u00A0", "\u202Eevil.txt", "\uFFFD", "\uE000", "Case.txt", "case.txt", "\u00E9.txt", "e\u0301.txt", ".DS_Store",
             "~$draft",
     ];

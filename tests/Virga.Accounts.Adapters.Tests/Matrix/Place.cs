@@ -4,6 +4,7 @@ using Virga.Accounts.Adapters.Tests.Disk;
 using Virga.Accounts.Adapters.Tests.Drive;
 using Virga.Accounts.Adapters.Tests.Dropbox;
 using Virga.Accounts.Adapters.Tests.Gcs;
+using Virga.Accounts.Adapters.Tests.OneDrive;
 using Virga.Accounts.Adapters.Tests.S3;
 using Virga.Accounts.Adapters.Tests.WebDav;
 
@@ -14,7 +15,7 @@ internal sealed record Place(string Name, Func<ValueTask<IAccount>> OpenAsync, F
 {
     /// <summary>One of each kind that there is.</summary>
     public static readonly IReadOnlyList<string> Kinds =
-        ["disk", "s3", "azure", "gcs", "webdav", "dropbox", "drive", "rclone"];
+        ["disk", "s3", "azure", "gcs", "webdav", "dropbox", "drive", "onedrive", "rclone"];
 
     public static async Task<Place> CreateAsync(string kind)
     {
@@ -41,6 +42,9 @@ internal sealed record Place(string Name, Func<ValueTask<IAccount>> OpenAsync, F
             case "drive":
                 var drive = await DriveScratch.CreateAsync();
                 return new Place(kind, () => ValueTask.FromResult(drive.Open()), drive.DisposeAsync);
+            case "onedrive":
+                var oneDrive = await OneDriveScratch.CreateAsync();
+                return new Place(kind, () => ValueTask.FromResult(oneDrive.Open()), oneDrive.DisposeAsync);
             case "rclone":
                 var folder = new ScratchFolder();
                 var adapter = new RcloneAdapter(TestServices.Real);

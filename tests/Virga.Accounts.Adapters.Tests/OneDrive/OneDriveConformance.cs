@@ -2,6 +2,7 @@ using Virga.Testing.Conformance;
 
 namespace Virga.Accounts.Adapters.Tests.OneDrive;
 
+[Against("OneDrive", Untried = "OneDrive")]
 public class OneDriveConformance : AccountConformance
 {
     private OneDriveScratch? scratch;
@@ -26,6 +27,7 @@ public class OneDriveConformance : AccountConformance
 }
 
 /// <summary>A folder in the folder that the app may see alone.</summary>
+[Against("OneDrive", Variant = "only a folder of its own", Untried = "OneDrive")]
 public sealed class OneDriveAppFolderConformance : OneDriveConformance
 {
     protected override string Scope => "Files.ReadWrite.AppFolder";
