@@ -74,7 +74,8 @@ public sealed class AdapterPageTests
             + "between every ordered pair of: ").AppendJoin(", ", Matrix.Place.Kinds).Append(
             ". Each arrives equal. Names that a target can't hold, or takes for one (upper and lower case), are told "
             + "by name before anything moves. Thousands of files in one folder go into each. Not told before: two "
-            + "names that differ in Unicode normalisation alone, where a target doesn't tell them apart (Dropbox, OneDrive).\n")
+            + "names that differ in Unicode normalisation alone, where a target doesn't tell them apart (Dropbox, "
+            + "OneDrive).\n")
             .ToString();
     }
 

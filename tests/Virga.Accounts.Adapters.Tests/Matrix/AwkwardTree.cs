@@ -23,8 +23,10 @@ internal static class AwkwardTree
     private static readonly string[] Hard =
     [
         " leading space", "~tilde", "trailing space ", "trailing dot.", "double\"quote", "back\\slash", "what?",
-        "a:b", "a|b", "a<b>c", "st*r", "CON", "aux.txt", "tab\there", "new\nline", "cr\rreturn", "bell\a", "del\u007f", "c1\u0086x", "line\u2028sep",
-        "\u00A0", "\u202Eevil.txt", "\uFFFD", "\uE000", "Case.txt", "case.txt", "\u00E9.txt", "e\u0301.txt", ".DS_Store",
+        "a:b", "a|b", "a<b>c", "st*r", "CON", "aux.txt", "tab\there", "new\nline", "cr\rreturn", "bell\a",
+        "del\u007f", "c1\u0086x", "line\u2028sep",
+        "\u00A0", "\u202Eevil.txt", "\uFFFD", "\uE000", "Case.txt", "case.txt", "\u00E9.txt", "e\u0301.txt",
+        ".DS_Store",
             "~$draft",
     ];
 
