@@ -41,6 +41,7 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
         Traits = new AccountTraits
         {
             Adapter = "onedrive",
+            IsReadOnly = settings.IsReadOnly,
             MaxConcurrency = 8,
             SingleWriteBytesMax = 8 << 20,
             PartOrder = PartOrder.Sequence,

@@ -7,7 +7,9 @@ namespace Virga.Accounts.Adapters.OneDrive;
 /// <param name="Folder">Which folder is the account's root.</param>
 /// <param name="DriveId">Of another drive than the person's own: a document library, a shared drive.</param>
 /// <param name="IsAppFolder">Whether all lies in a folder of the app's own, and nothing else may be seen.</param>
-internal sealed record OneDriveSettings(EntryPath Folder, string? DriveId = null, bool IsAppFolder = false)
+/// <param name="IsReadOnly">Whether it was linked for reading alone.</param>
+internal sealed record OneDriveSettings(
+    EntryPath Folder, string? DriveId = null, bool IsAppFolder = false, bool IsReadOnly = false)
 {
     public static readonly IReadOnlyList<AccountSetting> Known =
     [
@@ -28,6 +30,7 @@ internal sealed record OneDriveSettings(EntryPath Folder, string? DriveId = null
         var folder = EntryPath.Parse(settings.Optional("folder")?.Trim('/') ?? "");
         OneDriveNames.Below(EntryPath.Root).Check(folder);
         return new OneDriveSettings(
-            folder, settings.Optional("driveId"), OAuthSettings.Access(config) == LinkAccess.OwnFiles);
+            folder, settings.Optional("driveId"), OAuthSettings.Access(config) == LinkAccess.OwnFiles,
+            OAuthSettings.IsReadOnly(config));
     }
 }
