@@ -59,7 +59,7 @@ internal static class LinkCommand
         AccountCommands.AccountName(options),
         new Argument<string?>("KIND")
         {
-            Description = "the service, and a folder of it after a colon: drive, drive:photos, dropbox; "
+            Description = "the service, and a folder of it after a colon: drive, drive:photos, dropbox, onedrive; "
                 + "left out: link NAME anew",
             Arity = ArgumentArity.ZeroOrOne,
         },
