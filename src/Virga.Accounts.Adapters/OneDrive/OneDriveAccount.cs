@@ -40,7 +40,6 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
         client = new OneDriveClient(settings, tokens, services);
         Traits = new AccountTraits
         {
-            IsReadOnly = settings.IsReadOnly,
             Adapter = "onedrive",
             IsReadOnly = settings.IsReadOnly,
             MaxConcurrency = 8,
