@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using Virga.Accounts;
 using Virga.Accounts.Adapters;
 using Virga.Accounts.Adapters.Azure;
+using Virga.Accounts.Adapters.B2;
 using Virga.Accounts.Adapters.Disk;
 using Virga.Accounts.Adapters.Drive;
 using Virga.Accounts.Adapters.Dropbox;
@@ -30,8 +31,8 @@ internal static class Adapters
         return All.FirstOrDefault(a => a.Name == scheme || a.Name + "s" == scheme) ?? throw new VirgaException(
             FailureKind.BadInput, $"'{address}' is no account's address",
             "Addresses look like disk:/srv/data, s3:https://host/bucket, "
-                + "azure:https://account.blob.core.windows.net/container, gcs:bucket/folder, webdavs://host/path, "
-                + "drive:folder, dropbox:folder, onedrive:folder, rclone:remote:path.");
+                + "azure:https://account.blob.core.windows.net/container, gcs:bucket/folder, b2:bucket/folder, "
+                + "webdavs://host/path, drive:folder, dropbox:folder, onedrive:folder, rclone:remote:path.");
     }
 
     private static IReadOnlyList<IAccountAdapter> Create(AdapterServices services) =>
@@ -40,6 +41,7 @@ internal static class Adapters
         new S3Adapter(services),
         new AzureAdapter(services),
         new GcsAdapter(services),
+        new B2Adapter(services),
         new WebDavAdapter(services),
         new DropboxAdapter(services),
         new DriveAdapter(services),

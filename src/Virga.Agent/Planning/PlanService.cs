@@ -174,6 +174,7 @@ internal sealed class PlanService(
     internal static string? HostOf(string address)
     {
         if (address.StartsWith("gcs:", StringComparison.OrdinalIgnoreCase)) return "storage.googleapis.com";
+        if (address.StartsWith("b2:", StringComparison.OrdinalIgnoreCase)) return "api.backblazeb2.com";
         var colon = address.IndexOf(':', StringComparison.Ordinal);
         var url = colon > 0 && address.AsSpan(colon + 1).StartsWith("http", StringComparison.OrdinalIgnoreCase)
             ? address[(colon + 1)..] : address;

@@ -1,5 +1,6 @@
 using Virga.Accounts.Adapters.Rclone;
 using Virga.Accounts.Adapters.Tests.Azure;
+using Virga.Accounts.Adapters.Tests.B2;
 using Virga.Accounts.Adapters.Tests.Disk;
 using Virga.Accounts.Adapters.Tests.Drive;
 using Virga.Accounts.Adapters.Tests.Dropbox;
@@ -15,7 +16,7 @@ internal sealed record Place(string Name, Func<ValueTask<IAccount>> OpenAsync, F
 {
     /// <summary>One of each kind that there is.</summary>
     public static readonly IReadOnlyList<string> Kinds =
-        ["disk", "s3", "azure", "gcs", "webdav", "dropbox", "drive", "onedrive", "rclone"];
+        ["disk", "s3", "azure", "gcs", "b2", "webdav", "dropbox", "drive", "onedrive", "rclone"];
 
     public static async Task<Place> CreateAsync(string kind)
     {
@@ -33,6 +34,9 @@ internal sealed record Place(string Name, Func<ValueTask<IAccount>> OpenAsync, F
             case "gcs":
                 var gcs = await GcsScratch.CreateAsync();
                 return new Place(kind, () => gcs.OpenAsync(), gcs.DisposeAsync);
+            case "b2":
+                var b2 = await B2Scratch.CreateAsync();
+                return new Place(kind, () => b2.OpenAsync(), b2.DisposeAsync);
             case "webdav":
                 var dav = await WebDavScratch.CreateAsync();
                 return new Place(kind, () => dav.OpenAsync(), dav.DisposeAsync);
