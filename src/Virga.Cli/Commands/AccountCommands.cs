@@ -31,8 +31,8 @@ internal static class AccountCommands
         var address = new Argument<string>("ADDRESS")
         {
             Description = "where it is: disk:/srv/data, s3:https://host/bucket/folder, "
-                + "azure:https://account.blob.core.windows.net/container, gcs:bucket/folder, b2:bucket/folder, webdavs://host/path, "
-                + "rclone:remote:path",
+                + "azure:https://account.blob.core.windows.net/container, gcs:bucket/folder, b2:bucket/folder, "
+                + "webdavs://host/path, rclone:remote:path",
         };
         var set = new Option<string[]>("--set")
         {

@@ -128,7 +128,8 @@ public sealed class B2Tests : IAsyncLifetime
         Assert.Equal(0, scratch.Fake.OpenSessions);
         // Somebody else's file at the path is not taken for it.
         await WriteAsync(account);
-        await Failing.WithAsync(FailureKind.NotFound, () => upload.CompleteAsync(parts, default), "has ended the upload");
+        await Failing.WithAsync(
+            FailureKind.NotFound, () => upload.CompleteAsync(parts, default), "has ended the upload");
     }
 
     [Fact]
