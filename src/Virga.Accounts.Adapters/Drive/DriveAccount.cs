@@ -196,14 +196,13 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
     internal static JsonObject Metadata(
         WriteOptions options, string? name = null, string? id = null, string? parent = null)
     {
-        var told = new JsonObject
-        {
-            ["appProperties"] = new JsonObject
+        var told = new JsonObject();
+        // Null takes an older mark away.
+        if (options.IsExecutable || id is null)
+            told["appProperties"] = new JsonObject
             {
-                // Null takes an older mark away.
                 [DriveItem.ExecutableProperty] = options.IsExecutable ? "true" : null,
-            },
-        };
+            };
         if (options.Modified is { } modified)
             told["modifiedTime"] =
                 modified.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
