@@ -24,6 +24,12 @@ public static class SharedServers
     /// </summary>
     public static Task<RealServer> AzuriteAsync() => StartedAsync("azurite.sh");
 
+    /// <summary>
+    /// OpenSSH: SFTP_ADDRESS, SFTP_USER, SFTP_PORT, SFTP_KEY, SFTP_LOCKED_KEY, SFTP_PASSPHRASE, SFTP_HOST_KEY,
+    /// SFTP_FILES, SFTP_FULL, SFTP_PID.
+    /// </summary>
+    public static Task<RealServer> OpenSshAsync() => StartedAsync("openssh-sftp.sh");
+
     private static Task<RealServer> StartedAsync(string script)
     {
         lock (Gate)
