@@ -10,6 +10,7 @@ using Virga.Accounts.Adapters.Gcs;
 using Virga.Accounts.Adapters.OneDrive;
 using Virga.Accounts.Adapters.Rclone;
 using Virga.Accounts.Adapters.S3;
+using Virga.Accounts.Adapters.Sftp;
 using Virga.Accounts.Adapters.WebDav;
 using Virga.Core;
 
@@ -32,7 +33,8 @@ internal static class Adapters
             FailureKind.BadInput, $"'{address}' is no account's address",
             "Addresses look like disk:/srv/data, s3:https://host/bucket, "
                 + "azure:https://account.blob.core.windows.net/container, gcs:bucket/folder, b2:bucket/folder, "
-                + "webdavs://host/path, drive:folder, dropbox:folder, onedrive:folder, rclone:remote:path.");
+                + "webdavs://host/path, sftp://user@host/folder, drive:folder, dropbox:folder, onedrive:folder, "
+                + "rclone:remote:path.");
     }
 
     private static IReadOnlyList<IAccountAdapter> Create(AdapterServices services) =>
@@ -43,6 +45,7 @@ internal static class Adapters
         new GcsAdapter(services),
         new B2Adapter(services),
         new WebDavAdapter(services),
+        new SftpAdapter(services),
         new DropboxAdapter(services),
         new DriveAdapter(services),
         new OneDriveAdapter(services),

@@ -98,6 +98,8 @@ public sealed class LinkTests
                 [("accountKey", Plant(Convert.ToBase64String(RandomNumberGenerator.GetBytes(64))))]),
             ["webdav"] = (url.Replace("http:", "webdav:", StringComparison.Ordinal) + "/dav", ["user=ann"],
                 [("password", Plant("planted-webdav-\u00e4-password"))]),
+            ["sftp"] = ("sftp://ann@" + new Uri(url).Authority + "/folder", ["hostKey=ssh-ed25519 AAAA"],
+                [("password", Plant("planted-sftp-\u00e4-password"))]),
             ["rclone"] = ("rclone:dav:folder", [$"config={config}"],
                 [("configPass", Plant("planted-rclone-config-pass"))]),
             ["gcs"] = ("gcs:some-bucket", [],

@@ -160,9 +160,8 @@ internal sealed partial class SftpAccount
             var target = await FindAsync(connection, to, cancellationToken);
             if (target is { Kind: EntryKind.Folder } || (target is not null && source.Kind == EntryKind.Folder))
             {
-                throw new VirgaException(
-                    FailureKind.Conflict,
-                    $"can't {what}: a {(target.Value.Kind == EntryKind.Folder ? "folder" : "file")} of that name is there");
+                var there = target.Value.Kind == EntryKind.Folder ? "folder" : "file";
+                throw new VirgaException(FailureKind.Conflict, $"can't {what}: a {there} of that name is there");
             }
             await connection.RenameAsync(FullPath(from), FullPath(to), cancellationToken);
             real.Clear();

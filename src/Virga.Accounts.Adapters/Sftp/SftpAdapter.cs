@@ -24,7 +24,10 @@ public sealed class SftpAdapter(AdapterServices services) : IAccountAdapter
     {
         if (!address.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
             || !Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Host.Length == 0)
-            throw new VirgaException(FailureKind.BadInput, $"'{Shown(address)}' is not an SFTP account's address", Form);
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"'{Shown(address)}' is not an SFTP account's address", Form);
+        }
         if (uri.UserInfo.Contains(':', StringComparison.Ordinal))
         {
             throw new VirgaException(

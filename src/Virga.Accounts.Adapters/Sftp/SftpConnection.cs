@@ -5,7 +5,9 @@ using Virga.Core;
 
 namespace Virga.Accounts.Adapters.Sftp;
 
-/// <summary>An answer's kind and body; the buffer may be longer, and goes back to the pool when it is disposed.</summary>
+/// <summary>
+/// An answer's kind and body; the buffer may be longer, and goes back to the pool when it is disposed.
+/// </summary>
 internal readonly struct SftpAnswer(SftpKind kind, byte[] buffer, int length) : IDisposable
 {
     public SftpKind Kind { get; } = kind;
@@ -157,7 +159,8 @@ internal sealed class SftpConnection : IAsyncDisposable
         Volatile.Write(ref lastMove, services.Clock.GetTimestamp());
     }
 
-    private static async Task<SftpAnswer> WithPatienceAsync(Task<SftpAnswer> answer, CancellationToken cancellationToken)
+    private static async Task<SftpAnswer> WithPatienceAsync(
+        Task<SftpAnswer> answer, CancellationToken cancellationToken)
     {
         try
         {
@@ -294,5 +297,6 @@ internal sealed class SftpConnection : IAsyncDisposable
     /// <summary>One of its own for each who hears of it.</summary>
     private VirgaException Broken() => failure is VirgaException known
         ? new VirgaException(known.Kind, known.Message, known.Advice, known)
-        : new VirgaException(FailureKind.Unavailable, $"the connection to {settings.Host} broke", "Try again.", failure);
+        : new VirgaException(
+            FailureKind.Unavailable, $"the connection to {settings.Host} broke", "Try again.", failure);
 }

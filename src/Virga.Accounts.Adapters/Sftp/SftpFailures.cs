@@ -46,8 +46,8 @@ internal static class SftpFailures
     {
         bool Says(string text) => said.Contains(text, StringComparison.OrdinalIgnoreCase);
         var server = settings.Host;
-        if (Says("REMOTE HOST IDENTIFICATION HAS CHANGED") || (Says("Host key verification failed") && settings.HostKey is not null)
-            || Says("no matching host key type found"))
+        if (Says("REMOTE HOST IDENTIFICATION HAS CHANGED") || Says("no matching host key type found")
+            || (Says("Host key verification failed") && settings.HostKey is not null))
         {
             return new VirgaException(
                 FailureKind.Denied, $"{server} shows another key than the one that is known of it",
@@ -64,7 +64,8 @@ internal static class SftpFailures
         if (Says("UNPROTECTED PRIVATE KEY FILE"))
         {
             return new VirgaException(
-                FailureKind.BadInput, $"others may read the private key {settings.Key}", $"Run: chmod 600 {settings.Key}");
+                FailureKind.BadInput, $"others may read the private key {settings.Key}",
+                $"Run: chmod 600 {settings.Key}");
         }
         if (Says("not accessible: No such file"))
         {
@@ -79,13 +80,14 @@ internal static class SftpFailures
                 : settings.IsPassword
                     ? "Check user and password; some servers take keys alone."
                     : "Check user, key and passphrase.";
-            return new VirgaException(
-                FailureKind.Unauthenticated, $"{server} refuses the login{(settings.User is { } u ? $" of {u}" : "")}", how);
+            var who = settings.User is { } user ? $" of {user}" : "";
+            return new VirgaException(FailureKind.Unauthenticated, $"{server} refuses the login{who}", how);
         }
         if (Says("subsystem request failed"))
         {
             return new VirgaException(
-                FailureKind.Unsupported, $"{server} offers no SFTP", "Its owner can turn it on: Subsystem sftp internal-sftp.");
+                FailureKind.Unsupported, $"{server} offers no SFTP",
+                "Its owner can turn it on: Subsystem sftp internal-sftp.");
         }
         if (Says("Could not resolve hostname"))
         {
@@ -93,7 +95,7 @@ internal static class SftpFailures
                 FailureKind.Unavailable, $"the name {server} can't be found",
                 "Check the address and this machine's name server.");
         }
-        var last = said.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault();
+        var last = said.Split('\n', StringSplitOptions.TrimEntries).LastOrDefault(line => line.Length > 0);
         return new VirgaException(
             FailureKind.Unavailable,
             $"{server} can't be reached: {(last is null ? "the connection broke" : NameRules.Show(last))}",

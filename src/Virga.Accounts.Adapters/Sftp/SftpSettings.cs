@@ -49,8 +49,8 @@ internal sealed record SftpSettings(
                 "It looks like 'ssh-ed25519 AAAAC3...', as ssh-keyscan prints it behind the host's name.");
         }
         return new SftpSettings(
-            host, PortOf(settings.Optional("port")), user, FolderOf(settings.Required("path")), settings.Optional("key"),
-            hostKey, password ?? passphrase, password is not null);
+            host, PortOf(settings.Optional("port")), user, FolderOf(settings.Required("path")),
+            settings.Optional("key"), hostKey, password ?? passphrase, password is not null);
     }
 
     /// <summary>For people: never a secret.</summary>
@@ -62,16 +62,16 @@ internal sealed record SftpSettings(
     private static int? PortOf(string? text)
     {
         if (text is null) return null;
-        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65536
-            ? port
-            : throw Bad($"the setting port is '{NameRules.Show(text)}'", "A port is a number from 1 to 65535.");
+        if (ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0) return port;
+        throw Bad($"the setting port is '{NameRules.Show(text)}'", "A port is a number from 1 to 65535.");
     }
 
     private static string FolderOf(string path)
     {
         if (path is "~" or "~/") return ".";
         if (path.StartsWith("~/", StringComparison.Ordinal)) return path[2..].TrimEnd('/');
-        if (!path.StartsWith('/')) throw Bad($"the path '{NameRules.Show(path)}' begins with neither / nor ~/", SftpAdapter.Form);
+        if (!path.StartsWith('/'))
+            throw Bad($"the path '{NameRules.Show(path)}' begins with neither / nor ~/", SftpAdapter.Form);
         return path.Length == 1 ? path : path.TrimEnd('/');
     }
 

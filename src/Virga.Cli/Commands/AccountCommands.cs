@@ -32,7 +32,7 @@ internal static class AccountCommands
         {
             Description = "where it is: disk:/srv/data, s3:https://host/bucket/folder, "
                 + "azure:https://account.blob.core.windows.net/container, gcs:bucket/folder, b2:bucket/folder, "
-                + "webdavs://host/path, rclone:remote:path",
+                + "webdavs://host/path, sftp://user@host/folder, rclone:remote:path",
         };
         var set = new Option<string[]>("--set")
         {

@@ -7,6 +7,7 @@ using Virga.Accounts.Adapters.Tests.Dropbox;
 using Virga.Accounts.Adapters.Tests.Gcs;
 using Virga.Accounts.Adapters.Tests.OneDrive;
 using Virga.Accounts.Adapters.Tests.S3;
+using Virga.Accounts.Adapters.Tests.Sftp;
 using Virga.Accounts.Adapters.Tests.WebDav;
 
 namespace Virga.Accounts.Adapters.Tests.Matrix;
@@ -16,7 +17,7 @@ internal sealed record Place(string Name, Func<ValueTask<IAccount>> OpenAsync, F
 {
     /// <summary>One of each kind that there is.</summary>
     public static readonly IReadOnlyList<string> Kinds =
-        ["disk", "s3", "azure", "gcs", "b2", "webdav", "dropbox", "drive", "onedrive", "rclone"];
+        ["disk", "s3", "azure", "gcs", "b2", "webdav", "sftp", "dropbox", "drive", "onedrive", "rclone"];
 
     public static async Task<Place> CreateAsync(string kind)
     {
@@ -40,6 +41,9 @@ internal sealed record Place(string Name, Func<ValueTask<IAccount>> OpenAsync, F
             case "webdav":
                 var dav = await WebDavScratch.CreateAsync();
                 return new Place(kind, () => dav.OpenAsync(), dav.DisposeAsync);
+            case "sftp":
+                var sftp = await SftpScratch.CreateAsync();
+                return new Place(kind, () => sftp.OpenAsync(), sftp.DisposeAsync);
             case "dropbox":
                 var dropbox = await DropboxScratch.CreateAsync();
                 return new Place(kind, () => ValueTask.FromResult(dropbox.Open()), dropbox.DisposeAsync);

@@ -3,6 +3,7 @@ using Virga.Testing.Conformance;
 namespace Virga.Accounts.Adapters.Tests.Sftp;
 
 [Trait("Needs", "server")]
+[Against("OpenSSH 9.2", IsReal = true)]
 public sealed class SftpConformance : AccountConformance
 {
     private SftpScratch? scratch;

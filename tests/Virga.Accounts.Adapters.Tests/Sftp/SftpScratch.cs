@@ -25,7 +25,7 @@ internal sealed class SftpScratch : IAsyncDisposable
     public AccountConfig Config(
         string? address = null, string? key = null, string? hostKey = null, params (string, string)[] secrets) =>
         new SftpAdapter(TestServices.Real).ParseAddress(
-            address ?? Server["SFTP_ADDRESS"] + Uri.EscapeDataString(Folder).Replace("%2F", "/", StringComparison.Ordinal),
+            address ?? Server["SFTP_ADDRESS"] + Folder.Replace(" ", "%20", StringComparison.Ordinal),
             TestServices.Map(("key", key ?? Server["SFTP_KEY"]), ("hostKey", hostKey ?? Server["SFTP_HOST_KEY"])),
             TestServices.Map(secrets));
 

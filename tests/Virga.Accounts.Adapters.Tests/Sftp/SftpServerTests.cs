@@ -77,7 +77,8 @@ public sealed class SftpServerTests : IAsyncLifetime
         await Failing.WithAsync(
             FailureKind.Unavailable, () => OpenAsync(scratch.Config(closed)), "can't be reached");
         await Failing.WithAsync(
-            FailureKind.Unavailable, () => OpenAsync(scratch.Config("sftp://no-such-host.invalid/x")), "can't be found");
+            FailureKind.Unavailable, () => OpenAsync(scratch.Config("sftp://no-such-host.invalid/x")),
+            "can't be found");
         await using var missing = await OpenAsync(scratch.Config(Server + scratch.Folder + "/missing"));
         await Failing.WithAsync(
             FailureKind.NotFound, () => missing.StatAsync(EntryPath.Root, default), "there is no folder");
@@ -91,7 +92,8 @@ public sealed class SftpServerTests : IAsyncLifetime
         await using var account = await OpenAsync(scratch.Config(Server + full));
         await Failing.WithAsync(
             FailureKind.Full,
-            () => account.BeginUploadAsync(EntryPath.Parse("a"), 8 << 20, 1 << 20, WriteOptions.Default, default), "free");
+            () => account.BeginUploadAsync(EntryPath.Parse("a"), 8 << 20, 1 << 20, WriteOptions.Default, default),
+            "free");
         await Failing.WithAsync(
             FailureKind.Full,
             () => account.WriteAsync(EntryPath.Parse("b"), new byte[6 << 20], WriteOptions.Default, default), "free");
