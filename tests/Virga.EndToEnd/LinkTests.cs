@@ -104,6 +104,8 @@ public sealed class LinkTests
                 [("configPass", Plant("planted-rclone-config-pass"))]),
             ["gcs"] = ("gcs:some-bucket", [],
                 [("serviceAccountKey", Plant("{\"private_key\":\"planted-gcs-key\"}"))]),
+            ["b2"] = ("b2:some-bucket", [],
+                [("keyId", Plant("planted-b2-key-id")), ("applicationKey", Plant("planted-b2-application-key"))]),
             ["drive"] = ("drive:folder", ["clientId=app"],
                 [("clientSecret", Plant("planted-drive-secret")), ("refreshToken", Plant("planted-drive-token"))]),
             ["onedrive"] = ("onedrive:folder", ["clientId=app"],
@@ -121,7 +123,7 @@ public sealed class LinkTests
         var outcomes = await Task.WhenAll(samples.Where(s => kinds.Contains(s.Key)).Select(async sample =>
         {
             // What speaks with the real names of services does so only where those lead to a fake.
-            var agent = sample.Key is "dropbox" or "drive" or "onedrive" or "gcs" ? inside : outside;
+            var agent = sample.Key is "dropbox" or "drive" or "onedrive" or "gcs" or "b2" ? inside : outside;
             return await TryAsync(scene, agent, sample.Key, sample.Value.Address, sample.Value.Settings,
                 sample.Value.Secrets);
         }));

@@ -62,7 +62,8 @@ internal sealed record SftpSettings(
     private static int? PortOf(string? text)
     {
         if (text is null) return null;
-        if (ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0) return port;
+        if (ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port > 0)
+            return port;
         throw Bad($"the setting port is '{NameRules.Show(text)}'", "A port is a number from 1 to 65535.");
     }
 
