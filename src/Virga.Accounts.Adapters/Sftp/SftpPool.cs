@@ -6,7 +6,7 @@ namespace Virga.Accounts.Adapters.Sftp;
 /// </summary>
 internal sealed class SftpPool(SftpSettings settings, AdapterServices services) : IAsyncDisposable
 {
-    private const int Most = 4;
+    private static readonly int Most = Math.Clamp(Environment.ProcessorCount, 2, 4);
     // So many requests without an answer make a connection busy.
     private const int Busy = 12;
 

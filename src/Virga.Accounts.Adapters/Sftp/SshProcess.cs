@@ -1,6 +1,9 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.IO.Pipes;
+using System.Runtime.InteropServices;
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using Virga.Core;
 
 namespace Virga.Accounts.Adapters.Sftp;
@@ -10,11 +13,13 @@ namespace Virga.Accounts.Adapters.Sftp;
 /// this process ends. A password or passphrase goes to it by its environment, which only this user can read, and a
 /// script that prints it: never by its arguments.
 /// </summary>
-internal sealed class SshProcess : IDisposable
+internal sealed partial class SshProcess : IDisposable
 {
     private const string SecretVariable = "VIRGA_SSH_SECRET";
     private const string AskScript = $"#!/bin/sh\nprintf '%s\\n' \"${SecretVariable}\"\n";
     private const int ErrorCharsMax = 8 << 10;
+    // F_SETPIPE_SZ of Linux; what every user may have without privileges.
+    private const int SetPipeSize = 1031, PipeBytes = 1 << 20;
 
     private readonly Process process;
     private readonly DirectoryInfo? scratch;
@@ -23,6 +28,8 @@ internal sealed class SshProcess : IDisposable
     private SshProcess(Process process, DirectoryInfo? scratch)
     {
         (this.process, this.scratch) = (process, scratch);
+        Widen(Input);
+        Widen(Output);
         errors = ReadErrorsAsync();
     }
 
@@ -59,6 +66,16 @@ internal sealed class SshProcess : IDisposable
             throw;
         }
     }
+
+    /// <summary>Pipes hold 64 KiB unless they are told otherwise: longer ones wake both sides less often.</summary>
+    private static void Widen(Stream stream)
+    {
+        if (OperatingSystem.IsLinux() && stream is PipeStream pipe)
+            _ = FileControl(pipe.SafePipeHandle, SetPipeSize, PipeBytes);
+    }
+
+    [LibraryImport("libc", EntryPoint = "fcntl")]
+    private static partial int FileControl(SafePipeHandle file, int command, int value);
 
     /// <summary>Waits for its end; what it said then.</summary>
     public Task<string> EndAsync() => errors;
