@@ -93,7 +93,11 @@ internal sealed partial class AccountRounds : IAsyncDisposable
             "get-1gib" => ["copyto", $"{server.Remote}/ours-large", Path.Combine(root, "got-large")],
             "put-small" =>
                 ["copy", Small, $"{server.Remote}/{place}-small", "--transfers", server.Transfers, "--no-traverse"],
-            _ => ["copy", $"{server.Remote}/ours-small", Path.Combine(root, "got-" + place), "--transfers", server.Transfers],
+            _ =>
+                [
+                    "copy", $"{server.Remote}/ours-small", Path.Combine(root, "got-" + place), "--transfers",
+                    server.Transfers,
+                ],
         };
         return Rclone.RunAsync(server.Environment, token, [.. command, .. server.Flags]);
     }
