@@ -1,7 +1,8 @@
 # Sourced by ./test and ./bench: installs the Debian packages that their servers and tools come from, and those of npm.
 
-# install_packages FILE: those of the list (one a line, # comments) that are not there yet. None of the services that
-# they bring is started: tests start their own, on free ports of 127.0.0.1.
+# install_packages FILE: those of the list (one a line, # comments) that are not there yet; PACKAGE?PROGRAM only where
+# there is no such program, from wherever it came. None of the services that they bring is started: tests start their
+# own, on free ports of 127.0.0.1.
 install_packages() {
     local list=$1 package missing=() as_root=()
     [[ -f $list ]] || return 0
@@ -10,6 +11,8 @@ install_packages() {
         return 0
     fi
     while read -r package; do
+        if [[ $package == *\?* ]] && command -v "${package#*\?}" >/dev/null 2>&1; then continue; fi
+        package=${package%\?*}
         [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
     done < <(sed 's/#.*//' "$list" | tr -s ' \t' '\n' | grep -v '^$')
     [[ ${#missing[@]} -gt 0 ]] || return 0
