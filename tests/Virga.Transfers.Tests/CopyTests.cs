@@ -195,7 +195,13 @@ public sealed class CopyTests
         };
         await Assert.ThrowsAnyAsync<InvalidOperationException>(() => scene.RunAsync(CopyCheck.Service));
         scene.Rig.Journal.Before = null;
-        Assert.InRange(await scene.Target.PendingAsync(), 1, 2);
+        var pending = new HashSet<string>(StringComparer.Ordinal);
+        var uploads = scene.Target.Find<IResumableUploads>()!.ListUploadsAsync(EntryPath.Root, default);
+        await foreach (var upload in uploads) pending.Add(upload.Token);
+        Assert.InRange(pending.Count, 1, 2);
+        // A file may have been put together just before the crash: that one is copied again.
+        var recorded = (await scene.Rig.Journal.LoadAsync(default)).Uploads.Values
+            .Where(u => pending.Contains(u.Token)).Sum(u => u.Parts.Count);
         var before = scene.Service.Parts;
         var (job, result) = await scene.RunAsync(
             CopyCheck.Full, change: isRouteThereAgain ? null : j => j with { Copy = null });
@@ -204,7 +210,7 @@ public sealed class CopyTests
         {
             Assert.Equal((scene.WithContent, 0), (job.Status.Copied.Files, scene.Source.Reads));
             // What was recorded isn't copied again.
-            Assert.InRange(scene.Service.Parts - before, 1, scene.PartsInAll - 3);
+            Assert.Equal(scene.PartsInAll - recorded, scene.Service.Parts - before);
         }
         Assert.InRange(scene.Source.Reads, isRouteThereAgain ? 0 : 1, isRouteThereAgain ? 0 : int.MaxValue);
     }
