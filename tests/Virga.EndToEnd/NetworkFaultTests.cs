@@ -63,7 +63,9 @@ public sealed class NetworkFaultTests(ITestOutputHelper output)
             }
         }
         refetched.Sort();
-        if (only is null) Assert.True(refetched[refetched.Count / 2] < 2, string.Join(' ', refetched));
+        if (only is not null) return;
+        var median = (refetched[(refetched.Count - 1) / 2] + refetched[refetched.Count / 2]) / 2;
+        Assert.True(median < 2, string.Join(' ', refetched));
     }
 
     private static async Task<(string Told, double? Again)> KernelAsync(Pair pair, Island island, int seed)
@@ -129,8 +131,8 @@ public sealed class NetworkFaultTests(ITestOutputHelper output)
         {
             0 => ("each packet late by up to 15 ms, as chance has it", new Func<int, PacketFate>(
                 _ => new PacketFate(TimeSpan.FromMilliseconds(random.NextDouble() * 15)))),
-            1 => ("connections end in the middle", _ => new PacketFate(default, Ends: random.Next(200) == 0)),
-            2 => ("a bit of a packet is wrong at times", _ => new PacketFate(default, Garbles: random.Next(200) == 0)),
+            1 => ("connections end in the middle", _ => new PacketFate(default, Ends: random.Next(400) == 0)),
+            2 => ("a bit of a packet is wrong at times", _ => new PacketFate(default, Garbles: random.Next(400) == 0)),
             _ => ("connections stand still for 3 s", _ => new PacketFate(
                 random.Next(200) == 0 ? TimeSpan.FromSeconds(3) : default)),
         };
