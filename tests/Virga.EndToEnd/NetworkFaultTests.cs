@@ -64,8 +64,10 @@ public sealed class NetworkFaultTests(ITestOutputHelper output)
         }
         refetched.Sort();
         if (only is not null) return;
-        var median = (refetched[(refetched.Count - 1) / 2] + refetched[refetched.Count / 2]) / 2;
-        Assert.True(median < 2, string.Join(' ', refetched));
+        // What lay in the kernel's buffers of a connection that ended is lost, however little of it there is to save.
+        var all = string.Join(' ', refetched);
+        Assert.True(refetched[(refetched.Count - 1) / 2] < 2, all);
+        Assert.True(refetched[^1] < 60, all);
     }
 
     private static async Task<(string Told, double? Again)> KernelAsync(Pair pair, Island island, int seed)
