@@ -100,8 +100,7 @@ internal sealed class AzureAccount
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot)
-            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        AccountChecks.CheckReadable(path);
         if (range.Length == 0) return await ReadNothingAsync(what, path, range, pin, cancellationToken);
         var guard = new StallGuard(client.Services, cancellationToken);
         HttpResponseMessage? answer = null;
@@ -113,7 +112,7 @@ internal sealed class AzureAccount
             answer = await client.SendAsync(what, request, guard, cancellationToken);
             var entry = ToEntry(path, answer);
             CheckPin(what, entry, pin);
-            CheckRange(what, entry, range);
+            AccountChecks.CheckRange(what, range, entry.Length);
             if (answer.Content.Headers.ContentLength is { } length && length != range.Length)
             {
                 throw new VirgaException(
@@ -138,7 +137,7 @@ internal sealed class AzureAccount
         if (await StatAsync(path, cancellationToken) is not { Kind: EntryKind.File } entry)
             throw new VirgaException(FailureKind.NotFound, $"{what}: no file is there");
         CheckPin(what, entry, pin);
-        CheckRange(what, entry, range);
+        AccountChecks.CheckRange(what, range, entry.Length);
         return new EntryReader(entry, Stream.Null);
     }
 
@@ -149,7 +148,7 @@ internal sealed class AzureAccount
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
-        CheckName(path);
+        Traits.CheckTarget(path);
         using var guard = new StallGuard(client.Services, cancellationToken);
         var request = PutBlob(client.Name(path), new MemoryContent(content, guard));
         AzureMetadata.Write(request.Headers, options);
@@ -160,7 +159,7 @@ internal sealed class AzureAccount
     public async ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         var upload = new AzureUpload(client, copier, path, layout, options, client.Services.RandomHex(16));
         await upload.BeginAsync(cancellationToken);
@@ -206,7 +205,7 @@ internal sealed class AzureAccount
     public async ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken)
     {
         if (path.IsRoot) return;
-        CheckName(path);
+        Traits.CheckTarget(path);
         using var guard = new StallGuard(client.Services, cancellationToken);
         var request = PutBlob(client.FolderName(path), new MemoryContent(default, guard));
         AzureMetadata.WriteFolder(request.Headers);
@@ -238,9 +237,8 @@ internal sealed class AzureAccount
     {
         var what = $"move '{from}' to '{to}'";
         if (from == to) return;
-        if (from.IsRoot || to.IsRoot || to.IsWithin(from))
-            throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
-        CheckName(to);
+        AccountChecks.CheckMove(what, from, to);
+        Traits.CheckTarget(to);
         await copier.MoveAsync(what, from, to, cancellationToken);
     }
 
@@ -279,23 +277,7 @@ internal sealed class AzureAccount
 
     private static void CheckPin(string what, Entry entry, EntryVersion? pin)
     {
-        if (pin is { } wanted && entry.Version != Version(wanted.Value))
-            throw new VirgaException(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
-    }
-
-    private static void CheckRange(string what, Entry entry, ByteRange range)
-    {
-        if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
-            throw new VirgaException(
-                FailureKind.BadInput,
-                string.Create(
-                    CultureInfo.InvariantCulture, $"{what}: the range {range} lies beyond its {entry.Length} bytes"));
-    }
-
-    internal void CheckName(EntryPath path)
-    {
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        Traits.Names.Check(path);
+        if (pin is { } wanted && entry.Version != Version(wanted.Value)) throw AccountChecks.Changed(what);
     }
 
     private static string? WhyReserved(string name) =>

@@ -28,7 +28,7 @@ internal sealed class AzureCopyFromOthers(AzureClient client, AzureAccount accou
         CopySource source, EntryPath path, WriteOptions options, CancellationToken cancellationToken)
     {
         var what = $"copy to '{path}' inside the service";
-        account.CheckName(path);
+        account.Traits.CheckTarget(path);
         var request = client.Request(HttpMethod.Put, client.Name(path));
         request.Headers.Add("x-ms-requires-sync", "true");
         AddSource(what, request, source);

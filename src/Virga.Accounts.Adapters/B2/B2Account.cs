@@ -80,8 +80,7 @@ internal sealed class B2Account : IAccount, IResumableUploads, IRecursiveListing
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot)
-            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        AccountChecks.CheckReadable(path);
         if (range.Length == 0) return await ReadNothingAsync(what, path, range, pin, cancellationToken);
         var guard = new StallGuard(client.Services, cancellationToken);
         HttpResponseMessage? answer = null;
@@ -89,8 +88,8 @@ internal sealed class B2Account : IAccount, IResumableUploads, IRecursiveListing
         {
             answer = await client.SendAsync(what, Request, guard, cancellationToken);
             var entry = ToEntry(path, answer);
-            CheckPin(what, entry, pin);
-            CheckRange(what, entry, range);
+            AccountChecks.CheckPin(what, entry, pin);
+            AccountChecks.CheckRange(what, range, entry.Length);
             if (answer.Content.Headers.ContentLength is { } length && length != range.Length)
                 throw B2Failures.NotB2(what);
             var body = await answer.Content.ReadAsStreamAsync(cancellationToken);
@@ -119,8 +118,8 @@ internal sealed class B2Account : IAccount, IResumableUploads, IRecursiveListing
     {
         if (await StatAsync(path, cancellationToken) is not { Kind: EntryKind.File } entry)
             throw new VirgaException(FailureKind.NotFound, $"{what}: no file is there");
-        CheckPin(what, entry, pin);
-        CheckRange(what, entry, range);
+        AccountChecks.CheckPin(what, entry, pin);
+        AccountChecks.CheckRange(what, range, entry.Length);
         return new EntryReader(entry, Stream.Null);
     }
 
@@ -131,7 +130,7 @@ internal sealed class B2Account : IAccount, IResumableUploads, IRecursiveListing
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
-        CheckName(path);
+        Traits.CheckTarget(path);
         var stored = await B2Upload.PutAsync(
             client, what, client.Name(path), content, B2Item.InfoOf(options), cancellationToken);
         return stored.ToEntry(path) with { Modified = options.Modified };
@@ -140,7 +139,7 @@ internal sealed class B2Account : IAccount, IResumableUploads, IRecursiveListing
     public async ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         return await B2Upload.BeginAsync(client, path, layout, options, cancellationToken);
     }
@@ -198,7 +197,7 @@ internal sealed class B2Account : IAccount, IResumableUploads, IRecursiveListing
     public async ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken)
     {
         if (path.IsRoot) return;
-        CheckName(path);
+        Traits.CheckTarget(path);
         var marker = client.FolderName(path) + B2Listing.Marker;
         var what = $"make the folder '{path}'";
         if (await B2Listing.GetAsync(client, what, marker, cancellationToken) is not null) return;
@@ -229,9 +228,8 @@ internal sealed class B2Account : IAccount, IResumableUploads, IRecursiveListing
     {
         var what = $"move '{from}' to '{to}'";
         if (from == to) return;
-        if (from.IsRoot || to.IsRoot || to.IsWithin(from))
-            throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
-        CheckName(to);
+        AccountChecks.CheckMove(what, from, to);
+        Traits.CheckTarget(to);
         await copier.MoveAsync(what, from, to, cancellationToken);
     }
 
@@ -258,25 +256,6 @@ internal sealed class B2Account : IAccount, IResumableUploads, IRecursiveListing
 
     private static string? Header(HttpResponseMessage answer, string name) =>
         answer.Headers.TryGetValues(name, out var values) ? values.First() : null;
-
-    private static void CheckPin(string what, Entry entry, EntryVersion? pin)
-    {
-        if (pin is { } wanted && entry.Version != wanted)
-            throw new VirgaException(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
-    }
-
-    private static void CheckRange(string what, Entry entry, ByteRange range)
-    {
-        if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
-            throw new VirgaException(
-                FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
-    }
-
-    private void CheckName(EntryPath path)
-    {
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        Traits.Names.Check(path);
-    }
 
     private static string? WhyReserved(string name) => name switch
     {

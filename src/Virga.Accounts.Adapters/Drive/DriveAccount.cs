@@ -83,8 +83,7 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot)
-            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        AccountChecks.CheckReadable(path);
         var item = pin is null ? await FileAsync(what, path, cancellationToken) : null;
         var (id, revision) = item is not null
             ? (item.Id, item.Revision)
@@ -92,10 +91,10 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
         if (range.Length == 0)
         {
             var entry = await LookAsync(what, path, id, revision, cancellationToken);
-            CheckRange(what, entry, range);
+            AccountChecks.CheckRange(what, range, entry.Length);
             return new EntryReader(entry, Stream.Null);
         }
-        if (item is not null) CheckRange(what, item.ToEntry(path), range);
+        if (item is not null) AccountChecks.CheckRange(what, range, item.ToEntry(path).Length);
         return await ReadAsync(what, path, range, id, revision, cancellationToken);
     }
 
@@ -111,7 +110,7 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
                 or HttpStatusCode.RequestedRangeNotSatisfiable))
                 (await client.ReadAsync(what, answer, guard, cancellationToken)).OrThrow(what);
             var entry = await LookAsync(what, path, id, revision, cancellationToken);
-            CheckRange(what, entry, range);
+            AccountChecks.CheckRange(what, range, entry.Length);
             if (answer.Content.Headers.ContentLength is { } length && length != range.Length)
                 throw new VirgaException(
                     FailureKind.Unavailable, $"{what}: asked for {range.Length} bytes, Google Drive sends {length}");
@@ -148,13 +147,6 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
     private static VirgaException Other(string what) =>
         new(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
 
-    private static void CheckRange(string what, Entry entry, ByteRange range)
-    {
-        if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
-            throw new VirgaException(
-                FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
-    }
-
     public async ValueTask<Entry> WriteAsync(
         EntryPath path, ReadOnlyMemory<byte> content, WriteOptions options, CancellationToken cancellationToken)
     {
@@ -162,7 +154,7 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
-        CheckName(path);
+        Traits.CheckTarget(path);
         var whole = Whole(path);
         using var turn = await tree.Locks.EnterAsync(whole, cancellationToken);
         var parent = await tree.MakeFolderAsync(what, whole.Parent, cancellationToken);
@@ -215,7 +207,7 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
     public async ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         var what = $"begin to write '{path}'";
         var whole = Whole(path);
@@ -266,7 +258,7 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (path.IsRoot) return;
-        CheckName(path);
+        Traits.CheckTarget(path);
         await tree.MakeFolderAsync($"make the folder '{path}'", Whole(path), cancellationToken);
     }
 
@@ -311,7 +303,7 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
         if (from.IsRoot || to.IsRoot || (to != from && to.IsWithin(from)))
             throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
         if (from == to) return;
-        CheckName(to);
+        Traits.CheckTarget(to);
         var (source, target) = (Whole(from), Whole(to));
         var isFirst = source.CompareTo(target) < 0;
         using var one = await tree.Locks.EnterAsync(isFirst ? source : target, cancellationToken);
@@ -369,11 +361,5 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
         if (there is { IsFolder: true })
             throw new VirgaException(
                 FailureKind.Conflict, $"{what}: a folder is in the way", "Move it away, or choose another name.");
-    }
-
-    private void CheckName(EntryPath path)
-    {
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        Traits.Names.Check(path);
     }
 }

@@ -90,8 +90,7 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot)
-            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        AccountChecks.CheckReadable(path);
         if (range.Length == 0) return await ReadNothingAsync(what, path, range, pin, cancellationToken);
         var guard = new StallGuard(services, cancellationToken);
         HttpResponseMessage? answer = null;
@@ -141,11 +140,8 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
 
     private static void Check(string what, Entry entry, ByteRange range, EntryVersion? pin)
     {
-        if (pin is { } wanted && entry.Version != wanted)
-            throw new VirgaException(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
-        if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
-            throw new VirgaException(
-                FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
+        AccountChecks.CheckPin(what, entry, pin);
+        AccountChecks.CheckRange(what, range, entry.Length);
     }
 
     public async ValueTask<Entry> WriteAsync(
@@ -155,7 +151,7 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
-        CheckName(path);
+        Traits.CheckTarget(path);
         var arguments = Commit(path, options);
         arguments["content_hash"] = DropboxHash.Of(DropboxHash.Blocks(content.Span));
         var reply = await client.UploadAsync(what, "files/upload", arguments, content, cancellationToken);
@@ -175,7 +171,7 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
     public async ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         return await DropboxUpload.BeginAsync(this, client, path, layout, options, cancellationToken);
     }
@@ -205,7 +201,7 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (path.IsRoot) return;
-        CheckName(path);
+        Traits.CheckTarget(path);
         var what = $"make the folder '{path}'";
         var reply = await client.CallAsync(
             what, "files/create_folder_v2", new JsonObject { ["path"] = PathOf(path) }, cancellationToken);
@@ -246,7 +242,7 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
         if (from.IsRoot || to.IsRoot || DropboxNames.IsBelow(to, from))
             throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
         if (from == to) return;
-        CheckName(to);
+        Traits.CheckTarget(to);
         var reply = DropboxNames.AreOne(from, to)
             ? new DropboxReply(IsSameName, default)
             : await MoveOnceAsync(what, from, to, cancellationToken);
@@ -319,11 +315,5 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
     {
         client.Dispose();
         return ValueTask.CompletedTask;
-    }
-
-    private void CheckName(EntryPath path)
-    {
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        Traits.Names.Check(path);
     }
 }

@@ -81,18 +81,18 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot)
-            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        AccountChecks.CheckReadable(path);
         if (range.Length == 0) return await ReadNothingAsync(what, path, range, pin, cancellationToken);
-        if (pin is { } wanted && wanted.Value.AsSpan().ContainsAnyExceptInRange('0', '9')) throw Changed(what);
+        if (pin is { } wanted && wanted.Value.AsSpan().ContainsAnyExceptInRange('0', '9'))
+            throw AccountChecks.Changed(what);
         var guard = client.Guard(cancellationToken);
         HttpResponseMessage? answer = null;
         try
         {
             answer = await client.SendAsync(what, Request, guard, cancellationToken);
             var entry = ToEntry(path, answer);
-            if (pin is { } known && entry.Version != known) throw Changed(what);
-            CheckRange(what, entry, range);
+            AccountChecks.CheckPin(what, entry, pin);
+            AccountChecks.CheckRange(what, range, entry.Length);
             if (answer.Content.Headers.ContentLength is { } length && length != range.Length)
                 throw GcsFailures.NotGoogle(what);
             var body = await answer.Content.ReadAsStreamAsync(cancellationToken);
@@ -121,8 +121,8 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
     {
         if (await StatAsync(path, cancellationToken) is not { Kind: EntryKind.File } entry)
             throw new VirgaException(FailureKind.NotFound, $"{what}: no file is there");
-        if (pin is { } wanted && entry.Version != wanted) throw Changed(what);
-        CheckRange(what, entry, range);
+        AccountChecks.CheckPin(what, entry, pin);
+        AccountChecks.CheckRange(what, range, entry.Length);
         return new EntryReader(entry, Stream.Null);
     }
 
@@ -133,7 +133,7 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
-        CheckName(path);
+        Traits.CheckTarget(path);
         var generation = await PutAsync(what, client.Name(path), content, options, cancellationToken);
         return new Entry(
             path, EntryKind.File, content.Length, options.Modified, new EntryVersion(generation),
@@ -162,7 +162,7 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
     public async ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         return await GcsUpload.BeginAsync(client, path, layout, options, cancellationToken);
     }
@@ -219,7 +219,7 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
     public async ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken)
     {
         if (path.IsRoot) return;
-        CheckName(path);
+        Traits.CheckTarget(path);
         await PutAsync(
             $"make the folder '{path}'", client.FolderName(path), default, WriteOptions.Default, cancellationToken);
     }
@@ -248,9 +248,8 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
     {
         var what = $"move '{from}' to '{to}'";
         if (from == to) return;
-        if (from.IsRoot || to.IsRoot || to.IsWithin(from))
-            throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
-        CheckName(to);
+        AccountChecks.CheckMove(what, from, to);
+        Traits.CheckTarget(to);
         await new GcsMover(client).MoveAsync(what, from, to, cancellationToken);
     }
 
@@ -276,20 +275,4 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
 
     private static string? Header(HttpResponseMessage answer, string name) =>
         answer.Headers.TryGetValues(name, out var values) ? values.First() : null;
-
-    private static VirgaException Changed(string what) =>
-        new(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
-
-    private static void CheckRange(string what, Entry entry, ByteRange range)
-    {
-        if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
-            throw new VirgaException(
-                FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
-    }
-
-    private void CheckName(EntryPath path)
-    {
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        Traits.Names.Check(path);
-    }
 }

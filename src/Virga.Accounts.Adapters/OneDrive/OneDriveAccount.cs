@@ -122,15 +122,14 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot)
-            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        AccountChecks.CheckReadable(path);
         if (range.Length > 0 && pin is { } known && downloads.TryGetValue((path, known), out var url)
             && services.Clock.GetUtcNow() < url.Until
             && await TryReadAsync(what, path, range, known, url.Url, cancellationToken) is { } early)
             return early;
         var item = await FileAsync(what, path, cancellationToken);
         if (pin is { } wanted && item.Version != wanted) throw Other(what);
-        CheckRange(what, item, range);
+        AccountChecks.CheckRange(what, range, item.Length);
         if (range.Length == 0) return new EntryReader(item.ToEntry(path), Stream.Null);
         if (item.Download is null)
             throw new VirgaException(FailureKind.Unavailable, $"{what}: OneDrive doesn't say where its bytes are");
@@ -162,7 +161,7 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
                 (await client.ReadAsync(what, answer, guard, cancellationToken)).OrThrow(what);
             var item = await FileAsync(what, path, cancellationToken);
             if (item.Version != pin) throw Other(what);
-            CheckRange(what, item, range);
+            AccountChecks.CheckRange(what, range, item.Length);
             if (answer.Content.Headers.ContentLength is { } length && length != range.Length)
                 throw new VirgaException(
                     FailureKind.Unavailable, $"{what}: asked for {range.Length} bytes, OneDrive sends {length}");
@@ -193,13 +192,6 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
     private static VirgaException Other(string what) =>
         new(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
 
-    private static void CheckRange(string what, OneDriveItem item, ByteRange range)
-    {
-        if (range.Offset < 0 || range.Length < 0 || range.End > item.Length)
-            throw new VirgaException(
-                FailureKind.BadInput, $"{what}: the range {range} lies beyond its {item.Length} bytes");
-    }
-
     public async ValueTask<Entry> WriteAsync(
         EntryPath path, ReadOnlyMemory<byte> content, WriteOptions options, CancellationToken cancellationToken)
     {
@@ -207,7 +199,7 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
-        CheckName(path);
+        Traits.CheckTarget(path);
         if (content.Length == 0) return await WriteNothingAsync(what, path, options, cancellationToken);
         // A session, since only that keeps the time and the bytes together.
         var session = new OneDriveSession("-", await StartAsync(what, path, options, cancellationToken));
@@ -316,7 +308,7 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
     public async ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         var what = $"begin to write '{path}'";
         var before = (await FindAsync(what, path, cancellationToken))?.ContentTag;
@@ -351,7 +343,7 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
     {
         cancellationToken.ThrowIfCancellationRequested();
         if (path.IsRoot) return;
-        CheckName(path);
+        Traits.CheckTarget(path);
         await MakeFolderAsync($"make the folder '{path}'", settings.Folder.Append(path), cancellationToken);
     }
 
@@ -386,7 +378,7 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
             || (OneDriveNames.IsWithin(to, from) && to.Value.Length > from.Value.Length))
             throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
         if (from == to) return;
-        CheckName(to);
+        Traits.CheckTarget(to);
         var item = await FindAsync(what, from, cancellationToken)
             ?? throw new VirgaException(FailureKind.NotFound, $"{what}: '{from}' isn't there");
         var parent = await MakeFolderAsync(what, settings.Folder.Append(to.Parent), cancellationToken);
@@ -443,11 +435,5 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
     {
         client.Dispose();
         return ValueTask.CompletedTask;
-    }
-
-    private void CheckName(EntryPath path)
-    {
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        Traits.Names.Check(path);
     }
 }

@@ -144,13 +144,12 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot)
-            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        AccountChecks.CheckReadable(path);
         var entry = await FindAsync(what, path, cancellationToken)
             ?? throw new VirgaException(FailureKind.NotFound, $"{what}: it isn't there");
         if (entry.Kind != EntryKind.File)
             throw new VirgaException(FailureKind.BadInput, $"{what}: it is a folder and has no bytes to read");
-        if (pin is { } wanted && entry.Version != wanted) throw Changed(what);
+        AccountChecks.CheckPin(what, entry, pin);
         if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
@@ -191,7 +190,7 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     {
         var isPart = answer.StatusCode == HttpStatusCode.PartialContent;
         var whole = isPart ? answer.Content.Headers.ContentRange?.Length : answer.Content.Headers.ContentLength;
-        if (whole is { } now && now != length) throw Changed(what);
+        if (whole is { } now && now != length) throw AccountChecks.Changed(what);
         if (isPart ? answer.Content.Headers.ContentRange?.From != range.Offset : range.Offset > 0)
             throw new VirgaException(
                 FailureKind.Unsupported, $"{what}: rclone doesn't send the range that was asked for");
@@ -199,7 +198,8 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
 
     private async ValueTask CheckUnchangedAsync(string what, Entry entry, CancellationToken cancellationToken)
     {
-        if ((await FindAsync(what, entry.Path, cancellationToken))?.Version != entry.Version) throw Changed(what);
+        if ((await FindAsync(what, entry.Path, cancellationToken))?.Version != entry.Version)
+            throw AccountChecks.Changed(what);
     }
 
     public async ValueTask<Entry> WriteAsync(
@@ -209,7 +209,7 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
-        CheckName(path);
+        Traits.CheckTarget(path);
         cancellationToken.ThrowIfCancellationRequested();
         await RefuseFolderAsync(what, path, cancellationToken);
         var temporary = NewTemporary(path);
@@ -248,7 +248,7 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     public async ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         cancellationToken.ThrowIfCancellationRequested();
         await RefuseFolderAsync($"begin to write '{path}'", path, cancellationToken);
@@ -389,7 +389,7 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
     public async ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken)
     {
         if (path.IsRoot) return;
-        CheckName(path);
+        Traits.CheckTarget(path);
         var what = $"make the folder '{path}'";
         if (await FindAsync(what, path, cancellationToken) is { } there)
         {
@@ -433,7 +433,7 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
         var what = $"move '{from}' to '{to}'";
         if (from.IsRoot || to.IsRoot)
             throw new VirgaException(FailureKind.BadInput, $"{what}: the account's root stays where it is");
-        CheckName(to);
+        Traits.CheckTarget(to);
         var source = await FindAsync(what, from, cancellationToken)
             ?? throw new VirgaException(FailureKind.NotFound, $"{what}: '{from}' isn't there");
         if (from == to) return;
@@ -506,16 +506,7 @@ internal sealed class RcloneAccount : IAccount, IReportsSpace, IReportsSkipped, 
 
     private EntryPath NewTemporary(EntryPath path) => path.Parent.Append(TemporaryNames.New(services, "file"));
 
-    private void CheckName(EntryPath path)
-    {
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        Traits.Names.Check(path);
-    }
-
     private static Entry ToEntry(EntryPath path, RcloneItem item) => item.IsFolder
         ? new Entry(path, EntryKind.Folder, 0, item.Modified)
         : new Entry(path, EntryKind.File, Math.Max(0, item.Length), item.Modified, item.Version);
-
-    private static VirgaException Changed(string what) =>
-        new(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
 }

@@ -90,8 +90,7 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         EntryPath path, Core.ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot)
-            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
+        AccountChecks.CheckReadable(path);
         if (range.Length == 0) return await ReadNothingAsync(what, path, range, pin, cancellationToken);
         var guard = new StallGuard(bucket.Services, cancellationToken);
         GetObjectResponse? answer = null;
@@ -107,8 +106,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
             answer = await bucket.CallAsync(
                 what, guard, token => bucket.Client.GetObjectAsync(request, token), cancellationToken);
             var entry = ToEntry(path, answer);
-            CheckPin(what, entry, pin);
-            CheckRange(what, entry, range);
+            AccountChecks.CheckPin(what, entry, pin);
+            AccountChecks.CheckRange(what, range, entry.Length);
             if (answer.ContentLength != range.Length)
             {
                 throw new VirgaException(
@@ -131,8 +130,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     {
         if (await StatAsync(path, cancellationToken) is not { Kind: EntryKind.File } entry)
             throw new VirgaException(FailureKind.NotFound, $"{what}: no file is there");
-        CheckPin(what, entry, pin);
-        CheckRange(what, entry, range);
+        AccountChecks.CheckPin(what, entry, pin);
+        AccountChecks.CheckRange(what, range, entry.Length);
         return new EntryReader(entry, Stream.Null);
     }
 
@@ -143,7 +142,7 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
-        CheckName(path);
+        Traits.CheckTarget(path);
         using var guard = new StallGuard(bucket.Services, cancellationToken);
         var request = new PutObjectRequest
         {
@@ -164,7 +163,7 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
         var what = $"begin to write '{path}'";
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         var request = new InitiateMultipartUploadRequest { BucketName = bucket.Name, Key = bucket.Key(path) };
         S3Metadata.Write(request.Metadata, options);
@@ -231,7 +230,7 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     public async ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken)
     {
         if (path.IsRoot) return;
-        CheckName(path);
+        Traits.CheckTarget(path);
         var what = $"make the folder '{path}'";
         var request = new PutObjectRequest
         {
@@ -270,9 +269,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
     {
         var what = $"move '{from}' to '{to}'";
         if (from == to) return;
-        if (from.IsRoot || to.IsRoot || to.IsWithin(from))
-            throw new VirgaException(FailureKind.BadInput, $"{what}: a folder can't be moved into itself");
-        CheckName(to);
+        AccountChecks.CheckMove(what, from, to);
+        Traits.CheckTarget(to);
         await copier.MoveAsync(what, from, to, cancellationToken);
     }
 
@@ -309,23 +307,4 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         answer.ContentRange is { } text && long.TryParse(text.AsSpan(text.LastIndexOf('/') + 1), out var length)
             ? length
             : answer.ContentLength;
-
-    private static void CheckPin(string what, Entry entry, EntryVersion? pin)
-    {
-        if (pin is { } wanted && entry.Version != wanted)
-            throw new VirgaException(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
-    }
-
-    private static void CheckRange(string what, Entry entry, Core.ByteRange range)
-    {
-        if (range.Offset < 0 || range.Length < 0 || range.End > entry.Length)
-            throw new VirgaException(
-                FailureKind.BadInput, $"{what}: the range {range} lies beyond its {entry.Length} bytes");
-    }
-
-    private void CheckName(EntryPath path)
-    {
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        Traits.Names.Check(path);
-    }
 }

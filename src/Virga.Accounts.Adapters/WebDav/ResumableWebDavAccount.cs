@@ -16,7 +16,7 @@ internal sealed class ResumableWebDavAccount(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
         var what = $"begin to write '{path}'";
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         var temporary = NewTemporary(path);
         await WithFoldersAsync(

@@ -148,14 +148,13 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
     {
         var what = $"read '{path}'";
-        if (path.IsRoot)
-            throw new VirgaException(FailureKind.BadInput, "the account's root is a folder: it has no bytes to read");
-        if (range.Offset < 0 || range.Length < 0) throw BeyondEnd(what, range, 0);
+        AccountChecks.CheckReadable(path);
+        if (range.Offset < 0 || range.Length < 0) throw AccountChecks.BeyondEnd(what, range, 0);
         if (range.Length == 0)
         {
             var there = await DescribeAsync(what, path, cancellationToken);
-            if (range.Offset > there.Length) throw BeyondEnd(what, range, there.Length);
-            CheckPin(what, there, pin);
+            if (range.Offset > there.Length) throw AccountChecks.BeyondEnd(what, range, there.Length);
+            AccountChecks.CheckPin(what, there, pin);
             return new EntryReader(there, Stream.Null);
         }
         var guard = new StallGuard(Client.Services, cancellationToken);
@@ -166,8 +165,8 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
             request.Headers.Range = new RangeHeaderValue(range.Offset, range.End - 1);
             answer = await Client.SendAsync(what, request, guard, cancellationToken);
             var entry = ToEntry(what, path, answer, range);
-            CheckPin(what, entry, pin);
-            if (range.End > entry.Length) throw BeyondEnd(what, range, entry.Length);
+            AccountChecks.CheckPin(what, entry, pin);
+            if (range.End > entry.Length) throw AccountChecks.BeyondEnd(what, range, entry.Length);
             var content = await answer.Content.ReadAsStreamAsync(guard.Token);
             return new EntryReader(
                 entry,
@@ -194,9 +193,9 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         }
         catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
         {
-            throw Changed(what);
+            throw AccountChecks.Changed(what);
         }
-        if (now.Version != entry.Version) throw Changed(what);
+        if (now.Version != entry.Version) throw AccountChecks.Changed(what);
     }
 
     public async ValueTask<Entry> WriteAsync(
@@ -206,7 +205,7 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         if (content.Length > Traits.SingleWriteBytesMax)
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
-        CheckName(path);
+        Traits.CheckTarget(path);
         var target = Server.ReplacesWhole ? path : NewTemporary(path);
         await WithFoldersAsync(what, path, async () =>
         {
@@ -223,7 +222,7 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     public virtual async ValueTask<IUpload> BeginUploadAsync(
         EntryPath path, long length, long partBytes, WriteOptions options, CancellationToken cancellationToken)
     {
-        CheckName(path);
+        Traits.CheckTarget(path);
         var layout = PartLayout.Checked(Traits, length, partBytes);
         cancellationToken.ThrowIfCancellationRequested();
         // The one long PUT can't be told apart from one into a missing folder before it ends: the folder comes first.
@@ -234,7 +233,7 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     public async ValueTask CreateFolderAsync(EntryPath path, CancellationToken cancellationToken)
     {
         if (path.IsRoot) return;
-        CheckName(path);
+        Traits.CheckTarget(path);
         var what = $"make the folder '{path}'";
         using var answer = await Client.SendAsync(
             what,
@@ -303,7 +302,7 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         var what = $"move '{from}' to '{to}'";
         if (from.IsRoot || to.IsRoot)
             throw new VirgaException(FailureKind.BadInput, $"{what}: the account's root stays where it is");
-        CheckName(to);
+        Traits.CheckTarget(to);
         if (await StatAsync(from, cancellationToken) is not { } source)
             throw new VirgaException(FailureKind.NotFound, $"{what}: '{from}' isn't there");
         if (from == to) return;
@@ -477,12 +476,6 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         return null;
     }
 
-    protected void CheckName(EntryPath path)
-    {
-        if (path.IsRoot) throw new VirgaException(FailureKind.BadInput, "the account's root is a folder, not a file");
-        Traits.Names.Check(path);
-    }
-
     private string? Reserved(string name) =>
         TemporaryNames.IsTemporary(name) ? "is one of Virga's own for files that are being written"
         : Server.IsApacheFolder && (name == ".DAV" || name.StartsWith(".davfs.tmp", StringComparison.Ordinal))
@@ -498,17 +491,6 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         FailureKind.NotFound,
         $"{what}: there is no folder {Client.Settings.Url.AbsolutePath} on {Client.Endpoint.Name}",
         "Check the account's URL, or make the folder.");
-
-    private static VirgaException BeyondEnd(string what, ByteRange range, long length) =>
-        new(FailureKind.BadInput, $"{what}: the range {range} lies beyond its {length} bytes");
-
-    private static VirgaException Changed(string what) =>
-        new(FailureKind.Changed, $"{what}: it is no longer the version that was asked for");
-
-    private static void CheckPin(string what, Entry entry, EntryVersion? pin)
-    {
-        if (pin is { } wanted && entry.Version != wanted) throw Changed(what);
-    }
 
     private static Entry ToEntry(EntryPath path, WebDavResource found) => found.IsFolder
         ? new Entry(path, EntryKind.Folder, 0, found.Modified)
