@@ -69,7 +69,8 @@ public sealed class AdapterPageTests
             + "whether the service guarantees that one version has one content.\n\n**Not tried live**, for want of "
             + "accounts: ").AppendJoin(", ", untried).Append(
             ". Their limits and errors are as their documents say; `virga account check` tries a real account before "
-            + "it is used.\n\n## Any pair\nA tree of awkward files (names in many scripts and with signs that need "
+            + "it is used, and `./test live ACCOUNT` runs the whole suite against one.\n\n## Any pair\n"
+            + "A tree of awkward files (names in many scripts and with signs that need "
             + "escaping, empty files, exactly one part and one byte more, deep paths, the same content twice) goes "
             + "between every ordered pair of: ").AppendJoin(", ", Matrix.Place.Kinds).Append(
             ". Each arrives equal. Names that a target can't hold, or takes for one (upper and lower case), are told "
