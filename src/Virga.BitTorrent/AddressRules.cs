@@ -31,7 +31,7 @@ public sealed class AddressRules
 
     private static readonly IPNetwork[] NeverV4 = Networks("0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4");
 
-    /// <summary>Whoever may ask these can take over the machine in many clouds: only a named network opens them.</summary>
+    /// <summary>Who may ask these can take over the machine in many clouds: only a named network opens them.</summary>
     private static readonly IPNetwork[] Metadata = Networks(
         "169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::/32", "fe80::/10");
 
@@ -41,7 +41,7 @@ public sealed class AddressRules
     /// <summary>Loopback and private ranges too, for tests and swarms inside one's own network.</summary>
     public static readonly AddressRules LocalToo = new() { AllowsLocal = true };
 
-    /// <summary>Loopback and private ranges are allowed; metadata services and link-local addresses still not.</summary>
+    /// <summary>Loopback and private ranges are allowed; metadata services and link-local ones still not.</summary>
     public bool AllowsLocal { get; init; }
 
     /// <summary>Networks that are allowed although they are special.</summary>
@@ -96,7 +96,8 @@ public sealed class AddressRules
     /// what was checked is what is connected to. Redirects are not followed by themselves and no proxy is used, since
     /// behind one nobody could check.
     /// </summary>
-    public SocketsHttpHandler CreateHandler() => new()
+    /// <param name="family">Only addresses of this family are connected to; null for any.</param>
+    public SocketsHttpHandler CreateHandler(AddressFamily? family = null) => new()
     {
         AllowAutoRedirect = false,
         UseProxy = false,
@@ -104,6 +105,9 @@ public sealed class AddressRules
         ConnectCallback = async (context, cancellationToken) =>
         {
             var addresses = await ResolveAsync(context.DnsEndPoint.Host, cancellationToken);
+            if (family is not null)
+                addresses = [.. addresses.Where(address => address.AddressFamily == family)];
+            if (addresses.Length == 0) throw new SocketException((int)SocketError.AddressFamilyNotSupported);
             var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             try
             {
