@@ -22,6 +22,15 @@ public sealed class ShareContent
         Files = ListFiles(layers, manifest);
     }
 
+    internal ShareContent(TorrentInfo info, PieceLayers layers, Manifest manifest, IReadOnlyList<SharedFile> files)
+    {
+        Info = info;
+        Layers = layers;
+        Manifest = manifest;
+        Files = files;
+    }
+
+    /// <summary>Only v2 and hybrid torrents, and so all shares, have one.</summary>
     public Hash256 InfoHash => Info.InfoHashV2!.Value;
 
     public TorrentInfo Info { get; }
@@ -34,7 +43,9 @@ public sealed class ShareContent
 
     public bool IsPrivate => Manifest.ShareIdentity is not null;
 
-    /// <summary>Files in the manifest's order, empty ones too.</summary>
+    /// <summary>
+    /// Files in the manifest's order, those of others' torrents in the torrent's; empty ones too.
+    /// </summary>
     public IReadOnlyList<SharedFile> Files { get; }
 
     /// <summary>The name that a blob of a private share has in its torrent; 0 is the manifest.</summary>

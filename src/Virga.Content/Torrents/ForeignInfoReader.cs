@@ -53,6 +53,8 @@ internal static class ForeignInfoReader
         {
             InfoHashV1 = isV1 ? hash : null,
             InfoHashV2 = isV2 ? TorrentInfo.HashV2(raw.Span) : null,
+            PieceHashesV1 = isV1 && raw.Span.Overlaps(fields.Pieces.Text, out var at)
+                ? raw.Slice(at, fields.Pieces.Text.Length) : default,
             IsSingleFile = isSingle,
             IsTrackerOnly = fields.Private.Integer is not (null or 0),
         };

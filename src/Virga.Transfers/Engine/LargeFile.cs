@@ -24,7 +24,7 @@ internal sealed class LargeFile(
     private readonly List<PartReceipt> receipts = [];
     private readonly Lock gate = new();
 
-    private int PieceBytes => job.Content.PieceBytes;
+    private int UnitBytes => job.UnitBytes;
 
     public async Task RunAsync(RecordedUpload? recorded, CancellationToken cancellationToken)
     {
@@ -45,8 +45,13 @@ internal sealed class LargeFile(
                 upload, file.Entry.Size, partBytes, limits, buffers, job.Target.Traits.PartOrder, StoredAsync,
                 cancellationToken);
             var missing = parts.Missing(receipts);
-            if (job.Sources.IsSwarm && SwarmUnits.Takes(file, PieceBytes, partBytes))
+            if (job.Sources.IsSwarm && SwarmUnits.Takes(file, UnitBytes, partBytes))
                 await FetchFromSwarmAsync(parts, missing, cancellationToken);
+            else if (job.Scarcity is { } scarcity && job.Target.Traits.PartOrder == PartOrder.Any)
+                await FetchScarceFirstAsync(
+                    parts, new ScarceParts(
+                        range => scarcity(file, range), file.Entry.Size, partBytes, missing,
+                        job.Sources.Mix((ulong)file.Index)), cancellationToken);
             else
                 foreach (var (first, count) in missing) await FetchRegionAsync(parts, first, count, cancellationToken);
             receipts.Sort((x, y) => x.Index.CompareTo(y.Index));
@@ -90,7 +95,7 @@ internal sealed class LargeFile(
         }
         var partBytes = job.Target.Traits.PartBytesFor(file.Entry.Size);
         if (job.Sources.IsSwarm)
-            partBytes = SwarmUnits.PartBytesFor(file, PieceBytes, job.Target.Traits) ?? partBytes;
+            partBytes = SwarmUnits.PartBytesFor(file, UnitBytes, job.Target.Traits) ?? partBytes;
         var fresh = await job.Target.BeginUploadAsync(path, file.Entry.Size, partBytes, options, cancellationToken);
         if (fresh.Token is { } token)
             await job.Journal.UploadBegunAsync(file.Index, token, partBytes, cancellationToken);
@@ -122,7 +127,8 @@ internal sealed class LargeFile(
         var parts = (file.Entry.Size + recorded.PartBytes - 1) / recorded.PartBytes;
         if (recorded.Parts.Select(p => p.Index).Distinct().Count() < parts) return false;
         return await job.Target.StatAsync(path, cancellationToken) is { } entry
-            && await PlainVerifier.IsSameAsync(job.Target, entry, file, PieceBytes, cancellationToken);
+            && await (job.IsSame?.Invoke(file, entry, cancellationToken)
+                ?? PlainVerifier.IsSameAsync(job.Target, entry, file, UnitBytes, cancellationToken));
     }
 
     private long PartLength(long index, long partBytes) => Math.Min(partBytes, file.Entry.Size - index * partBytes);
@@ -147,24 +153,53 @@ internal sealed class LargeFile(
         var region = CreateRegion(parts, payload, firstPart, partCount);
         try
         {
-            for (var offset = region.FetchStart; offset < region.FetchEnd;)
-            {
-                var length = (int)Math.Min(RangeEnd(offset) - offset, region.FetchEnd - offset);
-                await parts.OpenAsync(region.PlainSpan(offset, length));
-                await fetches.EnterAsync(parts.Stopped);
-                running.Add(FetchAsync(parts, region, offset, length));
-                running.RemoveAll(t => t.IsCompleted);
-                offset += length;
-            }
+            await BeginRangesAsync(parts, region, running);
         }
         catch (Exception e)
         {
             parts.Fail(e);
         }
+        await EndAsync(parts, running, cancellationToken);
+    }
+
+    /// <summary>Begins to fetch all ranges of a region, as there is room for them.</summary>
+    private async Task BeginRangesAsync(PartBuffers parts, Region region, List<Task> running)
+    {
+        for (var offset = region.FetchStart; offset < region.FetchEnd;)
+        {
+            var length = (int)Math.Min(RangeEnd(offset) - offset, region.FetchEnd - offset);
+            await parts.OpenAsync(region.PlainSpan(offset, length));
+            await fetches.EnterAsync(parts.Stopped);
+            running.Add(FetchAsync(parts, region, offset, length));
+            running.RemoveAll(t => t.IsCompleted);
+            offset += length;
+        }
+    }
+
+    private static async Task EndAsync(PartBuffers parts, List<Task> running, CancellationToken cancellationToken)
+    {
         await Task.WhenAll(running);
         await parts.DrainAsync();
         cancellationToken.ThrowIfCancellationRequested();
         if (parts.Failure is { } failure) ExceptionDispatchInfo.Throw(failure);
+    }
+
+    /// <summary>Fetches missing parts, those that the fewest can deliver first.</summary>
+    private async Task FetchScarceFirstAsync(
+        PartBuffers parts, ScarceParts missing, CancellationToken cancellationToken)
+    {
+        var running = new List<Task>();
+        using var payload = file.FileKey is { } key ? new AgePayload(key, file.Nonce!.Value.Span) : null;
+        try
+        {
+            while (missing.Next() is { } part)
+                await BeginRangesAsync(parts, CreateRegion(parts, payload, part, 1), running);
+        }
+        catch (Exception e)
+        {
+            parts.Fail(e);
+        }
+        await EndAsync(parts, running, cancellationToken);
     }
 
     /// <summary>Fetches all missing parts from whoever has them, in the order that suits the swarm.</summary>
@@ -178,19 +213,17 @@ internal sealed class LargeFile(
             var region = CreateRegion(parts, payload, first, count);
             for (var part = first; part < first + count; part++) regions.Add(part, region);
         }
-        var units = new SwarmUnits(file, PieceBytes, parts.PartBytes);
+        var units = new SwarmUnits(file, UnitBytes, parts.PartBytes);
         var fetch = new SwarmFetch(
             job, file, units, parts, [.. regions.Keys], part => regions[part], limits, buffers, job.Sources.Time);
         await fetch.RunAsync();
-        await parts.DrainAsync();
-        cancellationToken.ThrowIfCancellationRequested();
-        if (parts.Failure is { } failure) ExceptionDispatchInfo.Throw(failure);
+        await EndAsync(parts, [], cancellationToken);
     }
 
     private long RangeEnd(long offset)
     {
         var bytes = job.Sources.IsFar ? limits.FarRangeBytes : limits.RangeBytes;
-        var rangeBytes = Math.Max(PieceBytes, bytes / PieceBytes * PieceBytes);
+        var rangeBytes = Math.Max(UnitBytes, bytes / UnitBytes * UnitBytes);
         return (offset / rangeBytes + 1) * rangeBytes;
     }
 
@@ -200,8 +233,8 @@ internal sealed class LargeFile(
         var plainEnd = Math.Min(file.Entry.Size, (firstPart + partCount) * parts.PartBytes);
         var plain = new ByteRange(plainStart, plainEnd - plainStart);
         return payload is null
-            ? new PlainRegion(blob, PieceBytes, plain, parts)
-            : new SealedRegion(blob, PieceBytes, plain, file.Entry.Size, payload, parts);
+            ? new PlainRegion(blob, UnitBytes, plain, parts)
+            : new SealedRegion(blob, UnitBytes, plain, file.Entry.Size, payload, parts);
     }
 
     /// <summary>Never throws: a failure ends the whole file through <see cref="PartBuffers.Fail"/>.</summary>
@@ -241,6 +274,6 @@ internal sealed class LargeFile(
                 await source.ReadAsync(blob.Root, offset, destination, token);
                 job.Status.AddFetched(destination.Length);
             },
-            () => BlobVerifier.WhyWrong(blob, file.PieceLayer.Span, PieceBytes, offset, destination.Span),
+            () => BlobVerifier.WhyWrong(blob, file.PieceLayer.Span, UnitBytes, offset, destination.Span),
             cancellationToken, [new BlobRange(blob.Root, new ByteRange(offset, destination.Length))]);
 }

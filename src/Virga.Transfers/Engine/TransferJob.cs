@@ -76,6 +76,23 @@ public sealed record TransferJob(
     /// <summary>How to get copies made inside the target's service; null: not at all.</summary>
     public CopyRoute? Copy { get; init; }
 
+    /// <summary>
+    /// Reads begin and end at multiples of this in a file, but at its end: whole pieces, where the sources don't
+    /// verify by themselves.
+    /// </summary>
+    public int UnitBytes { get; init; } = Content.PieceBytes;
+
+    /// <summary>
+    /// How many can deliver a range of a file now: where the target takes parts in any order, those that the fewest
+    /// have are fetched first. Null: in their order.
+    /// </summary>
+    public Func<SharedFile, ByteRange, int>? Scarcity { get; init; }
+
+    /// <summary>
+    /// Whether an entry of the target is the file, by its content. Null: read and hashed against the file's tree.
+    /// </summary>
+    public Func<SharedFile, Entry, CancellationToken, Task<bool>>? IsSame { get; init; }
+
     /// <inheritdoc cref="JournalState.Renamed"/>
     internal IReadOnlyDictionary<int, EntryPath> Renamed { get; init; } = new Dictionary<int, EntryPath>();
 

@@ -24,6 +24,12 @@ public interface ISource
     /// <summary>Of the sources that answer, those with the lowest rank are asked: 0 unless it costs less.</summary>
     int Rank => 0;
 
+    /// <summary>
+    /// Whether what it delivers was checked already, against hashes that the share's name stands for: a swarm that
+    /// must know which of its many peers sent what. Then ranges need not be whole pieces.
+    /// </summary>
+    bool IsVerified => false;
+
     /// <summary>Who it is, as soon as that is known.</summary>
     AgentId? Agent => null;
 

@@ -158,7 +158,7 @@ public sealed partial class SourceSet
         try
         {
             await read(cancellationToken);
-            if (check() is { } wrong)
+            if (!known.Source.IsVerified && check() is { } wrong)
             {
                 Drop(known, wrong);
                 throw new VirgaException(FailureKind.Corrupt, wrong);

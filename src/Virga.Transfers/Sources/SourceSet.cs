@@ -107,7 +107,7 @@ public sealed partial class SourceSet(
             try
             {
                 await read(known.Source, cancellationToken);
-                if (check() is { } wrong)
+                if (!known.Source.IsVerified && check() is { } wrong)
                 {
                     Drop(known, wrong);
                     continue;
