@@ -54,6 +54,9 @@ public sealed class PieceLayout
     /// <summary>Each file begins with a piece (v2 and hybrid torrents).</summary>
     public bool IsAligned { get; }
 
+    /// <summary>Where a file begins in the row of all.</summary>
+    public long StartOf(int file) => starts[file];
+
     /// <summary>Bytes of a piece that are content.</summary>
     public int PieceLength(int piece)
     {

@@ -1,0 +1,68 @@
+namespace Virga.BitTorrent.Downloads;
+
+/// <summary>
+/// Verified pieces that more than one read needs: those that lie across files, and those longer than a read. As many as
+/// fit the bound; the oldest give way. Guarded by the scheduler's lock.
+/// </summary>
+internal sealed class PieceCache(int pieceBytes)
+{
+    /// <summary>Enough for the pieces at the ends of all ranges under way.</summary>
+    private const long BytesMax = 24 << 20;
+    private const int CountLeast = 2;
+    private const int CountMost = 256;
+
+    private readonly int most = (int)Math.Clamp(BytesMax / pieceBytes, CountLeast, CountMost);
+    private readonly Dictionary<int, LinkedListNode<Slot>> byPiece = [];
+    private readonly LinkedList<Slot> order = [];
+    private readonly Stack<byte[]> free = [];
+
+    public sealed class Slot(int piece, byte[] data, int bytes)
+    {
+        public readonly int Piece = piece;
+        public readonly byte[] Data = data;
+        public readonly int Bytes = bytes;
+        public int Pins;
+        public bool IsOut;
+    }
+
+    public byte[] Rent() => free.TryPop(out var buffer) ? buffer : GC.AllocateUninitializedArray<byte>(pieceBytes);
+
+    public void Return(byte[] buffer)
+    {
+        if (free.Count < most) free.Push(buffer);
+    }
+
+    public bool Contains(int piece) => byPiece.ContainsKey(piece);
+
+    /// <summary>Stays where it is until it is released; null where the piece is not here.</summary>
+    public Slot? Take(int piece)
+    {
+        if (!byPiece.TryGetValue(piece, out var node)) return null;
+        order.Remove(node);
+        order.AddLast(node);
+        node.Value.Pins++;
+        return node.Value;
+    }
+
+    /// <summary>Keeps a buffer that was rented; pinned once.</summary>
+    public Slot Put(int piece, byte[] data, int bytes)
+    {
+        var slot = new Slot(piece, data, bytes) { Pins = 1 };
+        byPiece[piece] = order.AddLast(slot);
+        while (order.Count > most) Drop(order.First!);
+        return slot;
+    }
+
+    public void Release(Slot slot)
+    {
+        if (--slot.Pins == 0 && slot.IsOut) Return(slot.Data);
+    }
+
+    private void Drop(LinkedListNode<Slot> node)
+    {
+        order.Remove(node);
+        byPiece.Remove(node.Value.Piece);
+        node.Value.IsOut = true;
+        if (node.Value.Pins == 0) Return(node.Value.Data);
+    }
+}
