@@ -49,7 +49,8 @@ public sealed record MagnetLink
     public static MagnetLink Parse(string text)
     {
         text = text.Trim();
-        if (!text.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)) throw Bad("it does not begin with 'magnet:?'");
+        if (!text.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase))
+            throw Bad("it does not begin with 'magnet:?'");
         if (text.Length > CharactersMax) throw Bad($"it is longer than {CharactersMax} characters");
         SwarmHash? v1 = null;
         Hash256? v2 = null;

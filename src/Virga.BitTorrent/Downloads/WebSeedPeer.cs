@@ -297,7 +297,9 @@ public sealed class WebSeedPeer : IBlockPeer, IDisposable
     {
         var status = (int)response.StatusCode;
         var isPassing = status is 408 or 429 or >= 500;
-        var kind = isPassing ? FailureKind.Unavailable : status is 404 or 410 ? FailureKind.NotFound : FailureKind.Denied;
+        var kind = isPassing
+            ? FailureKind.Unavailable
+            : status is 404 or 410 ? FailureKind.NotFound : FailureKind.Denied;
         var what = status is 200 or 206 ? "does not answer requests for ranges" : $"answers with status {status}";
         return new VirgaException(kind, $"{Name} {what}");
     }

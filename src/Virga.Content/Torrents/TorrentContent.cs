@@ -37,7 +37,9 @@ public static class TorrentContent
         return new Hash256(SHA256.HashData(text));
     }
 
-    /// <summary>Where a file of the torrent goes, below the target's folder: as every BitTorrent program does it.</summary>
+    /// <summary>
+    /// Where a file of the torrent goes, below the target's folder: as every BitTorrent program does it.
+    /// </summary>
     public static string PathOf(TorrentInfo info, int file)
     {
         var path = string.Join('/', info.Files[file].Path);
@@ -60,8 +62,8 @@ public static class TorrentContent
             if (file.IsPadding || isWanted?.Invoke(i) == false) continue;
             if (!EntryPath.TryParse(PathOf(info, i), out var path))
                 throw new VirgaException(
-                    FailureKind.BadInput, $"torrent: the path of file {i + 1} is longer than {EntryPath.MaxBytes} bytes",
-                    Advice);
+                    FailureKind.BadInput,
+                    $"torrent: the path of file {i + 1} is longer than {EntryPath.MaxBytes} bytes", Advice);
             var name = file.Length > 0 ? NameOf(info, i) : (Hash256?)null;
             var isLink = file.SymlinkTarget is not null;
             var entry = new ManifestEntry(

@@ -32,7 +32,9 @@ public sealed class TorrentInfo
     /// <summary>SHA-1 of the raw bytes (20 bytes); null when it has no v1 part.</summary>
     public byte[]? InfoHashV1 { get; internal init; }
 
-    /// <summary>The v1 part's SHA-1 hashes, 20 bytes a piece; empty when it has no v1 part, or one without hashes.</summary>
+    /// <summary>
+    /// The v1 part's SHA-1 hashes, 20 bytes a piece; empty when it has no v1 part, or one without hashes.
+    /// </summary>
     public ReadOnlyMemory<byte> PieceHashesV1 { get; internal init; }
 
     /// <summary>One file that stands at the top, under the torrent's own name.</summary>
