@@ -10,7 +10,7 @@ public sealed class PeerId
 {
     public const int ByteCount = 20;
 
-    private const string Prefix = "-VG0100-";
+    private const string Prefix = "-VI0100-";
     private readonly byte[] bytes = new byte[ByteCount];
 
     /// <summary>A new one; nothing of it tells who we are.</summary>

@@ -67,10 +67,10 @@ public sealed class PieceLayout
     }
 
     /// <summary>
-    /// How far a request may reach in a piece: over the zeros behind a file, too, where v1 clients count them in.
+    /// How far a request may reach in a piece: over the zeros behind a file, too, which v1 clients of a hybrid count
+    /// in, and libtorrent 2.0 in every torrent with a v2 part.
     /// </summary>
-    public int RequestableLength(int piece) => info.InfoHashV1 is not null && IsAligned && piece < PieceCount - 1
-        ? PieceBytes : PieceLength(piece);
+    public int RequestableLength(int piece) => IsAligned ? PieceBytes : PieceLength(piece);
 
     /// <summary>The file that a piece belongs to in a torrent with a v2 part, and the piece's number in it.</summary>
     public (int File, int PieceInFile) FileOfPiece(int piece)

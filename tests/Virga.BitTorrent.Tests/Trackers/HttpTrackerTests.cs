@@ -41,7 +41,7 @@ public sealed class HttpTrackerTests
 
         var asked = Assert.Single(server.Asked);
         Assert.StartsWith("/x/announce?passkey=a%2Fb&info_hash=%", asked, StringComparison.Ordinal);
-        Assert.Contains("&peer_id=-VG0100-", asked, StringComparison.Ordinal);
+        Assert.Contains("&peer_id=-VI0100-", asked, StringComparison.Ordinal);
         Assert.Contains(
             "&port=6881&uploaded=1&downloaded=2&left=7&compact=1&no_peer_id=1&key=00000001&numwant=50", asked,
             StringComparison.Ordinal);

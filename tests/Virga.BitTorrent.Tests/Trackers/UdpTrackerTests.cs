@@ -38,7 +38,7 @@ public sealed class UdpTrackerTests : IDisposable
         Assert.Equal(77UL, BinaryPrimitives.ReadUInt64BigEndian(packet));
         Assert.Equal(1, BinaryPrimitives.ReadInt32BigEndian(packet.AsSpan(8)));
         Assert.Equal(Hash(1), new SwarmHash(packet.AsSpan(16, 20)));
-        Assert.Equal("-VG0100-", Encoding.ASCII.GetString(packet, 36, 8));
+        Assert.Equal("-VI0100-", Encoding.ASCII.GetString(packet, 36, 8));
         Assert.Equal((2, 7, 1), (packet[63], packet[71], packet[79]));
         Assert.Equal(2, packet[83]);
         Assert.Equal(6881, BinaryPrimitives.ReadUInt16BigEndian(packet.AsSpan(96)));

@@ -1,0 +1,159 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using Virga.BitTorrent.Wire;
+using Virga.Core;
+
+namespace Virga.BitTorrent.Seeding;
+
+/// <summary>Finds the swarm that a hash names, opening it where it rests; null for none of ours.</summary>
+public delegate ValueTask<Swarm?> SwarmLookup(SwarmHash hash, CancellationToken cancellationToken);
+
+/// <summary>Takes connections of peers and hands them to their swarms. Bounded in all, and for each address.</summary>
+public sealed class PeerListener : IAsyncDisposable
+{
+    /// <summary>Connections that came in, at once: of several swarms.</summary>
+    private const int ConnectionsMax = 500;
+
+    /// <summary>From one address: many may stand behind one, none needs more.</summary>
+    private const int ConnectionsOfAddressMax = 20;
+
+    private const int Backlog = 128;
+
+    private readonly Socket socket;
+    private readonly SwarmLookup lookup;
+    private readonly Action<string> log;
+    private readonly CancellationTokenSource stop = new();
+    private readonly ConcurrentDictionary<Task, bool> running = [];
+    private readonly Dictionary<IPAddress, int> addresses = [];
+    private readonly Task accepting;
+
+    private PeerListener(Socket socket, PeerSettings settings, SwarmLookup lookup, Action<string> log)
+    {
+        this.socket = socket;
+        this.lookup = lookup;
+        this.log = log;
+        Settings = settings with { ListenPort = ((IPEndPoint)socket.LocalEndPoint!).Port };
+        accepting = AcceptAsync();
+    }
+
+    /// <summary>As given, with the port that is listened at.</summary>
+    public PeerSettings Settings { get; }
+
+    public IPEndPoint LocalEndPoint => (IPEndPoint)socket.LocalEndPoint!;
+
+    /// <param name="listen">[::] takes IPv4, too; port 0 any.</param>
+    /// <exception cref="VirgaException">InUse or Denied.</exception>
+    public static PeerListener Start(
+        IPEndPoint listen, PeerSettings settings, SwarmLookup lookup, Action<string> log)
+    {
+        var socket = new Socket(listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            if (listen.Address.Equals(IPAddress.IPv6Any)) socket.DualMode = true;
+            socket.Bind(listen);
+            socket.Listen(Backlog);
+            return new PeerListener(socket, settings, lookup, log);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw new VirgaException(
+                e.SocketErrorCode == SocketError.AddressAlreadyInUse ? FailureKind.InUse : FailureKind.Denied,
+                $"BitTorrent peers can't be taken at {listen}: {e.Message}",
+                "Name another address or port.", e);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        socket.Dispose();
+        await accepting;
+        await Task.WhenAll(running.Keys);
+        stop.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            Socket peer;
+            try
+            {
+                peer = await socket.AcceptAsync(stop.Token);
+            }
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                return;
+            }
+            catch (SocketException)
+            {
+                // One that was gone before it was taken, or too many open files: others may fare better.
+                await Task.Delay(TimeSpan.FromMilliseconds(50), Settings.Time, CancellationToken.None);
+                continue;
+            }
+            if (TryTake(peer) is not { } address) continue;
+            var task = ServeAsync(peer, address);
+            running[task] = true;
+            _ = task.ContinueWith(
+                done => running.TryRemove(done, out _), CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+    }
+
+    private IPAddress? TryTake(Socket peer)
+    {
+        try
+        {
+            var address = ((IPEndPoint)peer.RemoteEndPoint!).Address;
+            lock (addresses)
+            {
+                var count = addresses.GetValueOrDefault(address);
+                if (running.Count < ConnectionsMax && count < ConnectionsOfAddressMax)
+                {
+                    addresses[address] = count + 1;
+                    return address;
+                }
+            }
+        }
+        catch (SocketException)
+        {
+            // Gone already.
+        }
+        peer.Dispose();
+        return null;
+    }
+
+    private async Task ServeAsync(Socket peer, IPAddress address)
+    {
+        try
+        {
+            await using var link = new SocketLink(peer);
+            if (await GreetAsync(link) is not var (swarm, handshake)) return;
+            var end = await new PeerSession(link, swarm, Settings, handshake).RunAsync(stop.Token);
+            if (end.Reason is PeerEndReason.BrokeProtocol or PeerEndReason.Failed)
+                log($"peer {link.Remote}: {end.Detail}");
+        }
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or VirgaException)
+        {
+            // It never came to be a session.
+        }
+        finally
+        {
+            lock (addresses)
+            {
+                if (addresses[address] == 1) addresses.Remove(address);
+                else addresses[address]--;
+            }
+        }
+    }
+
+    private async ValueTask<(Swarm Swarm, PeerHandshake Handshake)?> GreetAsync(IPeerLink link)
+    {
+        using var limit = new CancellationTokenSource(Settings.HandshakeWithin, Settings.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop.Token);
+        if (await PeerSession.ReadHandshakeAsync(link, both.Token) is not { } handshake) return null;
+        return await lookup(handshake.Swarm, both.Token) is { } swarm ? (swarm, handshake) : null;
+    }
+}
