@@ -17,7 +17,11 @@ public interface IAbilitySource : IAccount
 /// <param name="Folder">Where it lies.</param>
 /// <param name="ShownName">For people; bytes that aren't text are written as escapes.</param>
 /// <param name="Reason">A clause, such as "is a socket".</param>
-public sealed record SkippedEntry(EntryPath Folder, string ShownName, string Reason);
+public sealed record SkippedEntry(EntryPath Folder, string ShownName, string Reason)
+{
+    /// <summary>What the account's <see cref="IChangeFeed"/> calls it, where it has one.</summary>
+    public string? Id { get; init; }
+}
 
 /// <summary>Optional: an account that may hold things which are no entries, and names them.</summary>
 public interface IReportsSkipped
@@ -51,11 +55,10 @@ public static class AccountAbilities
         Action<SkippedEntry>? onSkipped = null,
         CancellationToken cancellationToken = default)
     {
-        if (onSkipped is not null && account.Find<IReportsSkipped>() is { } reporting)
-            return WalkAsync(
-                path => reporting.ListAsync(path, onSkipped, cancellationToken), folder, cancellationToken);
-        return account.Find<IRecursiveListing>() is { } recursive
-            ? recursive.ListAllAsync(folder, cancellationToken)
+        if (account.Find<IRecursiveListing>() is { } recursive)
+            return recursive.ListAllAsync(folder, onSkipped, cancellationToken);
+        return onSkipped is not null && account.Find<IReportsSkipped>() is { } reporting
+            ? WalkAsync(path => reporting.ListAsync(path, onSkipped, cancellationToken), folder, cancellationToken)
             : WalkAsync(path => account.ListAsync(path, cancellationToken), folder, cancellationToken);
     }
 

@@ -75,6 +75,9 @@ public sealed record AccountTraits
     /// </summary>
     public bool ListsMetadata { get; init; } = true;
 
+    /// <summary>Whether every folder has an <see cref="Entry.FolderTag"/>.</summary>
+    public bool TagsFolders { get; init; }
+
     /// <summary>
     /// Whether a path can't be a file and a folder at once. Object stores can hold both "a" and "a/b".
     /// </summary>

@@ -26,7 +26,19 @@ public sealed record Entry(
     DateTimeOffset? Modified = null,
     EntryVersion? Version = null,
     string? LinkTarget = null,
-    bool IsExecutable = false);
+    bool IsExecutable = false)
+{
+    /// <summary>
+    /// What the account's <see cref="IChangeFeed"/> calls it; null where the account has none. Listings tell it of
+    /// everything, StatAsync may.
+    /// </summary>
+    public string? Id { get; init; }
+
+    /// <summary>
+    /// Of a folder: changes whenever anything below it does, at any depth (<see cref="AccountTraits.TagsFolders"/>).
+    /// </summary>
+    public string? FolderTag { get; init; }
+}
 
 /// <summary>An open range of an entry: who it is, and a forward-only stream of exactly the bytes asked for.</summary>
 public sealed class EntryReader(Entry entry, Stream content) : IAsyncDisposable

@@ -146,7 +146,11 @@ public interface IReadsPendingUploads
 /// <summary>Optional: lists everything below a folder at once, cheaper than folder by folder.</summary>
 public interface IRecursiveListing
 {
-    IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken);
+    /// <param name="onSkipped">
+    /// Called for things that are no entries, as by <see cref="IReportsSkipped"/>, while the listing is read.
+    /// </param>
+    IAsyncEnumerable<Entry> ListAllAsync(
+        EntryPath folder, Action<SkippedEntry>? onSkipped, CancellationToken cancellationToken);
 }
 
 /// <summary>Optional: an account that holds symbolic links.</summary>

@@ -1,4 +1,5 @@
 using Virga.Accounts;
+using Virga.Accounts.Feeds;
 using Virga.Content.Snapshots;
 using Virga.Core;
 
@@ -40,10 +41,10 @@ public static class PlainVerifier
         CancellationToken cancellationToken)
     {
         var found = new Dictionary<EntryPath, Entry>();
-        var extra = new List<EntryPath>();
-        void Report(SkippedEntry skipped) => extra.Add(Shown(skipped, folder));
-        foreach (var entry in await FolderWalk.ListAllAsync(account, folder, Report, cancellationToken))
-            found[entry.Path.RelativeTo(folder)] = entry;
+        var (listed, skipped) = await FolderWalk.ListAllAsync(
+            account, folder, ContentLimits.EntriesMax, cancellationToken);
+        foreach (var entry in listed) found[entry.Path.RelativeTo(folder)] = entry;
+        var extra = skipped.Select(one => Shown(one, folder)).ToList();
 
         var entries = content.Manifest.Entries;
         var files = content.Files.ToDictionary(static file => file.Entry.Path);

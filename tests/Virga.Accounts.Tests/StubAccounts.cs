@@ -36,7 +36,7 @@ internal class NoAbilities : IAccount
 /// <summary>Has every optional ability that there is: a new one is added here and in AccountDecorator.</summary>
 internal sealed class AllAbilities
     : NoAbilities, IResumableUploads, IRecursiveListing, IReportsSkipped, ISymlinks, IReportsSpace, ISignedReadUrls,
-        ICopyGrants, ICopyFromOthers, IReadsPendingUploads
+        ICopyGrants, ICopyFromOthers, IReadsPendingUploads, IChangeFeed
 {
     public ValueTask<IUpload> ResumeUploadAsync(
         EntryPath path,
@@ -52,7 +52,8 @@ internal sealed class AllAbilities
 
     public ValueTask AbortUploadAsync(PendingUpload upload, CancellationToken cancellationToken) => default;
 
-    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
+    public IAsyncEnumerable<Entry> ListAllAsync(
+        EntryPath folder, Action<SkippedEntry>? onSkipped, CancellationToken cancellationToken) =>
         AsyncEnumerable.Empty<Entry>();
 
     public IAsyncEnumerable<Entry> ListAsync(
@@ -71,6 +72,13 @@ internal sealed class AllAbilities
     public ValueTask<SignedReadUrl> SignReadAsync(
         EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) =>
         throw new VirgaException(FailureKind.NotFound, "stub");
+
+    public bool TellsAllBelow => true;
+
+    public ValueTask<string> GetCursorAsync(EntryPath folder, CancellationToken cancellationToken) => new("stub");
+
+    public ValueTask<ChangePage?> GetChangesAsync(
+        EntryPath folder, string cursor, CancellationToken cancellationToken) => default;
 
     public string Service => "stub";
 

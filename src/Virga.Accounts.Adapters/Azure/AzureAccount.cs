@@ -93,8 +93,9 @@ internal sealed class AzureAccount
         EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
         new AzureListing(client, onSkipped).ListAsync(folder, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
-        new AzureListing(client).ListAllAsync(folder, cancellationToken);
+    public IAsyncEnumerable<Entry> ListAllAsync(
+        EntryPath folder, Action<SkippedEntry>? onSkipped, CancellationToken cancellationToken) =>
+        new AzureListing(client, onSkipped).ListAllAsync(folder, cancellationToken);
 
     public async ValueTask<EntryReader> ReadAsync(
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)

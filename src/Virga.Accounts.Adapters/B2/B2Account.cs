@@ -72,8 +72,9 @@ internal sealed class B2Account : IAccount, IResumableUploads, IRecursiveListing
         EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
         new B2Listing(client, onSkipped).ListAsync(folder, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
-        new B2Listing(client).ListAllAsync(folder, cancellationToken);
+    public IAsyncEnumerable<Entry> ListAllAsync(
+        EntryPath folder, Action<SkippedEntry>? onSkipped, CancellationToken cancellationToken) =>
+        new B2Listing(client, onSkipped).ListAllAsync(folder, cancellationToken);
 
     /// <summary>By name, so that what was deleted is not read, and only if it is the pinned version.</summary>
     public async ValueTask<EntryReader> ReadAsync(

@@ -13,7 +13,8 @@ namespace Virga.Accounts.Adapters.Drive;
 /// A Google Drive or a folder in it. The version of an entry is its id and head revision. What is deleted or replaced
 /// goes into the bin.
 /// </summary>
-internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped, IReportsSpace
+internal sealed class DriveAccount
+    : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped, IReportsSpace, IChangeFeed
 {
     /// <summary>manage-uploads: multipart uploads are for files of 5 MB or less.</summary>
     private const int SingleWriteBytesMax = 5_000_000;
@@ -72,8 +73,18 @@ internal sealed class DriveAccount : IAccount, IResumableUploads, IRecursiveList
         EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
         new DriveListing(tree, settings, onSkipped).ListAsync(folder, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
-        new DriveListing(tree, settings).ListAllAsync(folder, cancellationToken);
+    public IAsyncEnumerable<Entry> ListAllAsync(
+        EntryPath folder, Action<SkippedEntry>? onSkipped, CancellationToken cancellationToken) =>
+        new DriveListing(tree, settings, onSkipped).ListAllAsync(folder, cancellationToken);
+
+    public bool TellsAllBelow => false;
+
+    public ValueTask<string> GetCursorAsync(EntryPath folder, CancellationToken cancellationToken) =>
+        new DriveFeed(client, tree, settings).GetCursorAsync(folder, cancellationToken);
+
+    public ValueTask<ChangePage?> GetChangesAsync(
+        EntryPath folder, string cursor, CancellationToken cancellationToken) =>
+        new DriveFeed(client, tree, settings).GetChangesAsync(folder, cursor, cancellationToken);
 
     /// <summary>
     /// The bytes' own answer doesn't say of which revision they are. The file is looked at after it has come: revisions

@@ -50,8 +50,8 @@ internal sealed record DriveItem(
     }
 
     public Entry ToEntry(EntryPath path) => IsFolder
-        ? new Entry(path, EntryKind.Folder, 0)
-        : new Entry(path, EntryKind.File, Length, Modified, Version, IsExecutable: IsExecutable);
+        ? new Entry(path, EntryKind.Folder, 0) { Id = Id }
+        : new Entry(path, EntryKind.File, Length, Modified, Version, IsExecutable: IsExecutable) { Id = Id };
 
     /// <summary>Why it is no entry; null for files and folders.</summary>
     public string? WhyNoEntry() => IsFile || IsFolder ? null

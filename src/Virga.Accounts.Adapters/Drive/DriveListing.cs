@@ -46,7 +46,7 @@ internal sealed class DriveListing(DriveTree tree, DriveSettings settings, Actio
         }
     }
 
-    private VirgaException Missing(string what, EntryPath folder) => folder.IsRoot
+    public VirgaException Missing(string what, EntryPath folder) => folder.IsRoot
         ? new VirgaException(
             FailureKind.NotFound, $"{what}: there is no folder '{settings.Folder}' in this Drive",
             "Check the account's folder setting; the first file that is written makes the folder.")
@@ -63,7 +63,7 @@ internal sealed class DriveListing(DriveTree tree, DriveSettings settings, Actio
 
         Entry? Skip(string reason)
         {
-            onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(item.Name), reason));
+            onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(item.Name), reason) { Id = item.Id });
             return null;
         }
     }

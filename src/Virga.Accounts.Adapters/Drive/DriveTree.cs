@@ -81,6 +81,13 @@ internal sealed class DriveTree(DriveClient client, string? rootId)
         return item;
     }
 
+    /// <summary>The folder's id as it is now, whatever is remembered of it and of those above.</summary>
+    public ValueTask<string?> FindFolderAnewAsync(string what, EntryPath path, CancellationToken cancellationToken)
+    {
+        for (var at = path; !at.IsRoot; at = at.Parent) folders.TryRemove(at, out _);
+        return FindFolderAsync(what, path, cancellationToken);
+    }
+
     public void Remember(EntryPath folder, string id) => folders[folder] = (id, Now + FolderLife);
 
     /// <summary>The id under which a path's new item is made, also when that is tried again.</summary>

@@ -17,7 +17,7 @@ namespace Virga.Accounts.Adapters.Dropbox;
 /// hours, and they can't be ended.
 /// </remarks>
 internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tokens, AdapterServices services)
-    : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped, IReportsSpace
+    : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped, IReportsSpace, IChangeFeed
 {
     /// <summary>files.stone, upload_session/append:2: at most 150 MiB a request; whole blocks of the hash.</summary>
     private const long PartBytesMax = 128L << 20;
@@ -83,8 +83,18 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
         EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
         new DropboxListing(client, settings, onSkipped).ListAsync(folder, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
-        new DropboxListing(client, settings).ListAllAsync(folder, cancellationToken);
+    public IAsyncEnumerable<Entry> ListAllAsync(
+        EntryPath folder, Action<SkippedEntry>? onSkipped, CancellationToken cancellationToken) =>
+        new DropboxListing(client, settings, onSkipped).ListAllAsync(folder, cancellationToken);
+
+    public bool TellsAllBelow => true;
+
+    public ValueTask<string> GetCursorAsync(EntryPath folder, CancellationToken cancellationToken) =>
+        new DropboxFeed(client, settings).GetCursorAsync(folder, cancellationToken);
+
+    public ValueTask<ChangePage?> GetChangesAsync(
+        EntryPath folder, string cursor, CancellationToken cancellationToken) =>
+        new DropboxFeed(client, settings).GetChangesAsync(folder, cursor, cancellationToken);
 
     public async ValueTask<EntryReader> ReadAsync(
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)

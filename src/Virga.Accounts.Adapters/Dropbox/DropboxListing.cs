@@ -10,7 +10,7 @@ internal sealed class DropboxListing(
     DropboxClient client, DropboxSettings settings, Action<SkippedEntry>? onSkipped = null)
 {
     /// <summary>files.stone, ListFolderArg: at most 2,000 results for one request.</summary>
-    private const int PageEntries = 2000;
+    public const int PageEntries = 2000;
 
     public async IAsyncEnumerable<Entry> ListAsync(
         EntryPath folder, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -83,7 +83,7 @@ internal sealed class DropboxListing(
         }
     }
 
-    private VirgaException Missing(string what, EntryPath folder) => folder.IsRoot
+    public VirgaException Missing(string what, EntryPath folder) => folder.IsRoot
         ? new VirgaException(
             FailureKind.NotFound, $"{what}: there is no folder '{settings.Folder}' in this Dropbox",
             "Check the account's folder setting; the first file that is written makes the folder.")
@@ -94,17 +94,26 @@ internal sealed class DropboxListing(
         var name = told.GetProperty("name").GetString()!;
         if (WhySkipped(told) is { } why)
         {
-            onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(name), why));
+            onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(name), why) { Id = IdOf(told) });
             return null;
         }
         // What was deleted while the listing went on is told as such.
         if (told.GetProperty(".tag").ValueEquals("deleted") || TemporaryNames.IsTemporary(name)) return null;
         if (EntryPath.TryParse(folder.IsRoot ? name : $"{folder}/{name}", out var path)) return EntryOf(path, told);
-        onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(name), "is a name that can't be part of a path"));
+        onSkipped?.Invoke(new SkippedEntry(folder, NameRules.Show(name), "is a name that can't be part of a path")
+        {
+            Id = IdOf(told),
+        });
         return null;
     }
 
-    private static string? WhySkipped(JsonElement told) =>
+    /// <summary>
+    /// path_lower, by which the service tells one thing from another; it changes when the thing is moved.
+    /// </summary>
+    public static string? IdOf(JsonElement told) =>
+        told.TryGetProperty("path_lower", out var path) ? path.GetString() : null;
+
+    public static string? WhySkipped(JsonElement told) =>
         told.TryGetProperty("is_downloadable", out var has) && has.ValueKind == JsonValueKind.False
             ? "is a document that has no bytes of its own and can only be exported"
             : told.TryGetProperty("symlink_info", out _) ? "is a symbolic link of a synced computer" : null;
@@ -117,6 +126,6 @@ internal sealed class DropboxListing(
                 EntryKind.File,
                 told.GetProperty("size").GetInt64(),
                 told.GetProperty("client_modified").GetDateTimeOffset(),
-                new EntryVersion(rev.GetString()!))
-            : new Entry(path, EntryKind.Folder, 0);
+                new EntryVersion(rev.GetString()!)) { Id = IdOf(told) }
+            : new Entry(path, EntryKind.Folder, 0) { Id = IdOf(told) };
 }

@@ -74,8 +74,9 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
         EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
         new GcsListing(client, onSkipped).ListAsync(folder, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
-        new GcsListing(client).ListAllAsync(folder, cancellationToken);
+    public IAsyncEnumerable<Entry> ListAllAsync(
+        EntryPath folder, Action<SkippedEntry>? onSkipped, CancellationToken cancellationToken) =>
+        new GcsListing(client, onSkipped).ListAllAsync(folder, cancellationToken);
 
     public async ValueTask<EntryReader> ReadAsync(
         EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)

@@ -13,7 +13,8 @@ namespace Virga.Accounts.Adapters.OneDrive;
 /// A OneDrive or a folder in it. The version of an entry is its cTag. What is deleted or replaced by a move goes into
 /// the recycle bin.
 /// </summary>
-internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSkipped, IReportsSpace
+internal sealed class OneDriveAccount
+    : IAccount, IResumableUploads, IReportsSkipped, IReportsSpace, IChangeFeed
 {
     /// <summary>driveitem-createuploadsession: a fragment has less than 60 MiB, in steps of 320 KiB.</summary>
     private const long PartBytesMax = 128L * OneDriveUpload.MultipleBytes;
@@ -98,7 +99,10 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
                 if (TemporaryNames.IsTemporary(item.Name)) continue;
                 if (item is { IsFile: false, IsFolder: false })
                     onSkipped(new SkippedEntry(
-                        folder, NameRules.Show(item.Name), "is a notebook, or a link to what somebody else shares"));
+                        folder, NameRules.Show(item.Name), "is a notebook, or a link to what somebody else shares")
+                    {
+                        Id = item.Id,
+                    });
                 else if (EntryPath.TryParse(folder.IsRoot ? item.Name : $"{folder}/{item.Name}", out var path))
                     yield return item.ToEntry(path);
             }
@@ -107,7 +111,16 @@ internal sealed class OneDriveAccount : IAccount, IResumableUploads, IReportsSki
         }
     }
 
-    private VirgaException Missing(string what, EntryPath folder) => folder.IsRoot
+    public bool TellsAllBelow => false;
+
+    public ValueTask<string> GetCursorAsync(EntryPath folder, CancellationToken cancellationToken) =>
+        new OneDriveFeed(this, client).GetCursorAsync(folder, cancellationToken);
+
+    public ValueTask<ChangePage?> GetChangesAsync(
+        EntryPath folder, string cursor, CancellationToken cancellationToken) =>
+        new OneDriveFeed(this, client).GetChangesAsync(folder, cursor, cancellationToken);
+
+    internal VirgaException Missing(string what, EntryPath folder) => folder.IsRoot
         ? new VirgaException(
             FailureKind.NotFound, $"{what}: there is no folder '{settings.Folder}' in this OneDrive",
             "Check the account's folder setting; the first file that is written makes the folder.")

@@ -49,9 +49,14 @@ internal sealed class OneDriveClient(OneDriveSettings settings, IAccessTokens to
 
     public string DriveUrl => Graph + settings.Drive;
 
+    /// <summary>Where the log of changes is: of the drive, or of the app's own folder.</summary>
+    public string DeltaUrl => $"{Graph}{settings.Root}/delta";
+
+    public static bool IsOwn(string url) => url.StartsWith(Graph, StringComparison.Ordinal);
+
     /// <summary>A page's address that an answer named; never one elsewhere, since the token goes with it.</summary>
     public static string Checked(string what, string? next) =>
-        next is not null && next.StartsWith(Graph, StringComparison.Ordinal)
+        next is not null && IsOwn(next)
             ? next
             : throw new VirgaException(FailureKind.Unavailable, $"{what}: OneDrive sends us elsewhere");
 

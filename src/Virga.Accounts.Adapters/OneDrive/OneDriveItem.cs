@@ -33,8 +33,8 @@ internal sealed record OneDriveItem(
     public EntryVersion Version => new(ContentTag);
 
     public Entry ToEntry(EntryPath path) => IsFolder
-        ? new Entry(path, EntryKind.Folder, 0)
-        : new Entry(path, EntryKind.File, Length, Modified, Version);
+        ? new Entry(path, EntryKind.Folder, 0) { Id = Id }
+        : new Entry(path, EntryKind.File, Length, Modified, Version) { Id = Id };
 
     /// <summary>Says nothing of the URL, which opens the file for everybody.</summary>
     public override string ToString() => $"item {Id}";

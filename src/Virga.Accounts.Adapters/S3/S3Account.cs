@@ -83,8 +83,9 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken) =>
         new S3Listing(bucket, onSkipped).ListAsync(folder, cancellationToken);
 
-    public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
-        new S3Listing(bucket).ListAllAsync(folder, cancellationToken);
+    public IAsyncEnumerable<Entry> ListAllAsync(
+        EntryPath folder, Action<SkippedEntry>? onSkipped, CancellationToken cancellationToken) =>
+        new S3Listing(bucket, onSkipped).ListAllAsync(folder, cancellationToken);
 
     public async ValueTask<EntryReader> ReadAsync(
         EntryPath path, Core.ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)

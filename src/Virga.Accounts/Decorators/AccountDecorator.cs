@@ -27,6 +27,8 @@ public enum AccountOperation
     CopyPart,
     CompareCopy,
     ReadPending,
+    GetCursor,
+    GetChanges,
 }
 
 /// <param name="Path">Of the entry or folder; the root where there is none.</param>
@@ -124,6 +126,7 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
         _ when kind == typeof(ICopyGrants) => new CopyGrants(this, (ICopyGrants)ability),
         _ when kind == typeof(ICopyFromOthers) => new CopyFromOthers(this, (ICopyFromOthers)ability),
         _ when kind == typeof(IReadsPendingUploads) => new ReadsPendingUploads(this, (IReadsPendingUploads)ability),
+        _ when kind == typeof(IChangeFeed) => new ChangeFeed(this, (IChangeFeed)ability),
         _ when kind == typeof(IReportsSpace) => new ReportsSpace(this, (IReportsSpace)ability),
         _ => ability,
     };
@@ -205,8 +208,23 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
 
     private sealed class RecursiveListing(AccountDecorator owner, IRecursiveListing inner) : IRecursiveListing
     {
-        public IAsyncEnumerable<Entry> ListAllAsync(EntryPath folder, CancellationToken cancellationToken) =>
-            owner.ListEntriesAsync(folder, token => inner.ListAllAsync(folder, token), cancellationToken);
+        public IAsyncEnumerable<Entry> ListAllAsync(
+            EntryPath folder, Action<SkippedEntry>? onSkipped, CancellationToken cancellationToken)
+        {
+            var report = onSkipped is null ? null : Once(onSkipped);
+            return owner.ListEntriesAsync(
+                folder, token => inner.ListAllAsync(folder, report, token), cancellationToken);
+        }
+    }
+
+    /// <summary>A listing that is begun again meets the same things again.</summary>
+    private static Action<SkippedEntry> Once(Action<SkippedEntry> onSkipped)
+    {
+        var seen = new HashSet<SkippedEntry>();
+        return skipped =>
+        {
+            if (seen.Add(skipped)) onSkipped(skipped);
+        };
     }
 
     private sealed class ReportsSkipped(AccountDecorator owner, IReportsSkipped inner) : IReportsSkipped
@@ -214,13 +232,8 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
         public IAsyncEnumerable<Entry> ListAsync(
             EntryPath folder, Action<SkippedEntry> onSkipped, CancellationToken cancellationToken)
         {
-            // A listing that is begun again meets the same things again.
-            var seen = new HashSet<SkippedEntry>();
-            void Report(SkippedEntry skipped)
-            {
-                if (seen.Add(skipped)) onSkipped(skipped);
-            }
-            return owner.ListEntriesAsync(folder, token => inner.ListAsync(folder, Report, token), cancellationToken);
+            var report = Once(onSkipped);
+            return owner.ListEntriesAsync(folder, token => inner.ListAsync(folder, report, token), cancellationToken);
         }
     }
 
@@ -294,6 +307,22 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
             owner.CallAsync(
                 new AccountCall(AccountOperation.ReadPending, path),
                 cancel => inner.ReadPendingAsync(path, token, offset, destination, cancel), cancellationToken);
+    }
+
+    private sealed class ChangeFeed(AccountDecorator owner, IChangeFeed inner) : IChangeFeed
+    {
+        public bool TellsAllBelow => inner.TellsAllBelow;
+
+        public ValueTask<string> GetCursorAsync(EntryPath folder, CancellationToken cancellationToken) =>
+            owner.CallAsync(
+                new AccountCall(AccountOperation.GetCursor, folder),
+                token => inner.GetCursorAsync(folder, token), cancellationToken);
+
+        public ValueTask<ChangePage?> GetChangesAsync(
+            EntryPath folder, string cursor, CancellationToken cancellationToken) =>
+            owner.CallAsync(
+                new AccountCall(AccountOperation.GetChanges, folder),
+                token => inner.GetChangesAsync(folder, cursor, token), cancellationToken);
     }
 
     private sealed class ReportsSpace(AccountDecorator owner, IReportsSpace inner) : IReportsSpace

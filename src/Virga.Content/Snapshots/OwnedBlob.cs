@@ -35,6 +35,12 @@ public sealed record OwnedBlob(
     public override string ToString() => Blob.ToString();
 }
 
+/// <summary>An empty file of the owner's, so that one which is listed as before is not asked about again.</summary>
+public readonly record struct EmptyFile(EntryPath Path, EntryVersion? Version, ListedAs Listed)
+{
+    public static EmptyFile Of(Entry entry) => new(entry.Path, entry.Version, ListedAs.Of(entry));
+}
+
 /// <summary>Metadata of an entry as listed.</summary>
 /// <param name="ModifiedNs">Nanoseconds since 1970; null where the listing doesn't tell.</param>
 public readonly record struct ListedAs(long? ModifiedNs, bool IsExecutable)

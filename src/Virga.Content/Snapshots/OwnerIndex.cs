@@ -52,6 +52,9 @@ public sealed class OwnerIndex
 
     public IReadOnlyList<OwnedBlob> Blobs { get; }
 
+    /// <summary>Of the files without content, what the account's listing said of them.</summary>
+    public IReadOnlyList<EmptyFile> Empties { get; init; } = [];
+
     /// <summary>The blob with that root, or null; the sealed manifest is none of them.</summary>
     public OwnedBlob? Find(Hash256 root) => byRoot.GetValueOrDefault(root);
 
@@ -64,7 +67,14 @@ public sealed class OwnerIndex
         var writer = new BencodeWriter(output);
         writer.StartDictionary().Key("blobs").StartList();
         foreach (var blob in Blobs) Write(writer, blob);
-        writer.End().Key("info").Bytes(Info.Raw.Span).Key("layers").Bytes(Layers.Encode())
+        writer.End();
+        if (Empties.Count > 0)
+        {
+            writer.Key("empty").StartList();
+            foreach (var file in Empties) Write(writer, file);
+            writer.End();
+        }
+        writer.Key("info").Bytes(Info.Raw.Span).Key("layers").Bytes(Layers.Encode())
             .Key("manifest").Bytes(Manifest.Encode()).Key("path").Text(SharedPath.Value);
         if (SealedManifest is { } sealedBytes) writer.Key("sealed").Bytes(sealedBytes.Span);
         writer.Key("v").Integer(Version).End();
@@ -83,6 +93,16 @@ public sealed class OwnerIndex
             throw new VirgaException(FailureKind.Corrupt, $"the index of a share is damaged ({failure.Message})",
                 "Share the folder again; agents that have the share are not affected.", failure);
         }
+    }
+
+    private static void Write(BencodeWriter writer, EmptyFile file)
+    {
+        writer.StartDictionary();
+        if (file.Listed.ModifiedNs is { } modified) writer.Key("listed-mtime").Integer(modified);
+        if (file.Listed.IsExecutable) writer.Key("listed-x").Integer(1);
+        writer.Key("path").Text(file.Path.Value);
+        if (file.Version is { } version) writer.Key("version").Text(version.Value);
+        writer.End();
     }
 
     private static void Write(BencodeWriter writer, OwnedBlob blob)
@@ -109,7 +129,7 @@ public sealed class OwnerIndex
         var reader = new BencodeReader(data.Span, Limits);
         reader.Read();
         ManifestReader.Expect(ref reader, BencodeToken.DictionaryStart, "it is no dictionary");
-        var blobs = new List<OwnedBlob>();
+        var (blobs, empties) = (new List<OwnedBlob>(), new List<EmptyFile>());
         TorrentInfo? info = null;
         ReadOnlyMemory<byte> layers = default;
         Manifest? manifest = null;
@@ -118,6 +138,7 @@ public sealed class OwnerIndex
         while (ManifestReader.NextKey(ref reader, out var key))
         {
             if (key.SequenceEqual("blobs"u8)) ReadBlobs(ref reader, blobs);
+            else if (key.SequenceEqual("empty"u8)) ReadEmpties(ref reader, empties);
             else if (key.SequenceEqual("info"u8))
                 info = TorrentInfo.ParseShare(ManifestReader.Bytes(ref reader, -1, "info").ToArray());
             else if (key.SequenceEqual("layers"u8)) layers = ManifestReader.Bytes(ref reader, -1, "layers").ToArray();
@@ -131,7 +152,7 @@ public sealed class OwnerIndex
         if (info is null || manifest is null || path is null || layers.IsEmpty)
             throw ManifestRules.Bad("it lacks a field");
         return new OwnerIndex(info, PieceLayers.Parse(layers, info), EntryPath.Parse(path), manifest, sealedManifest,
-            blobs);
+            blobs) { Empties = empties };
     }
 
     private static Manifest ReadManifest(ReadOnlyMemory<byte> data, ref BencodeReader reader)
@@ -155,6 +176,33 @@ public sealed class OwnerIndex
         {
             ManifestReader.Expect(ref reader, BencodeToken.DictionaryStart, "a blob is no dictionary");
             blobs.Add(ReadBlob(ref reader));
+        }
+    }
+
+    private static void ReadEmpties(ref BencodeReader reader, List<EmptyFile> empties)
+    {
+        reader.Read();
+        ManifestReader.Expect(ref reader, BencodeToken.ListStart, "'empty' is no list");
+        while (reader.Read() && reader.Token != BencodeToken.End)
+        {
+            ManifestReader.Expect(ref reader, BencodeToken.DictionaryStart, "an empty file is no dictionary");
+            string? path = null, version = null;
+            long? modified = null;
+            var isExecutable = false;
+            while (ManifestReader.NextKey(ref reader, out var key))
+            {
+                if (key.SequenceEqual("listed-mtime"u8))
+                    modified = ManifestReader.Integer(ref reader, "listed-mtime");
+                else if (key.SequenceEqual("listed-x"u8))
+                    isExecutable = ManifestReader.Integer(ref reader, "listed-x") == 1;
+                else if (key.SequenceEqual("path"u8)) path = Text(ref reader, "path");
+                else if (key.SequenceEqual("version"u8)) version = Text(ref reader, "version");
+                else throw ManifestRules.Bad("an empty file has an unknown field");
+            }
+            if (path is null) throw ManifestRules.Bad("an empty file has no path");
+            empties.Add(new EmptyFile(
+                EntryPath.Parse(path), version is null ? null : new EntryVersion(version),
+                new ListedAs(modified, isExecutable)));
         }
     }
 

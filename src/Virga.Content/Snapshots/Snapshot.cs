@@ -1,3 +1,4 @@
+using Virga.Accounts.Feeds;
 using Virga.Core.Age;
 
 namespace Virga.Content.Snapshots;
@@ -14,6 +15,12 @@ public sealed record SnapshotOptions(bool IsPrivate, IReadOnlyList<AgeRecipient>
 {
     /// <summary>Name of a public share; null takes the shared entry's own.</summary>
     public string? Name { get; init; }
+
+    /// <summary>
+    /// What an earlier snapshot of that folder of that account saw (<see cref="SnapshotResult.Listing"/>): then only
+    /// what changed since is looked at, where the account can tell. The snapshot is the same with and without.
+    /// </summary>
+    public FolderListing? Listing { get; init; }
 }
 
 /// <summary>Running totals while a snapshot is made.</summary>
@@ -21,4 +28,11 @@ public readonly record struct SnapshotProgress(int FilesSeen, int FilesHashed, i
 
 /// <param name="Skipped">Entries that could not be taken in, each with its reason, e.g. special files.</param>
 public sealed record SnapshotResult(OwnerIndex Index, SnapshotProgress Totals,
-    IReadOnlyList<(string Path, string Reason)> Skipped);
+    IReadOnlyList<(string Path, string Reason)> Skipped)
+{
+    /// <summary>
+    /// For the next snapshot's <see cref="SnapshotOptions.Listing"/>; null where the account can't tell what changes,
+    /// and where what it told turned out to be wrong.
+    /// </summary>
+    public FolderListing? Listing { get; init; }
+}

@@ -1,4 +1,5 @@
 using Virga.Accounts;
+using Virga.Accounts.Feeds;
 using Virga.Content.Torrents;
 using Virga.Core;
 using Virga.Core.Age;
@@ -23,6 +24,11 @@ internal sealed class SnapshotRun(
     private readonly List<(string Path, string Reason)> skipped = [];
     private readonly SnapshotTotals totals = new(progress);
     private readonly Dictionary<string, Known> known = [];
+    private readonly Dictionary<EmptyFile, ManifestEntry> knownEmpty = [];
+
+    /// <summary>Entries that turned out not to be as they were listed.</summary>
+    private readonly HashSet<EntryPath> moved = [];
+    private FolderListing? listing;
     private AgeIdentity? identity;
 
     public async Task<SnapshotResult> CreateAsync(CancellationToken token)
@@ -35,7 +41,7 @@ internal sealed class SnapshotRun(
         var taken = await TakeAllAsync(entries, pieceBytes, token);
         var index = Build([.. taken.OfType<Taken>()], pieceBytes, isSingleFile);
         totals.Report();
-        return new SnapshotResult(index, totals.Current, skipped);
+        return new SnapshotResult(index, totals.Current, skipped) { Listing = await ToKeepAsync(token) };
     }
 
     /// <summary>What the previous snapshot knows of each path in the account, where it may be used.</summary>
@@ -45,9 +51,16 @@ internal sealed class SnapshotRun(
         if (previous.IsPrivate != options.IsPrivate || previous.SharedPath != sharedPath) return;
         identity = previous.Manifest.ShareIdentity;
         var blobs = previous.Blobs.ToDictionary(static blob => blob.Path.Value);
+        var empties = previous.Empties.ToDictionary(static empty => empty.Path.Value);
         foreach (var entry in previous.Manifest.Entries)
         {
-            if (entry.Root is null) continue;
+            if (entry.Root is null)
+            {
+                if (empties.Count > 0 && empties.TryGetValue(sharedPath.Append(entry.Path).Value, out var empty)
+                    && entry is { Kind: EntryKind.File, Size: 0 })
+                    knownEmpty[empty] = entry;
+                continue;
+            }
             // A shared file stands in the manifest under its name, a shared folder's files under their paths from it.
             if (blobs.TryGetValue(sharedPath.Append(entry.Path).Value, out var blob)
                 || blobs.TryGetValue(sharedPath.Value, out blob))
@@ -65,13 +78,35 @@ internal sealed class SnapshotRun(
             throw new VirgaException(FailureKind.BadInput, $"'{sharedPath}' is a symbolic link",
                 "Share what it points to.");
         if (top.Kind == EntryKind.File) return ([top], true);
-        var found = await FolderWalk.ListAllAsync(account, sharedPath, entry =>
+        listing = await FolderFollowing.LookAsync(
+            account, top with { Path = sharedPath }, options.Listing, time.GetUtcNow(), ContentLimits.EntriesMax, token);
+        foreach (var entry in listing.Skipped)
         {
             var folder = entry.Folder.RelativeTo(sharedPath);
             skipped.Add((folder.IsRoot ? entry.ShownName : $"{folder}/{entry.ShownName}", entry.Reason));
-        }, token);
+        }
+        var found = listing.Entries.ToList();
         found.Sort(static (a, b) => Utf8Order.Compare(a.Path.Value, b.Path.Value));
         return (WithoutDoubles(found).Where(CanHold).ToList(), false);
+    }
+
+    /// <summary>
+    /// What the next snapshot may begin with. Whatever changes during this one a right feed tells of; where it doesn't,
+    /// all is listed the next time.
+    /// </summary>
+    private async Task<FolderListing?> ToKeepAsync(CancellationToken token)
+    {
+        if (listing is not { CanBeFollowed: true }) return null;
+        if (!listing.IsFollowed || moved.Count == 0) return listing;
+        var top = await account.StatAsync(sharedPath, token);
+        if (top is not { Kind: EntryKind.Folder }) return null;
+        var now = await FolderFollowing.LookAsync(
+            account, top with { Path = sharedPath }, listing, time.GetUtcNow(), ContentLimits.EntriesMax, token);
+        var then = listing.Entries.Where(entry => moved.Contains(entry.Path))
+            .ToDictionary(entry => entry.Path, entry => entry.Version);
+        var isStillTold = now.Entries.Any(
+            entry => then.TryGetValue(entry.Path, out var version) && version == entry.Version);
+        return now.IsFollowed && !isStillTold ? listing : null;
     }
 
     /// <summary>
@@ -165,14 +200,31 @@ internal sealed class SnapshotRun(
     /// <summary>Listings of some accounts don't tell the times that were kept with a file.</summary>
     private async Task<Taken?> TakeEmptyAsync(EntryHasher hasher, Entry listed, int pieceBytes, CancellationToken token)
     {
-        if (await account.StatAsync(listed.Path, token) is not { Kind: EntryKind.File } entry)
+        var asListed = EmptyFile.Of(listed);
+        if (knownEmpty.TryGetValue(asListed, out var before))
         {
-            Skip(listed, "was removed while the folder was shared");
-            return null;
+            totals.Unchanged();
+            return new Taken(before, null, [], asListed);
         }
-        if (entry.Length > 0) return await TakeFileAsync(hasher, entry, pieceBytes, token);
+        var entry = listed;
+        if (!account.Traits.ListsMetadata)
+        {
+            if (await account.StatAsync(listed.Path, token) is not { Kind: EntryKind.File } told)
+            {
+                Moved(listed);
+                Skip(listed, "was removed while the folder was shared");
+                return null;
+            }
+            if (told.Length > 0) return await TakeFileAsync(hasher, told, pieceBytes, token);
+            entry = told;
+        }
         totals.Hashed();
-        return new Taken(NewEntry(entry, UnixTime.Nanoseconds(entry.Modified), null), null, []);
+        return new Taken(NewEntry(entry, UnixTime.Nanoseconds(entry.Modified), null), null, [], asListed);
+    }
+
+    private void Moved(Entry listed)
+    {
+        lock (moved) moved.Add(listed.Path);
     }
 
     private async Task<Taken?> TakeFileAsync(EntryHasher hasher, Entry listed, int pieceBytes, CancellationToken token)
@@ -186,6 +238,7 @@ internal sealed class SnapshotRun(
             catch (VirgaException failure) when (failure.Kind is FailureKind.Changed or FailureKind.NotFound)
             {
                 if (attempt == TriesMax) throw Changing(listed, failure);
+                Moved(listed);
             }
             var now = await account.StatAsync(listed.Path, token);
             if (now is null && listed.Path != sharedPath)
@@ -263,6 +316,7 @@ internal sealed class SnapshotRun(
         var manifest = new Manifest(identity, taken.Select(static one => one.Entry).ToList());
         var layers = new Dictionary<Hash256, byte[]>();
         var blobs = new List<OwnedBlob>();
+        var empties = taken.Where(one => one.Empty is not null).Select(one => one.Empty!.Value).ToList();
         foreach (var one in taken)
         {
             if (one.Blob is null) continue;
@@ -270,12 +324,12 @@ internal sealed class SnapshotRun(
             layers[one.Blob.Blob.Root] = one.PieceLayer;
         }
         return options.IsPrivate
-            ? BuildPrivate(manifest, blobs, layers, pieceBytes)
-            : BuildPublic(manifest, blobs, layers, pieceBytes, isSingleFile);
+            ? BuildPrivate(manifest, blobs, empties, layers, pieceBytes)
+            : BuildPublic(manifest, blobs, empties, layers, pieceBytes, isSingleFile);
     }
 
-    private OwnerIndex BuildPrivate(Manifest manifest, List<OwnedBlob> blobs, Dictionary<Hash256, byte[]> layers,
-        int pieceBytes)
+    private OwnerIndex BuildPrivate(Manifest manifest, List<OwnedBlob> blobs, List<EmptyFile> empties,
+        Dictionary<Hash256, byte[]> layers, int pieceBytes)
     {
         var plain = manifest.Encode();
         if (plain.Length > ContentLimits.ManifestBytesMax) throw TooMany();
@@ -292,11 +346,14 @@ internal sealed class SnapshotRun(
         }
         layers[name.Root] = layer;
         var info = TorrentInfo.Create(ShareContent.PrivateName, pieceBytes, files, isSingleFile: false);
-        return new OwnerIndex(info, PieceLayers.Create(layers), sharedPath, manifest, sealedManifest, blobs);
+        return new OwnerIndex(info, PieceLayers.Create(layers), sharedPath, manifest, sealedManifest, blobs)
+        {
+            Empties = empties,
+        };
     }
 
-    private OwnerIndex BuildPublic(Manifest manifest, List<OwnedBlob> blobs, Dictionary<Hash256, byte[]> layers,
-        int pieceBytes, bool isSingleFile)
+    private OwnerIndex BuildPublic(Manifest manifest, List<OwnedBlob> blobs, List<EmptyFile> empties,
+        Dictionary<Hash256, byte[]> layers, int pieceBytes, bool isSingleFile)
     {
         if (blobs.Count == 0)
         {
@@ -310,7 +367,10 @@ internal sealed class SnapshotRun(
             SymlinkTarget: entry.LinkTarget is null ? null : SymlinkTargets.Names(entry.LinkTarget))).ToList();
         var name = isSingleFile ? manifest.Entries[0].Path.Value : options.Name ?? sharedPath.Name;
         var info = TorrentInfo.Create(name.Length == 0 ? "share" : name, pieceBytes, files, isSingleFile);
-        return new OwnerIndex(info, PieceLayers.Create(layers), sharedPath, manifest, null, blobs);
+        return new OwnerIndex(info, PieceLayers.Create(layers), sharedPath, manifest, null, blobs)
+        {
+            Empties = empties,
+        };
     }
 
     private static VirgaException TooMany() =>
@@ -322,7 +382,7 @@ internal sealed class SnapshotRun(
         "Wait until nothing writes to it, then share again; or share a copy of it.", inner);
 
     /// <summary>An entry of the snapshot to be.</summary>
-    private sealed record Taken(ManifestEntry Entry, OwnedBlob? Blob, byte[] PieceLayer);
+    private sealed record Taken(ManifestEntry Entry, OwnedBlob? Blob, byte[] PieceLayer, EmptyFile? Empty = null);
 
     /// <summary>An entry of the snapshot before.</summary>
     private sealed record Known(ManifestEntry Entry, OwnedBlob Blob, byte[] PieceLayer, int PieceBytes)

@@ -205,7 +205,7 @@ internal sealed class CopyRun(
         var left = sought.Count * ListedForEach;
         try
         {
-            await foreach (var entry in listing.ListAllAsync(job.Folder, cancellationToken))
+            await foreach (var entry in listing.ListAllAsync(job.Folder, null, cancellationToken))
             {
                 if (sought.TryGetValue(entry.Path, out var version) && entry.Version == version)
                     found[entry.Path] = entry;

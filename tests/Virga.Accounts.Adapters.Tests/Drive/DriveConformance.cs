@@ -23,6 +23,8 @@ public class DriveConformance : AccountConformance
         return scratch.Open(Folder);
     }
 
+    protected override void ExpireCursors() => scratch!.User.ExpireChangeTokens();
+
     protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
 }
 

@@ -15,6 +15,8 @@ public class DropboxConformance : AccountConformance
         return scratch.Open(Folder);
     }
 
+    protected override void ExpireCursors() => scratch!.User.ResetCursors();
+
     protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
 }
 

@@ -193,7 +193,8 @@ public sealed class DropboxFaultTests : IAsyncLifetime
         await account.WriteAsync(
             EntryPath.Parse("Ünder/DEEP/File"), Seeded.Bytes(1, 1), WriteOptions.Default, default);
         var all = new List<string>();
-        await foreach (var entry in account.Find<IRecursiveListing>()!.ListAllAsync(EntryPath.Parse("Ünder"), default))
+        var listing = account.Find<IRecursiveListing>()!;
+        await foreach (var entry in listing.ListAllAsync(EntryPath.Parse("Ünder"), null, default))
             all.Add(entry.Path.Value);
         Assert.Equal(["Ünder/DEEP", "Ünder/DEEP/File"], all.Order(StringComparer.Ordinal));
     }

@@ -23,6 +23,8 @@ public class OneDriveConformance : AccountConformance
         return scratch.Open(Folder, isAppFolder: isAppFolder);
     }
 
+    protected override void ExpireCursors() => scratch!.User.ExpireDeltaLinks();
+
     protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
 }
 

@@ -29,6 +29,20 @@ public sealed class DriveUser
     /// <summary>Ids that changed, in order.</summary>
     internal List<string> Changes { get; } = [];
 
+    /// <summary>Tokens before this one are refused.</summary>
+    internal int OldestChange { get; private set; }
+
+    /// <summary>Every page token of the log of changes so far is refused.</summary>
+    public void ExpireChangeTokens()
+    {
+        lock (Gate)
+        {
+            // A token of now is one of those, too.
+            Changes.Add(RootId);
+            OldestChange = Changes.Count;
+        }
+    }
+
     /// <summary>Ids that were generated and are not used yet.</summary>
     internal HashSet<string> Generated { get; } = new(StringComparer.Ordinal);
 
@@ -109,7 +123,29 @@ public sealed class DriveUser
     /// <summary>As its owner would in the browser.</summary>
     public void Rename(string id, string name)
     {
-        lock (Gate) Items[id].Name = name;
+        lock (Gate)
+        {
+            Items[id].Name = name;
+            Changes.Add(id);
+        }
+    }
+
+    /// <summary>Many files at once, below a folder that is made for them.</summary>
+    public void AddFiles(string folder, IEnumerable<(string Folder, string Name, byte[] Content)> files)
+    {
+        lock (Gate)
+        {
+            var top = Make(folder, DriveItem.Folder, RootId);
+            var folders = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (var (name, file, content) in files)
+            {
+                if (!folders.TryGetValue(name, out var parent))
+                    folders[name] = parent = Make(name, DriveItem.Folder, top.Id).Id;
+                var blob = new Blob();
+                blob.Append(content);
+                Make(file, "application/octet-stream", parent).Fill(blob, NextRevision());
+            }
+        }
     }
 
     private DriveItem Make(string name, string mimeType, string parent)

@@ -169,13 +169,14 @@ public sealed partial class FakeDrive
         var item = Item(id, caller);
         if (!item.CanEdit || item.Id == caller.User.RootId) throw NoRight();
         Remove(item);
+        // Of what lay in it nothing is told.
+        caller.User.Changes.Add(item.Id);
         return null;
 
         void Remove(DriveItem one)
         {
             foreach (var child in caller.User.Items.Values.Where(i => i.Parent == one.Id).ToList()) Remove(child);
             caller.User.Items.Remove(one.Id);
-            caller.User.Changes.Add(one.Id);
         }
     }
 
@@ -227,21 +228,34 @@ public sealed partial class FakeDrive
     {
         var user = caller.User;
         if (!int.TryParse(query["pageToken"].ToString(), CultureInfo.InvariantCulture, out var from)
-            || from > user.Changes.Count)
+            || from > user.Changes.Count || from < user.OldestChange)
             throw DriveProblem.Invalid("Invalid Value");
-        var changes = user.Changes.Skip(from).Distinct(StringComparer.Ordinal).Select(id =>
+        var size = query["pageSize"].ToString() is { Length: > 0 } text
+            ? int.TryParse(text, CultureInfo.InvariantCulture, out var n) && n is >= 1 and <= 1000
+                ? n : throw DriveProblem.Invalid("Invalid value for pageSize")
+            : 100;
+        var until = Math.Min(from + size, user.Changes.Count);
+        // What changed more than once is told where it changed last.
+        var later = user.Changes.Skip(until).ToHashSet(StringComparer.Ordinal);
+        var told = new List<JsonNode>();
+        for (var i = until - 1; i >= from; i--)
+            if (later.Add(user.Changes[i]) && Change(user.Changes[i]) is { } change) told.Insert(0, change);
+        var page = new JsonObject { ["kind"] = "drive#changeList", ["changes"] = new JsonArray([.. told]) };
+        page[until < user.Changes.Count ? "nextPageToken" : "newStartPageToken"] =
+            until.ToString(CultureInfo.InvariantCulture);
+        return FieldsOf(query, "*").Choose(page);
+
+        JsonObject? Change(string id)
         {
-            var change = new JsonObject { ["kind"] = "drive#change", ["changeType"] = "file", ["fileId"] = id };
-            change["removed"] = !user.Items.TryGetValue(id, out var item);
+            var item = user.Items.GetValueOrDefault(id);
+            if (item is not null && !caller.Sees(item)) return null;
+            var change = new JsonObject
+            {
+                ["kind"] = "drive#change", ["changeType"] = "file", ["fileId"] = id, ["removed"] = item is null,
+            };
             if (item is not null) change["file"] = item.Describe(user.IsTrashed(item));
             return change;
-        });
-        return FieldsOf(query, "*").Choose(new JsonObject
-        {
-            ["kind"] = "drive#changeList",
-            ["newStartPageToken"] = user.Changes.Count.ToString(CultureInfo.InvariantCulture),
-            ["changes"] = new JsonArray([.. changes]),
-        });
+        }
     }
 
     private static void CheckWritable(JsonObject body)

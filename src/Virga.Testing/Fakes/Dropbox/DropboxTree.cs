@@ -16,8 +16,8 @@ internal sealed class DropboxTree(TimeProvider clock)
 
     public DropboxNode Root { get; private set; } = new("id:root", "", DropboxNode.NoChildren);
 
-    /// <summary>Folded paths that changed, in order.</summary>
-    public List<string> Changes { get; } = [];
+    /// <summary>Folded paths that changed, in order, and whether what was there went away, with all below it.</summary>
+    public List<(string Path, bool IsGone)> Changes { get; } = [];
 
     public long? QuotaBytes { get; set; }
 
@@ -100,7 +100,7 @@ internal sealed class DropboxTree(TimeProvider clock)
         Root = With(Root, names, 0, node);
         foreach (var (parent, one) in All(Fold(names), node).Prepend((Fold(names.SkipLast(1)), node)))
         {
-            Changes.Add($"{parent}/{DropboxNode.Fold(one.Name)}");
+            Changes.Add(($"{parent}/{DropboxNode.Fold(one.Name)}", false));
             if (!one.IsFolder) revisions[one.Rev] = (parent, one);
         }
     }
@@ -112,7 +112,7 @@ internal sealed class DropboxTree(TimeProvider clock)
         if (!folder.Children!.TryGetValue(key, out var next))
         {
             next = new DropboxNode(NextId(), names[depth], DropboxNode.NoChildren);
-            Changes.Add(Fold(names[..(depth + 1)]));
+            Changes.Add((Fold(names[..(depth + 1)]), false));
         }
         return folder with { Children = folder.Children.SetItem(key, With(next, names, depth + 1, node)) };
     }
@@ -120,7 +120,7 @@ internal sealed class DropboxTree(TimeProvider clock)
     public void Remove(string[] names)
     {
         Root = Without(Root, names, 0);
-        Changes.Add(Fold(names));
+        Changes.Add((Fold(names), true));
     }
 
     private static DropboxNode Without(DropboxNode folder, string[] names, int depth)

@@ -69,6 +69,14 @@ public sealed class DropboxUser
         }
     }
 
+    /// <summary>A file that somebody else's client wrote.</summary>
+    public void AddFile(string path, byte[] content)
+    {
+        var blob = new Blob();
+        blob.Append(content);
+        lock (Gate) Tree.Commit(path, "overwrite", null, false, null, false, blob, "path");
+    }
+
     /// <summary>A document that has no bytes of its own.</summary>
     public void AddCloudDocument(string path)
     {

@@ -121,27 +121,40 @@ public sealed partial class FakeDropbox
     {
         var cursor = user.Cursor(a.Text("cursor"));
         if (cursor.Page.Count > 0) return NextPage(user, cursor);
-        var changed = user.Tree.Changes.Skip(cursor.Changes)
-            .Where(path => IsBelow(path, cursor)).Distinct(StringComparer.Ordinal)
-            .Select(path => DescribeChange(user, path));
         return NextPage(
             user,
-            cursor with { Page = new ArraySegment<JsonObject>([.. changed]), Changes = user.Tree.Changes.Count });
+            cursor with
+            {
+                Page = new ArraySegment<JsonObject>([.. Changed(user, cursor)]), Changes = user.Tree.Changes.Count,
+            });
     }
 
-    private static bool IsBelow(string path, DropboxCursor cursor) =>
-        path.StartsWith(cursor.Folder + "/", StringComparison.Ordinal)
-        && (cursor.IsRecursive || path.IndexOf('/', cursor.Folder.Length + 1) < 0);
-
-    private static JsonObject DescribeChange(DropboxUser user, string path)
+    // files.stone, list_folder: entries are to be applied in order, and "deleted" takes all below a path with it. What
+    // came is told once, as it is now, after what went before it.
+    private static IEnumerable<JsonObject> Changed(DropboxUser user, DropboxCursor cursor)
     {
-        var names = path[1..].Split('/');
-        var parent = DropboxTree.Fold(names.SkipLast(1));
-        return user.Tree.Find(names) is { } node ? node.Describe(parent, withTag: true) : new JsonObject
+        var log = user.Tree.Changes.Skip(cursor.Changes).Where(change => IsTold(change.Path, cursor)).ToList();
+        var last = new Dictionary<string, int>(StringComparer.Ordinal);
+        for (var i = 0; i < log.Count; i++) last[log[i].Path] = i;
+        var gone = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < log.Count; i++)
         {
-            [".tag"] = "deleted", ["name"] = names[^1], ["path_lower"] = path, ["path_display"] = path,
-        };
+            var (path, isGone) = log[i];
+            var names = path[1..].Split('/');
+            if (isGone && gone.Add(path))
+                yield return new JsonObject
+                {
+                    [".tag"] = "deleted", ["name"] = names[^1], ["path_lower"] = path, ["path_display"] = path,
+                };
+            else if (!isGone && last[path] == i && user.Tree.Find(names) is { } node)
+                yield return node.Describe(DropboxTree.Fold(names.SkipLast(1)), withTag: true);
+        }
     }
+
+    // The folder itself is told, too, when it is made or goes away.
+    private static bool IsTold(string path, DropboxCursor cursor) => path == cursor.Folder
+        || (path.StartsWith(cursor.Folder + "/", StringComparison.Ordinal)
+            && (cursor.IsRecursive || path.IndexOf('/', cursor.Folder.Length + 1) < 0));
 
     private static JsonObject NextPage(DropboxUser user, DropboxCursor cursor)
     {

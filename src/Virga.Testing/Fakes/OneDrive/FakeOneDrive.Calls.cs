@@ -133,6 +133,7 @@ public sealed partial class FakeOneDrive
         item.Version++;
         item.Modified = Clock.GetUtcNow();
         item.ClientModified = time ?? item.Modified;
+        user.Changed(item);
         return (status, item.Describe(user));
     }
 
@@ -157,6 +158,7 @@ public sealed partial class FakeOneDrive
         {
             item.ClientModified = time;
             item.Version++;
+            user.Changed(item);
         }
         return item.Describe(user);
     }

@@ -7,9 +7,9 @@ using Microsoft.AspNetCore.Http;
 namespace Virga.Testing.Fakes.OneDrive;
 
 /// <summary>
-/// A personal OneDrive by Microsoft Graph, version 1.0 (learn.microsoft.com/graph/api/resources/onedrive): items by id
-/// and by path, upload sessions, pre-authenticated downloads, names that Windows could hold. Missing folders are not
-/// made by an upload: the documents don't promise it.
+/// OneDrive by Microsoft Graph, version 1.0 (learn.microsoft.com/graph/api/resources/onedrive), personal or for
+/// business: items by id and by path, upload sessions, pre-authenticated downloads, the log of changes, names that
+/// Windows could hold. Missing folders are not made by an upload: the documents don't promise it.
 /// </summary>
 public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock)
 {
@@ -23,11 +23,11 @@ public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock
 
     public override IReadOnlyList<string> Hosts => [Graph, Monitor, "*" + Uploads, "*" + Downloads];
 
-    public (OneDriveUser User, string Token) AddUser(string scope = "Files.ReadWrite")
+    public (OneDriveUser User, string Token) AddUser(string scope = "Files.ReadWrite", bool isBusiness = false)
     {
         lock (gate)
         {
-            var user = new OneDriveUser($"u{people.Count}", Clock);
+            var user = new OneDriveUser($"u{people.Count}", Clock, isBusiness);
             people.Add(user);
             return (user, AddToken(user, scope));
         }
@@ -131,6 +131,7 @@ public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock
                 ("GET", "") when !match.Groups["base"].Success => (200, Drive(caller.User)),
                 ("GET", "") => (200, place.Item().Describe(caller.User)),
                 ("GET", "children") => (200, Children(context, caller.User, place.Item())),
+                ("GET", "delta") => (200, Delta(context, caller.User, place.Item())),
                 ("GET", "content") => Redirect(context, caller.User, place.Item()),
                 ("POST", "children") => (201, MakeFolder(caller.User, place.Item(), body)),
                 ("POST", "createUploadSession") => (200, StartSession(caller.User, place, body)),

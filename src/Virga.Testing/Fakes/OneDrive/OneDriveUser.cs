@@ -11,10 +11,10 @@ public sealed class OneDriveUser
     private readonly Dictionary<string, (string Id, DateTimeOffset Until)> links = new(StringComparer.Ordinal);
     private long counter;
 
-    internal OneDriveUser(string name, TimeProvider clock)
+    internal OneDriveUser(string name, TimeProvider clock, bool isBusiness)
     {
-        (Name, this.clock) = (name, clock);
-        DriveId = $"b!{name}drive";
+        (Name, this.clock, IsBusiness) = (name, clock, isBusiness);
+        DriveId = isBusiness ? $"b!{name}drive" : $"5a{name}drive";
         Root = new OneDriveItem
         {
             Id = $"{DriveId}0root", Name = "root", IsFolder = true, Created = clock.GetUtcNow(),
@@ -28,6 +28,43 @@ public sealed class OneDriveUser
     internal OneDriveItem Root { get; }
     internal Dictionary<string, OneDriveItem> Items { get; } = new(StringComparer.Ordinal);
     internal Dictionary<string, OneDriveSession> Sessions { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Ids that changed, in order, and where what went away had been.</summary>
+    internal List<(string Id, string? GoneFrom)> Changes { get; } = [];
+
+    internal int OldestChange { get; private set; }
+
+    /// <summary>Every delta link so far is answered with 410.</summary>
+    public void ExpireDeltaLinks()
+    {
+        lock (Gate)
+        {
+            // A link of now is one of those, too.
+            Changes.Add((Root.Id, null));
+            OldestChange = Changes.Count;
+        }
+    }
+
+    /// <summary>Many files at once, below a folder that is made for them.</summary>
+    public void AddFiles(string folder, IEnumerable<(string Folder, string Name, byte[] Content)> files)
+    {
+        lock (Gate)
+        {
+            var top = Add(Root, folder, isFolder: true);
+            foreach (var (name, file, content) in files)
+            {
+                var blob = new Blob();
+                blob.Append(content);
+                Add(Child(top, name) ?? Add(top, name, isFolder: true), file, isFolder: false).Fill(blob);
+            }
+        }
+    }
+
+    /// <summary>A OneDrive at work or school, which is a SharePoint; otherwise a personal one.</summary>
+    public bool IsBusiness { get; }
+
+    /// <summary>Where it is on its server; what stands here counts in the length of a path.</summary>
+    internal string ServerFolder => IsBusiness ? $"/personal/{Name}_contoso_com/Documents" : "";
 
     public string DriveId { get; }
 
@@ -70,7 +107,9 @@ public sealed class OneDriveUser
 
     internal long UsedBytes => Items.Values.Sum(i => i.Content?.Length ?? 0);
 
-    internal string NextId() => $"{DriveId}!{(++counter).ToString(CultureInfo.InvariantCulture)}";
+    internal string NextId() => IsBusiness
+        ? $"01{Name.ToUpperInvariant()}{(++counter).ToString("X28", CultureInfo.InvariantCulture)}"
+        : $"{DriveId}!{(++counter).ToString(CultureInfo.InvariantCulture)}";
 
     internal string NewLink(OneDriveItem item)
     {
@@ -105,6 +144,7 @@ public sealed class OneDriveUser
         };
         Items.Add(item.Id, item);
         index.Add((folder.Id, DropboxNode.Fold(name)), item);
+        Changed(item);
         return item;
     }
 
@@ -114,11 +154,21 @@ public sealed class OneDriveUser
         (item.Parent, item.Name) = (folder.Id, name);
         index.Add((folder.Id, DropboxNode.Fold(name)), item);
         item.Version++;
+        Changed(item);
     }
 
+    internal void Changed(OneDriveItem item) => Changes.Add((item.Id, null));
+
+    /// <summary>Of what lay in it nothing is told.</summary>
     internal void Remove(OneDriveItem item)
     {
-        foreach (var child in Items.Values.Where(i => i.Parent == item.Id).ToList()) Remove(child);
+        Changes.Add((item.Id, item.Parent));
+        Drop(item);
+    }
+
+    private void Drop(OneDriveItem item)
+    {
+        foreach (var child in Items.Values.Where(i => i.Parent == item.Id).ToList()) Drop(child);
         Items.Remove(item.Id);
         index.Remove((item.Parent!, DropboxNode.Fold(item.Name)));
     }
