@@ -88,6 +88,8 @@ public sealed class AdapterPageTests
         (bool Has, string Name)[] abilities =
         [
             (account.Find<IRecursiveListing>() is not null, "list all at once"),
+            (account.Find<IChangeFeed>() is not null, "tell changes"),
+            (traits.TagsFolders, "tag changed folders"),
             (account.Find<ISignedReadUrls>() is not null, "signed read URLs"),
             (account.Find<ICopyGrants>() is not null, "copies inside the service"),
             (account.Find<ISymlinks>() is not null, "symlinks"),

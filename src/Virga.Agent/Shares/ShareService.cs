@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Virga.Accounts;
+using Virga.Accounts.Feeds;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
 using Virga.Agent.State;
@@ -76,12 +77,16 @@ internal sealed class ShareService(
             if (secret is not null) recipients = [new LinkSecret(secret).Identity.Recipient];
             var previous = before is null ? null : await ReadIndexAsync(before.InfoHash, cancellationToken);
             var readerLeft = isAfterCut || (before is not null && before.Readers.Except(readerIds).Any());
-            var snapshot = new SnapshotOptions(audience != AudienceKind.Public, recipients, previous, readerLeft);
+            var snapshot = new SnapshotOptions(audience != AudienceKind.Public, recipients, previous, readerLeft)
+            {
+                Listing = before is null ? null : await ReadListingAsync(before.InfoHash, cancellationToken),
+            };
             var made = await new Snapshotter(options.Random, options.Time).CreateAsync(
                 account, path, snapshot, progress, cancellationToken);
             if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds)
                 && before.Reach == request.Reach)
             {
+                await KeepListingAsync(before.InfoHash, made.Listing);
                 var kept = before with { IsDirect = request.IsDirect, CopyService = copyService };
                 if (kept.IsDirect != before.IsDirect || kept.CopyService != before.CopyService)
                 {
@@ -101,6 +106,9 @@ internal sealed class ShareService(
             SealedFile.Write(state.IndexPath(row.InfoHash), state.Key, made.Index.Encode(), options.Random);
             await table.PutAsync(row, cancellationToken);
             rows[row.InfoHash] = row;
+            // After the share itself: without it the next one lists all. Only the newest is ever followed.
+            await KeepListingAsync(row.InfoHash, made.Listing);
+            if (before is not null && before.InfoHash != row.InfoHash) File.Delete(state.ListingPath(before.InfoHash));
             var problems = await announcer.AnnounceAsync([row.InfoHash], cancellationToken);
             row = await FeedAsync(row, request.Feed, cancellationToken);
             var problem = problems.Count == 0
@@ -120,6 +128,7 @@ internal sealed class ShareService(
         rows.TryRemove(infoHash, out _);
         open.Remove(infoHash);
         File.Delete(state.IndexPath(infoHash));
+        File.Delete(state.ListingPath(infoHash));
         Narrowed?.Invoke();
         await announcer.WithdrawAsync(infoHash, cancellationToken);
         return true;
@@ -151,6 +160,40 @@ internal sealed class ShareService(
 
     private Task<OwnerIndex> ReadIndexAsync(Hash256 infoHash, CancellationToken cancellationToken) =>
         Task.Run(() => OwnerIndex.Parse(state.ReadSealed(state.IndexPath(infoHash))), cancellationToken);
+
+    private Task<FolderListing?> ReadListingAsync(Hash256 infoHash, CancellationToken cancellationToken) =>
+        Task.Run(
+            () =>
+            {
+                var path = state.ListingPath(infoHash);
+                try
+                {
+                    return File.Exists(path) ? FolderListing.TryParse(state.ReadSealed(path)) : null;
+                }
+                // It can't be read: all is listed, and another one is kept.
+                catch (VirgaException)
+                {
+                    return null;
+                }
+            },
+            cancellationToken);
+
+    private Task KeepListingAsync(Hash256 infoHash, FolderListing? listing) => Task.Run(() =>
+    {
+        var path = state.ListingPath(infoHash);
+        try
+        {
+            // One that is longer than what is read again is not worth keeping.
+            if (listing?.Encode() is { } bytes && bytes.LongLength < AgentState.SealedBytesMax - SealedFile.BytesMax)
+                SealedFile.Write(path, state.Key, bytes, options.Random);
+            else File.Delete(path);
+        }
+        catch (VirgaException)
+        {
+            // The share is made; an older listing must not be followed by what is newer.
+            File.Delete(path);
+        }
+    });
 
     private static AudienceKind Audience(ShareRequest request) => request.Audience switch
     {

@@ -72,7 +72,7 @@ internal sealed class AgentState : IAsyncDisposable
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>
-    private const long SealedBytesMax = 1 << 30;
+    internal const long SealedBytesMax = 1 << 30;
 
     private readonly DataFolder folder;
 
@@ -101,6 +101,11 @@ internal sealed class AgentState : IAsyncDisposable
 
     /// <summary>Where a share's owner index lies, sealed.</summary>
     public string IndexPath(Hash256 infoHash) => folder.PathOf($"shares/{infoHash}.index");
+
+    /// <summary>
+    /// Where what its snapshot saw of the account lies, sealed, beside it; only a help for the next one.
+    /// </summary>
+    public string ListingPath(Hash256 infoHash) => folder.PathOf($"shares/{infoHash}.listing");
 
     /// <summary>Where a transfer's torrent and manifest lie, sealed.</summary>
     public string ContentPath(string transfer) => folder.PathOf($"transfers/{transfer}.content");
