@@ -42,7 +42,7 @@ public sealed record FolderListing(
         writer.Key("v").Integer(Version).Key("walked").Integer(Walked.ToUnixTimeMilliseconds()).End();
     });
 
-    /// <summary>Null when it isn't what <see cref="Encode"/> of this version wrote: then the folder is listed.</summary>
+    /// <summary>Null when it isn't what <see cref="Encode"/> of this version wrote: all is listed then.</summary>
     public static FolderListing? TryParse(ReadOnlySpan<byte> data)
     {
         try
@@ -100,7 +100,8 @@ public sealed record FolderListing(
         }
         if (version != Version || path is null || walked is null) throw Bad();
         return new FolderListing(
-            EntryPath.Parse(path), entries, skipped, cursor, tag, DateTimeOffset.FromUnixTimeMilliseconds(walked.Value));
+            EntryPath.Parse(path), entries, skipped, cursor, tag,
+            DateTimeOffset.FromUnixTimeMilliseconds(walked.Value));
     }
 
     private static Entry ReadEntry(ref BencodeReader reader)

@@ -79,7 +79,8 @@ internal sealed class SnapshotRun(
                 "Share what it points to.");
         if (top.Kind == EntryKind.File) return ([top], true);
         listing = await FolderFollowing.LookAsync(
-            account, top with { Path = sharedPath }, options.Listing, time.GetUtcNow(), ContentLimits.EntriesMax, token);
+            account, top with { Path = sharedPath }, options.Listing, time.GetUtcNow(), ContentLimits.EntriesMax,
+            token);
         foreach (var entry in listing.Skipped)
         {
             var folder = entry.Folder.RelativeTo(sharedPath);

@@ -15,8 +15,8 @@ public sealed partial class FakeOneDrive
         var isAppFolder = folder.Parent is not null && folder == user.AppFolder();
         if (folder.Parent is not null && !isAppFolder)
             throw OneDriveProblem.Bad("The delta function is supported on the root of a drive.");
-        var link = $"https://{Graph}/v1.0/drives/{user.DriveId}/items/{folder.Id}/delta?token=";
-        if (!isAppFolder) link = $"https://{Graph}/v1.0/drives/{user.DriveId}/root/delta?token=";
+        var place = isAppFolder ? $"items/{folder.Id}" : "root";
+        var link = $"https://{Graph}/v1.0/drives/{user.DriveId}/{place}/delta?token=";
         var query = context.Request.Query;
         var token = query["token"].ToString();
         var from = token == "latest" ? user.Changes.Count
@@ -28,7 +28,7 @@ public sealed partial class FakeOneDrive
             throw new OneDriveProblem(
                 410, "resyncChangesApplyDifferences", "Resync required. Replace any local items with the server's.");
         }
-        var top = int.TryParse(query["$top"].ToString(), CultureInfo.InvariantCulture, out var asked) ? asked : DeltaTop;
+        var top = int.TryParse(query["$top"].ToString(), CultureInfo.InvariantCulture, out var n1) ? n1 : DeltaTop;
         var until = Math.Min(from + top, user.Changes.Count);
         var told = new Dictionary<string, JsonObject>(StringComparer.Ordinal);
         // The last telling counts: this one tells some things twice, as the service may.
