@@ -11,6 +11,9 @@ internal sealed class LiveConformance(LiveAccount account, string folder, int en
 
     protected override int ManyEntries => entries;
 
+    /// <summary>A live service forgets when it likes.</summary>
+    protected override bool ExpireCursors() => false;
+
     protected override async ValueTask<IAccount> OpenAsync()
     {
         if (!isMade)

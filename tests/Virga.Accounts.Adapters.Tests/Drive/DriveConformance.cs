@@ -23,7 +23,11 @@ public class DriveConformance : AccountConformance
         return scratch.Open(Folder);
     }
 
-    protected override void ExpireCursors() => scratch!.User.ExpireChangeTokens();
+    protected override bool ExpireCursors()
+    {
+        scratch!.User.ExpireChangeTokens();
+        return true;
+    }
 
     protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
 }

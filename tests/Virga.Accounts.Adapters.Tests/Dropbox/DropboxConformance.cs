@@ -15,7 +15,11 @@ public class DropboxConformance : AccountConformance
         return scratch.Open(Folder);
     }
 
-    protected override void ExpireCursors() => scratch!.User.ResetCursors();
+    protected override bool ExpireCursors()
+    {
+        scratch!.User.ResetCursors();
+        return true;
+    }
 
     protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
 }

@@ -23,7 +23,11 @@ public class OneDriveConformance : AccountConformance
         return scratch.Open(Folder, isAppFolder: isAppFolder);
     }
 
-    protected override void ExpireCursors() => scratch!.User.ExpireDeltaLinks();
+    protected override bool ExpireCursors()
+    {
+        scratch!.User.ExpireDeltaLinks();
+        return true;
+    }
 
     protected override ValueTask CleanUpAsync() => scratch?.DisposeAsync() ?? default;
 }
