@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using Virga.Accounts.Adapters.Http;
@@ -81,7 +82,8 @@ internal sealed class ResumableWebDavAccount(
             cancellationToken);
     }
 
-    private async Task PutAsync(
+    /// <summary>Whether the file was made by it, and not there before.</summary>
+    private async Task<bool> PutAsync(
         string what,
         EntryPath temporary,
         ReadOnlyMemory<byte> content,
@@ -94,6 +96,7 @@ internal sealed class ResumableWebDavAccount(
         request.Content!.Headers.ContentRange = range;
         using var answer = await SendAsync(what, request, guard, cancellationToken);
         if (FailureOf(what, answer) is { } failure) throw failure;
+        return answer.StatusCode == HttpStatusCode.Created;
     }
 
     private sealed class PartialUpload(
@@ -111,8 +114,15 @@ internal sealed class ResumableWebDavAccount(
             layout.CheckPart(index, content.Length);
             var part = layout.RangeOf(index);
             var range = new ContentRangeHeaderValue(part.Offset, part.End - 1, layout.Length);
-            await account.PutAsync(
-                $"write part {index} of '{path}'", temporary, content, range, options, cancellationToken);
+            var what = $"write part {index} of '{path}'";
+            // The file is there from the beginning on: where a part has made it, the upload was ended by somebody else,
+            // and what had been stored of it is gone.
+            if (await account.PutAsync(what, temporary, content, range, options, cancellationToken))
+            {
+                await account.DeleteTemporaryAsync(what, temporary, cancellationToken);
+                throw new VirgaException(
+                    FailureKind.NotFound, $"{what}: the upload has ended", "Begin the upload anew.");
+            }
             return new PartReceipt(index, "");
         }
 

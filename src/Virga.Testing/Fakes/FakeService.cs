@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Extensions;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Logging;
@@ -17,6 +19,7 @@ namespace Virga.Testing.Fakes;
 public abstract class FakeService : IAsyncDisposable
 {
     private readonly PrivateAuthority authority = new();
+    private readonly ConcurrentDictionary<string, RecordedAnswer> recorded = new(StringComparer.Ordinal);
     private readonly string folder = Directory.CreateTempSubdirectory("virga-fake-").FullName;
     private WebApplication? app;
 
@@ -28,6 +31,14 @@ public abstract class FakeService : IAsyncDisposable
     public abstract IReadOnlyList<string> Hosts { get; }
 
     public FaultPlan Faults { get; } = new();
+
+    /// <summary>The operation that lists folders, where a test lets it lag behind; null: nothing is recorded.</summary>
+    public string? Listing { get; set; }
+
+    /// <summary>
+    /// While true, a listing that was asked for before is answered as it was then, whatever has been written since.
+    /// </summary>
+    public bool Lags { get; set; }
 
     /// <summary>How long every request takes before anything is done.</summary>
     public TimeSpan Latency { get; set; }
@@ -46,7 +57,7 @@ public abstract class FakeService : IAsyncDisposable
     public async Task StartAsync(CancellationToken cancellationToken = default)
     {
         await File.WriteAllTextAsync(AuthorityPath, authority.Pem, cancellationToken);
-        var certificate = authority.Issue(Hosts);
+        var certificate = IsPlain ? null : authority.Issue(Hosts);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();
@@ -60,15 +71,18 @@ public abstract class FakeService : IAsyncDisposable
         app = builder.Build();
         app.Run(AnswerAsync);
         await app.StartAsync(cancellationToken);
-        var url = app.Urls.First(u => u.StartsWith("https://127.", StringComparison.Ordinal));
+        var url = app.Urls.First(u => u.Contains("://127.", StringComparison.Ordinal));
         EndPoint = new IPEndPoint(IPAddress.Loopback, new Uri(url).Port);
 
         void Secure(ListenOptions listen)
         {
-            listen.Protocols = HttpProtocols.Http1AndHttp2;
-            listen.UseHttps(certificate);
+            listen.Protocols = IsPlain ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+            if (certificate is not null) listen.UseHttps(certificate);
         }
     }
+
+    /// <summary>Whether it is reached without TLS and by any name.</summary>
+    protected virtual bool IsPlain => false;
 
     /// <summary>Names what a request is for, in the words of the service: the counters and faults go by it.</summary>
     protected abstract string OperationOf(HttpRequest request);
@@ -89,6 +103,14 @@ public abstract class FakeService : IAsyncDisposable
         return context.Response.WriteAsync("Internal Server Error", context.RequestAborted);
     }
 
+    /// <summary>The service's way to say that there is no room left.</summary>
+    protected virtual Task RefuseFullAsync(HttpContext context) =>
+        throw new NotSupportedException("this service has a quota of its own, or none");
+
+    /// <summary>What becomes of a request whose body breaks off: nothing, unless a real server sees it begin.</summary>
+    protected virtual Task BreakRequestAsync(HttpContext context, string operation) =>
+        context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
+
     /// <summary>Whether it is one of the service's names that the client asked for.</summary>
     protected bool IsOwnHost(string host) => Hosts.Any(
         own => own.StartsWith("*.", StringComparison.Ordinal)
@@ -98,7 +120,7 @@ public abstract class FakeService : IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         // Requests that lead to the wrong service: what a shared front end answers (RFC 9110, 15.5.20).
-        if (!IsOwnHost(context.Request.Host.Host))
+        if (!IsPlain && !IsOwnHost(context.Request.Host.Host))
         {
             context.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
             return;
@@ -134,9 +156,12 @@ public abstract class FakeService : IAsyncDisposable
             case FaultKind.TokenExpired:
                 await RefuseExpiredAsync(context);
                 return;
+            case FaultKind.Full:
+                await RefuseFullAsync(context);
+                return;
             case FaultKind.BreakRequest:
                 context.Request.Body = new BreakingStream(context.Request.Body, fault.AfterBytes);
-                await context.Request.Body.CopyToAsync(Stream.Null, context.RequestAborted);
+                await BreakRequestAsync(context, operation);
                 throw new BrokenConnectionException();
             case FaultKind.BreakAnswer:
                 context.Response.Body = new BreakingStream(context.Response.Body, fault.AfterBytes);
@@ -146,13 +171,44 @@ public abstract class FakeService : IAsyncDisposable
                 context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(Stream.Null));
                 await HandleAsync(context, operation);
                 throw new BrokenConnectionException();
+            case null when operation == Listing:
+                await ListAsync(context, operation);
+                return;
             default:
                 await HandleAsync(context, operation);
                 return;
         }
     }
 
-    public async ValueTask DisposeAsync()
+    private async Task ListAsync(HttpContext context, string operation)
+    {
+        context.Request.EnableBuffering();
+        using var reader = new StreamReader(context.Request.Body, leaveOpen: true);
+        var body = await reader.ReadToEndAsync(context.RequestAborted);
+        context.Request.Body.Position = 0;
+        var key = $"{context.Request.Method} {context.Request.GetEncodedPathAndQuery()} "
+            + $"{context.Request.Headers["Depth"]} {body}";
+        if (Lags && recorded.TryGetValue(key, out var then))
+        {
+            context.Response.StatusCode = then.Status;
+            foreach (var (name, value) in then.Headers) context.Response.Headers[name] = value;
+            await context.Response.Body.WriteAsync(then.Body, context.RequestAborted);
+            return;
+        }
+        var answer = context.Response.Body;
+        using var copy = new MemoryStream();
+        context.Response.Body = copy;
+        await HandleAsync(context, operation);
+        await context.Response.BodyWriter.FlushAsync(context.RequestAborted);
+        context.Response.Body = answer;
+        var headers = context.Response.Headers.ToDictionary(h => h.Key, h => h.Value.ToString());
+        recorded[key] = new RecordedAnswer(context.Response.StatusCode, headers, copy.ToArray());
+        await answer.WriteAsync(copy.ToArray(), context.RequestAborted);
+    }
+
+    private sealed record RecordedAnswer(int Status, IReadOnlyDictionary<string, string> Headers, byte[] Body);
+
+    public virtual async ValueTask DisposeAsync()
     {
         if (app is not null) await app.DisposeAsync();
         authority.Dispose();

@@ -15,6 +15,8 @@ public enum FaultKind
     LoseAnswer,
     /// <summary>The token is refused as expired, this once.</summary>
     TokenExpired,
+    /// <summary>There is no room left, as the service says it; nothing is done.</summary>
+    Full,
 }
 
 /// <param name="Kind">What happens.</param>

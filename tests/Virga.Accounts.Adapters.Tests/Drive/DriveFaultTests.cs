@@ -1,6 +1,5 @@
-using System.Security.Cryptography;
 using Virga.Accounts.Adapters.Tests.Fakes;
-using Virga.Accounts.Decorators;
+using Virga.Accounts.Adapters.Tests.Faults;
 using Virga.Core;
 using Virga.Testing;
 using Virga.Testing.Fakes;
@@ -9,63 +8,50 @@ using Virga.Testing.Fakes.Drive;
 namespace Virga.Accounts.Adapters.Tests.Drive;
 
 /// <summary>Faults at Google Drive's door: nothing lost, no duplicate, each mistake with its own words.</summary>
-public sealed class DriveFaultTests : IAsyncLifetime
+public sealed class DriveFaultTests : HttpFaults
 {
     private const int PartBytes = 1 << 20;
-    private static readonly EntryPath File = EntryPath.Parse("folder/file");
     private readonly FakeTimeProvider clock = new();
     private DriveScratch scratch = null!;
 
     private FakeDrive Fake => scratch.Fake;
 
-    public async Task InitializeAsync() => scratch = await DriveScratch.CreateAsync(clock: clock);
+    protected override FakeService Service => scratch.Fake;
 
-    public async Task DisposeAsync() => await scratch.DisposeAsync();
+    protected override int OpenSessions => scratch.User.OpenSessions;
 
-    [Theory]
-    [InlineData(FaultKind.Throttled, false)]
-    [InlineData(FaultKind.ServerError, false)]
-    [InlineData(FaultKind.BreakRequest, false)]
-    [InlineData(FaultKind.BreakAnswer, false)]
-    [InlineData(FaultKind.LoseAnswer, false)]
-    [InlineData(FaultKind.LoseAnswer, true)]
-    [InlineData(FaultKind.TokenExpired, true)]
-    public async Task An_upload_arrives_whole_and_once_whatever_befalls_its_requests(FaultKind kind, bool isThere)
+    public override async Task InitializeAsync() => scratch = await DriveScratch.CreateAsync(clock: clock);
+
+    public override async Task DisposeAsync() => await scratch.DisposeAsync();
+
+    protected override ValueTask<IAccount> OpenAsync() => new(scratch.Open(
+        tokens: TestTokens.Many(scratch.Token, () => scratch.Fake.AddToken(scratch.User))));
+
+    protected override ValueTask<IReadOnlyList<string>> FilesAsync() => new(scratch.User.FilePaths());
+
+    protected override void Lag(bool lags) => scratch.User.AreListingsFrozen = lags;
+
+    protected override ValueTask<bool> FillAsync()
     {
-        await using var account = Retrying(scratch.Open(tokens: Tokens()));
-        if (isThere) await WriteAsync(account);
-        Fake.Faults.Add(new Fault(kind, "upload.resumable", AfterBytes: 1));
-        Fake.Faults.Add(new Fault(kind, "upload.chunk", Skip: 1, AfterBytes: 300_000));
-        Fake.Faults.Add(new Fault(kind, "upload.chunk", Skip: 6, AfterBytes: 1));
-        Fake.Faults.Add(new Fault(kind, "files.create", AfterBytes: 1));
-        Fake.Faults.Add(new Fault(kind, "files.list", AfterBytes: 1));
-        var content = Seeded.Bytes(3 * PartBytes + 300_005, 1);
-        var entry = await UploadAsync(account, content);
-        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
-        Assert.Equal(["folder/file"], scratch.User.FilePaths());
-        // A session whose beginning was never answered is nobody's; the service drops it.
-        Assert.Equal(kind is FaultKind.LoseAnswer or FaultKind.BreakAnswer ? 1 : 0, scratch.User.OpenSessions);
+        scratch.User.QuotaBytes = 15;
+        return new(true);
     }
 
-    [Theory]
-    [InlineData(FaultKind.Throttled)]
-    [InlineData(FaultKind.ServerError)]
-    [InlineData(FaultKind.BreakRequest)]
-    [InlineData(FaultKind.LoseAnswer)]
-    [InlineData(FaultKind.TokenExpired)]
-    public async Task Small_writes_folders_moves_and_deletes_are_done_once(FaultKind kind)
+    protected override ValueTask EmptyAsync()
     {
-        foreach (var operation in new[] { "upload.multipart", "files.create", "files.update", "files.get" })
-            Fake.Faults.Add(new Fault(kind, operation));
-        await using var account = Retrying(scratch.Open(tokens: Tokens()));
-        await WriteAsync(account);
-        await account.CreateFolderAsync(EntryPath.Parse("other"), default);
-        await account.MoveAsync(File, EntryPath.Parse("other/moved"), default);
-        Assert.Equal(["other/moved"], scratch.User.FilePaths());
-        Assert.Equal(2, (await Failing.ListAsync(account)).Count);
-        await account.DeleteAsync(EntryPath.Parse("other/moved"), default);
-        Assert.Empty(scratch.User.FilePaths());
+        scratch.User.QuotaBytes = null;
+        return default;
     }
+
+    protected override string? Word(Door door) => door switch
+    {
+        Door.Begin => "upload.resumable",
+        Door.Part or Door.Complete => "upload.chunk",
+        Door.Write => "upload.multipart",
+        Door.Read => "files.media",
+        Door.List => "files.list",
+        _ => "files.update",
+    };
 
     [Fact]
     public async Task What_was_made_here_is_found_while_searches_lag_behind_and_nothing_is_made_twice()
@@ -114,32 +100,10 @@ public sealed class DriveFaultTests : IAsyncLifetime
         Assert.Null(await account.StatAsync(EntryPath.Parse("folder/TWIN"), default));
     }
 
-    [Fact]
-    public async Task An_upload_goes_on_in_another_process_where_it_was_cut()
-    {
-        var content = Seeded.Bytes(3 * PartBytes, 1);
-        var first = await scratch.Open().BeginUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, default);
-        Fake.Faults.Add(new Fault(FaultKind.LoseAnswer, "upload.chunk", Skip: 1));
-        var receipt = await first.WritePartAsync(0, content.AsMemory(0, PartBytes), default);
-        // It arrived, and nobody knows.
-        await Assert.ThrowsAsync<VirgaException>(
-            async () => await first.WritePartAsync(1, content.AsMemory(PartBytes, PartBytes), default));
-        await using var other = scratch.Open();
-        await using var resumed = await other.Find<IResumableUploads>()!.ResumeUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, first.Token!, default);
-        Assert.Equal([0, 1], resumed.Stored.Select(part => part.Index));
-        var last = await resumed.WritePartAsync(2, content.AsMemory(2 * PartBytes), default);
-        Assert.Empty(scratch.User.FilePaths());
-        var entry = await resumed.CompleteAsync([receipt, resumed.Stored[1], last], default);
-        Assert.Equal(content, await ReadAsync(other, content.Length, entry.Version));
-        Assert.DoesNotContain(first.Token!.Split(' ')[2], first.ToString(), StringComparison.Ordinal);
-    }
-
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_completion_that_was_never_heard_of_is_found_to_be_done_by_another_process(bool isForgotten)
+    public async Task A_completion_that_nobody_heard_of_is_found_also_when_its_session_is_forgotten(bool isForgotten)
     {
         var content = Seeded.Bytes(PartBytes + 1, 1);
         await using var account = scratch.Open();
@@ -209,17 +173,6 @@ public sealed class DriveFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_read_that_breaks_goes_on_where_it_broke()
-    {
-        var content = Seeded.Bytes(3_000_000, 1);
-        await using var account = Retrying(scratch.Open());
-        var entry = await account.WriteAsync(File, content, WriteOptions.Default, default);
-        Fake.Faults.Add(new Fault(FaultKind.BreakAnswer, "files.media", Times: 2, AfterBytes: 1_000_000));
-        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
-        Assert.Equal(3, Fake.Faults.Count("files.media"));
-    }
-
-    [Fact]
     public async Task Each_mistake_has_words_of_its_own()
     {
         await using var account = scratch.Open();
@@ -268,33 +221,5 @@ public sealed class DriveFaultTests : IAsyncLifetime
         clock.Advance(TimeSpan.FromSeconds(61));
         await WriteAsync(account);
         Assert.Equal(["folder/file"], scratch.User.FilePaths());
-    }
-
-    private TestTokens Tokens() =>
-        new([scratch.Token, .. Enumerable.Range(0, 9).Select(_ => Fake.AddToken(scratch.User))]);
-
-    private static async ValueTask<Entry> WriteAsync(IAccount account, EntryPath? path = null) =>
-        await account.WriteAsync(path ?? File, Seeded.Bytes(10, 1), WriteOptions.Default, default);
-
-    private static RetryingAccount Retrying(IAccount account) =>
-        new(account, new SkippingTime(), RandomNumberGenerator.Fill);
-
-    private static async Task<Entry> UploadAsync(IAccount account, byte[] content)
-    {
-        await using var upload = await account.BeginUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, default);
-        var parts = new List<PartReceipt>();
-        for (var at = 0; at < content.Length; at += PartBytes)
-            parts.Add(await upload.WritePartAsync(
-                at / PartBytes, content.AsMemory(at, Math.Min(PartBytes, content.Length - at)), default));
-        return await upload.CompleteAsync(parts, default);
-    }
-
-    private static async Task<byte[]> ReadAsync(IAccount account, long length, EntryVersion? version)
-    {
-        await using var reader = await account.ReadAsync(File, new ByteRange(0, length), version, default);
-        using var all = new MemoryStream();
-        await reader.Content.CopyToAsync(all);
-        return all.ToArray();
     }
 }

@@ -1,6 +1,5 @@
-using System.Security.Cryptography;
 using Virga.Accounts.Adapters.Tests.Fakes;
-using Virga.Accounts.Decorators;
+using Virga.Accounts.Adapters.Tests.Faults;
 using Virga.Core;
 using Virga.Testing;
 using Virga.Testing.Fakes;
@@ -9,76 +8,51 @@ using Virga.Testing.Fakes.Dropbox;
 namespace Virga.Accounts.Adapters.Tests.Dropbox;
 
 /// <summary>Faults at Dropbox's door: nothing lost, no duplicate, and each mistake with words of its own.</summary>
-public sealed class DropboxFaultTests : IAsyncLifetime
+public sealed class DropboxFaultTests : HttpFaults
 {
     private const int PartBytes = 4 << 20;
-    private static readonly EntryPath File = EntryPath.Parse("folder/file");
     private readonly FakeTimeProvider clock = new();
     private DropboxScratch scratch = null!;
 
     private FakeDropbox Fake => scratch.Fake;
 
-    public async Task InitializeAsync() => scratch = await DropboxScratch.CreateAsync(clock: clock);
+    protected override FakeService Service => scratch.Fake;
 
-    public async Task DisposeAsync() => await scratch.DisposeAsync();
+    protected override int OpenSessions => scratch.User.OpenSessions;
 
-    [Theory]
-    [InlineData(FaultKind.Throttled)]
-    [InlineData(FaultKind.ServerError)]
-    [InlineData(FaultKind.BreakRequest)]
-    [InlineData(FaultKind.BreakAnswer)]
-    [InlineData(FaultKind.LoseAnswer)]
-    [InlineData(FaultKind.TokenExpired)]
-    public async Task An_upload_arrives_whole_and_once_whatever_befalls_each_of_its_requests(FaultKind kind)
+    public override async Task InitializeAsync() => scratch = await DropboxScratch.CreateAsync(clock: clock);
+
+    public override async Task DisposeAsync() => await scratch.DisposeAsync();
+
+    protected override ValueTask<IAccount> OpenAsync() => new(scratch.Open(
+        tokens: TestTokens.Many(scratch.Token, () => scratch.Fake.AddToken(scratch.User))));
+
+    protected override ValueTask<IReadOnlyList<string>> FilesAsync() =>
+        new([.. scratch.User.FilePaths().Select(path => path[1..])]);
+
+    protected override ValueTask<bool> FillAsync()
     {
-        foreach (var route in new[] { "start", "append_v2", "finish" })
-        {
-            var skip = route == "append_v2" ? 1 : 0;
-            Fake.Faults.Add(new Fault(kind, $"files/upload_session/{route}", Skip: skip, AfterBytes: 1));
-        }
-        var content = Seeded.Bytes(3 * PartBytes + 5, 1);
-        await using var account = Retrying(scratch.Open(tokens: new TestTokens(
-            scratch.Token, Fake.AddToken(scratch.User), Fake.AddToken(scratch.User), Fake.AddToken(scratch.User))));
-        var entry = await UploadAsync(account, content);
-        Assert.Equal(content.Length, entry.Length);
-        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
-        Assert.Equal(["/folder/file"], scratch.User.FilePaths());
-        // A session whose beginning was never answered is nobody's; the service drops it.
-        Assert.Equal(kind is FaultKind.LoseAnswer or FaultKind.BreakAnswer ? 1 : 0, scratch.User.OpenSessions);
+        scratch.User.QuotaBytes = 15;
+        return new(true);
     }
 
-    [Theory]
-    [InlineData(FaultKind.Throttled)]
-    [InlineData(FaultKind.ServerError)]
-    [InlineData(FaultKind.BreakRequest)]
-    [InlineData(FaultKind.LoseAnswer)]
-    [InlineData(FaultKind.TokenExpired)]
-    public async Task Small_writes_folders_moves_and_deletes_are_done_once(FaultKind kind)
+    protected override ValueTask EmptyAsync()
     {
-        foreach (var route in new[] {
-            "upload", "create_folder_v2", "move_v2", "delete_v2", "get_metadata", "list_folder" })
-            Fake.Faults.Add(new Fault(kind, "files/" + route));
-        await using var account = Retrying(scratch.Open(tokens: new TestTokens(
-            [scratch.Token, .. Enumerable.Range(0, 9).Select(_ => Fake.AddToken(scratch.User))])));
-        await account.WriteAsync(File, Seeded.Bytes(100, 1), WriteOptions.Default, default);
-        await account.CreateFolderAsync(EntryPath.Parse("other"), default);
-        await account.MoveAsync(File, EntryPath.Parse("other/moved"), default);
-        Assert.Equal(["/other/moved"], scratch.User.FilePaths());
-        Assert.Single(await Failing.ListAsync(account, "other"));
-        await account.DeleteAsync(EntryPath.Parse("other/moved"), default);
-        Assert.Empty(scratch.User.FilePaths());
+        scratch.User.QuotaBytes = null;
+        return default;
     }
 
-    [Fact]
-    public async Task A_read_that_breaks_goes_on_where_it_broke()
+    protected override string? Word(Door door) => "files/" + door switch
     {
-        var content = Seeded.Bytes(3_000_000, 1);
-        await using var account = Retrying(scratch.Open());
-        var entry = await account.WriteAsync(File, content, WriteOptions.Default, default);
-        Fake.Faults.Add(new Fault(FaultKind.BreakAnswer, "files/download", Times: 2, AfterBytes: 1_000_000));
-        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
-        Assert.Equal(3, Fake.Faults.Count("files/download"));
-    }
+        Door.Begin => "upload_session/start",
+        Door.Part => "upload_session/append_v2",
+        Door.Complete => "upload_session/finish",
+        Door.Write => "upload",
+        Door.Read => "download",
+        Door.List => "list_folder",
+        Door.Move => "move_v2",
+        _ => "delete_v2",
+    };
 
     [Fact]
     public async Task Too_many_requests_are_throttled_with_the_wait_that_was_told()
@@ -95,26 +69,6 @@ public sealed class DropboxFaultTests : IAsyncLifetime
         scratch.User.WritesRefused = 1;
         await Failing.WithAsync(FailureKind.Throttled, () => WriteAsync(account), "too much", hasAdvice: false);
         Assert.Empty(scratch.User.FilePaths());
-    }
-
-    [Fact]
-    public async Task An_upload_goes_on_in_another_process_where_it_was_cut()
-    {
-        var content = Seeded.Bytes(3 * PartBytes, 1);
-        var first = await scratch.Open().BeginUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, default);
-        Fake.Faults.Add(new Fault(FaultKind.LoseAnswer, "files/upload_session/append_v2", Skip: 1));
-        var receipt = await first.WritePartAsync(0, content.AsMemory(0, PartBytes), default);
-        // It arrived, and nobody knows.
-        await Assert.ThrowsAsync<VirgaException>(
-            async () => await first.WritePartAsync(1, content.AsMemory(PartBytes, PartBytes), default));
-        await using var other = scratch.Open();
-        await using var resumed = await other.Find<IResumableUploads>()!.ResumeUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, first.Token!, default);
-        Assert.Equal([0, 1], resumed.Stored.Select(part => part.Index));
-        var last = await resumed.WritePartAsync(2, content.AsMemory(2 * PartBytes), default);
-        var entry = await resumed.CompleteAsync([receipt, resumed.Stored[1], last], default);
-        Assert.Equal(content, await ReadAsync(other, content.Length, entry.Version));
     }
 
     [Fact]
@@ -250,30 +204,5 @@ public sealed class DropboxFaultTests : IAsyncLifetime
         Assert.Equal(1, tokens.RefusedCount);
         Assert.Equal(10, (await account.StatAsync(File, default))!.Length);
         Assert.Equal(1, tokens.RefusedCount);
-    }
-
-    private static async ValueTask<Entry> WriteAsync(IAccount account) =>
-        await account.WriteAsync(File, Seeded.Bytes(10, 1), WriteOptions.Default, default);
-
-    private static RetryingAccount Retrying(IAccount account) =>
-        new(account, new SkippingTime(), RandomNumberGenerator.Fill);
-
-    private static async Task<Entry> UploadAsync(IAccount account, byte[] content)
-    {
-        await using var upload = await account.BeginUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, default);
-        var parts = new List<PartReceipt>();
-        for (var at = 0; at < content.Length; at += PartBytes)
-            parts.Add(await upload.WritePartAsync(
-                at / PartBytes, content.AsMemory(at, Math.Min(PartBytes, content.Length - at)), default));
-        return await upload.CompleteAsync(parts, default);
-    }
-
-    private static async Task<byte[]> ReadAsync(IAccount account, long length, EntryVersion? version)
-    {
-        await using var reader = await account.ReadAsync(File, new ByteRange(0, length), version, default);
-        using var all = new MemoryStream();
-        await reader.Content.CopyToAsync(all);
-        return all.ToArray();
     }
 }

@@ -11,6 +11,10 @@ internal sealed class TestTokens(params string[] tokens) : IAccessTokens
     /// <summary>How many were refused.</summary>
     public int RefusedCount { get; private set; }
 
+    /// <summary>As many as a test may need, the first of which is known already.</summary>
+    public static TestTokens Many(string first, Func<string> next) =>
+        new([first, .. Enumerable.Range(0, 12).Select(_ => next())]);
+
     public ValueTask<string> GetAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();

@@ -121,16 +121,6 @@ public sealed class GcsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_that_ends_in_the_middle_is_renewed()
-    {
-        await using var account = await scratch.OpenAsync();
-        await WriteAsync(account);
-        scratch.Fake.ExpireTokens();
-        await WriteAsync(account);
-        Assert.Equal(2, scratch.Fake.Faults.Count("token"));
-    }
-
-    [Fact]
     public async Task Many_callers_wait_for_one_token()
     {
         await using var account = await scratch.OpenAsync();

@@ -10,6 +10,7 @@ using Virga.Testing.Servers;
 namespace Virga.Accounts.Adapters.Tests.Live;
 
 /// <summary><c>./test live ACCOUNT</c>, with servers of this machine in place of somebody's account.</summary>
+[Collection(nameof(SftpServerTests))]
 public sealed class LiveTests : IDisposable
 {
     /// <summary>Some of all kinds: whole files, parts, names, folders.</summary>

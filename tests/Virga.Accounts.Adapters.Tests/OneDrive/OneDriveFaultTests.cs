@@ -1,6 +1,5 @@
-using System.Security.Cryptography;
 using Virga.Accounts.Adapters.Tests.Fakes;
-using Virga.Accounts.Decorators;
+using Virga.Accounts.Adapters.Tests.Faults;
 using Virga.Core;
 using Virga.Testing;
 using Virga.Testing.Fakes;
@@ -9,102 +8,52 @@ using Virga.Testing.Fakes.OneDrive;
 namespace Virga.Accounts.Adapters.Tests.OneDrive;
 
 /// <summary>Faults at OneDrive's door: nothing lost, no duplicate, each mistake with its own words.</summary>
-public sealed class OneDriveFaultTests : IAsyncLifetime
+public sealed class OneDriveFaultTests : HttpFaults
 {
     private const int PartBytes = 4 * 320 << 10;
-    private static readonly EntryPath File = EntryPath.Parse("folder/file");
     private readonly FakeTimeProvider clock = new();
     private OneDriveScratch scratch = null!;
 
     private FakeOneDrive Fake => scratch.Fake;
 
-    public async Task InitializeAsync() => scratch = await OneDriveScratch.CreateAsync(clock: clock);
+    protected override FakeService Service => scratch.Fake;
 
-    public async Task DisposeAsync() => await scratch.DisposeAsync();
+    protected override int OpenSessions => scratch.User.OpenSessions;
 
-    [Theory]
-    [InlineData(FaultKind.Throttled, false)]
-    [InlineData(FaultKind.ServerError, true)]
-    [InlineData(FaultKind.BreakRequest, false)]
-    [InlineData(FaultKind.BreakAnswer, false)]
-    [InlineData(FaultKind.LoseAnswer, false)]
-    [InlineData(FaultKind.LoseAnswer, true)]
-    public async Task An_upload_arrives_whole_and_once_whatever_befalls_its_requests(FaultKind kind, bool isThere)
+    public override async Task InitializeAsync() => scratch = await OneDriveScratch.CreateAsync(clock: clock);
+
+    public override async Task DisposeAsync() => await scratch.DisposeAsync();
+
+    protected override ValueTask<IAccount> OpenAsync() => new(scratch.Open(
+        tokens: TestTokens.Many(scratch.Token, () => scratch.Fake.AddToken(scratch.User))));
+
+    protected override ValueTask<IReadOnlyList<string>> FilesAsync() => new(scratch.User.FilePaths());
+
+    protected override ValueTask<bool> FillAsync()
     {
-        await using var account = Retrying(scratch.Open());
-        if (isThere) await WriteAsync(account);
-        Fake.Faults.Add(new Fault(kind, "POST createUploadSession", Skip: 1, AfterBytes: 1));
-        Fake.Faults.Add(new Fault(kind, "fragment", Skip: 1, AfterBytes: 10));
-        Fake.Faults.Add(new Fault(kind, "fragment", Skip: 4, AfterBytes: 10));
-        Fake.Faults.Add(new Fault(kind, "POST children", AfterBytes: 1));
-        Fake.Faults.Add(new Fault(kind, "GET item", AfterBytes: 1));
-        var content = Seeded.Bytes(3 * PartBytes + 400_005, 1);
-        var entry = await UploadAsync(account, content);
-        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
-        Assert.Equal(["folder/file"], scratch.User.FilePaths());
+        scratch.User.QuotaBytes = 15;
+        return new(true);
     }
 
-    [Theory]
-    [InlineData(FaultKind.Throttled)]
-    [InlineData(FaultKind.ServerError)]
-    [InlineData(FaultKind.BreakRequest)]
-    [InlineData(FaultKind.LoseAnswer)]
-    public async Task Small_writes_folders_moves_and_deletes_are_done_once_and_leave_no_session(FaultKind kind)
+    protected override ValueTask EmptyAsync()
     {
-        await using var account = Retrying(scratch.Open());
-        foreach (var operation in new[] { "fragment", "POST children", "PATCH item", "DELETE item", "GET children" })
-            Fake.Faults.Add(new Fault(kind, operation));
-        await WriteAsync(account);
-        await account.CreateFolderAsync(EntryPath.Parse("other"), default);
-        await account.MoveAsync(File, EntryPath.Parse("other/moved"), default);
-        Assert.Equal(["other/moved"], scratch.User.FilePaths());
-        Assert.Equal(2, (await Failing.ListAsync(account)).Count);
-        await account.DeleteAsync(EntryPath.Parse("other/moved"), default);
-        Assert.Empty(scratch.User.FilePaths());
-        Assert.Equal(0, scratch.User.OpenSessions);
+        scratch.User.QuotaBytes = 5L << 30;
+        return default;
     }
 
-    [Fact]
-    public async Task An_upload_goes_on_in_another_process_where_it_was_cut()
-    {
-        var content = Seeded.Bytes(3 * PartBytes, 1);
-        var first = await scratch.Open().BeginUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, default);
-        Fake.Faults.Add(new Fault(FaultKind.LoseAnswer, "fragment", Skip: 1));
-        var receipt = await first.WritePartAsync(0, content.AsMemory(0, PartBytes), default);
-        // It arrived, and nobody knows.
-        await Assert.ThrowsAsync<VirgaException>(
-            async () => await first.WritePartAsync(1, content.AsMemory(PartBytes, PartBytes), default));
-        await using var other = scratch.Open();
-        await using var resumed = await other.Find<IResumableUploads>()!.ResumeUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, first.Token!, default);
-        Assert.Equal([0, 1], resumed.Stored.Select(part => part.Index));
-        var last = await resumed.WritePartAsync(2, content.AsMemory(2 * PartBytes), default);
-        Assert.Empty(scratch.User.FilePaths());
-        var entry = await resumed.CompleteAsync([receipt, resumed.Stored[1], last], default);
-        Assert.Equal(content, await ReadAsync(other, content.Length, entry.Version));
-    }
+    /// <summary>The addresses of uploads and downloads need no token.</summary>
+    protected override bool Befalls(FaultKind kind, Door door) =>
+        kind != FaultKind.TokenExpired || Word(door) is not ("fragment" or "download");
 
-    [Fact]
-    public async Task A_completion_that_was_never_heard_of_is_found_to_be_done_by_another_process()
+    protected override string? Word(Door door) => door switch
     {
-        var content = Seeded.Bytes(PartBytes + 1, 1);
-        await using var account = scratch.Open();
-        await account.WriteAsync(File, Seeded.Bytes(content.Length, 2), WriteOptions.Default, default);
-        var upload = await account.BeginUploadAsync(File, content.Length, PartBytes, WriteOptions.Default, default);
-        PartReceipt[] parts =
-        [
-            await upload.WritePartAsync(0, content.AsMemory(0, PartBytes), default),
-            await upload.WritePartAsync(1, content.AsMemory(PartBytes), default),
-        ];
-        Fake.Faults.Add(new Fault(FaultKind.LoseAnswer, "fragment"));
-        await Assert.ThrowsAsync<VirgaException>(async () => await upload.CompleteAsync(parts, default));
-        await using var resumed = await scratch.Open().Find<IResumableUploads>()!.ResumeUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, upload.Token!, default);
-        Assert.Equal(2, resumed.Stored.Count);
-        var entry = await resumed.CompleteAsync(parts, default);
-        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
-    }
+        Door.Begin => "POST createUploadSession",
+        Door.Part or Door.Complete or Door.Write => "fragment",
+        Door.Read => "download",
+        Door.List => "GET children",
+        Door.Move => "PATCH item",
+        _ => "DELETE item",
+    };
 
     [Fact]
     public async Task A_session_that_is_gone_is_not_found_and_the_file_of_before_stays()
@@ -158,11 +107,11 @@ public sealed class OneDriveFaultTests : IAsyncLifetime
         await using var account = Retrying(scratch.Open());
         var entry = await account.WriteAsync(File, content, WriteOptions.Default, default);
         Fake.Faults.Add(new Fault(FaultKind.BreakAnswer, "download", Times: 2, AfterBytes: 1_000_000));
-        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
+        Assert.Equal(content, await ReadAsync(account, entry));
         Assert.Equal(3, Fake.Faults.Count("download"));
         // An hour passes for the service alone.
         clock.Advance(TimeSpan.FromHours(2));
-        Assert.Equal(content, await ReadAsync(account, content.Length, entry.Version));
+        Assert.Equal(content, await ReadAsync(account, entry));
         Assert.Equal(5, Fake.Faults.Count("download"));
     }
 
@@ -206,30 +155,5 @@ public sealed class OneDriveFaultTests : IAsyncLifetime
             FailureKind.Unauthenticated, () => account.StatAsync(File, default), "no longer takes");
         Assert.Contains("virga account link", failure.Advice, StringComparison.Ordinal);
         Assert.DoesNotContain(scratch.Token, failure.ToString(), StringComparison.Ordinal);
-    }
-
-    private static async ValueTask<Entry> WriteAsync(IAccount account, EntryPath? path = null) =>
-        await account.WriteAsync(path ?? File, Seeded.Bytes(10, 1), WriteOptions.Default, default);
-
-    private static RetryingAccount Retrying(IAccount account) =>
-        new(account, new SkippingTime(), RandomNumberGenerator.Fill);
-
-    private static async Task<Entry> UploadAsync(IAccount account, byte[] content)
-    {
-        await using var upload = await account.BeginUploadAsync(
-            File, content.Length, PartBytes, WriteOptions.Default, default);
-        var parts = new List<PartReceipt>();
-        for (var at = 0; at < content.Length; at += PartBytes)
-            parts.Add(await upload.WritePartAsync(
-                at / PartBytes, content.AsMemory(at, Math.Min(PartBytes, content.Length - at)), default));
-        return await upload.CompleteAsync(parts, default);
-    }
-
-    private static async Task<byte[]> ReadAsync(IAccount account, long length, EntryVersion? version)
-    {
-        await using var reader = await account.ReadAsync(File, new ByteRange(0, length), version, default);
-        using var all = new MemoryStream();
-        await reader.Content.CopyToAsync(all);
-        return all.ToArray();
     }
 }

@@ -8,6 +8,7 @@ namespace Virga.Accounts.Adapters.Tests.Sftp;
 
 /// <summary>What only a real server shows: logins, keys, full disks, broken connections.</summary>
 [Trait("Needs", "server")]
+[Collection(nameof(SftpServerTests))]
 public sealed class SftpServerTests : IAsyncLifetime
 {
     private SftpScratch scratch = null!;

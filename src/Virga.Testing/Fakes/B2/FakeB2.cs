@@ -103,6 +103,9 @@ public sealed partial class FakeB2(TimeProvider clock) : FakeService(clock)
     protected override Task RefuseExpiredAsync(HttpContext context) =>
         AnswerAsync(context, new B2Problem(401, "expired_auth_token", "Authorization token has expired"));
 
+    protected override Task RefuseFullAsync(HttpContext context) => AnswerAsync(
+        context, new B2Problem(403, "storage_cap_exceeded", "Cannot upload files, storage cap exceeded."));
+
     protected override async Task HandleAsync(HttpContext context, string operation)
     {
         try
