@@ -6,14 +6,14 @@ namespace Virga.Accounts.Adapters.Tests.Faults;
 /// <summary>What is asked of a service, whatever it calls that.</summary>
 public enum Door { Begin, Part, Complete, Write, Read, List, Move, Delete }
 
-/// <summary>Faults of a service that is reached by HTTP: a fake of ours, or a real server behind a faulty front.</summary>
+/// <summary>Faults of a service reached by HTTP: a fake of ours, or a real server behind a faulty front.</summary>
 public abstract class HttpFaults : AccountFaults
 {
     private const int Forever = int.MaxValue;
 
     protected abstract FakeService Service { get; }
 
-    /// <summary>The service's own word, as <see cref="FaultPlan"/> counts it; null where it has no such request.</summary>
+    /// <summary>The service's own word, as the faults count it; null where it has no such request.</summary>
     protected abstract string? Word(Door door);
 
     /// <summary>Whether a token that is refused once is renewed; keys and passwords aren't.</summary>
