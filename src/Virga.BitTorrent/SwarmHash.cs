@@ -58,5 +58,8 @@ public readonly record struct SwarmHash
         return true;
     }
 
+    /// <summary>A hash that nobody can foretell: for tables whose keys strangers choose.</summary>
+    internal ulong Keyed(KeyedHash key) => key.Of(a, b, c);
+
     public override string ToString() => Convert.ToHexStringLower(ToArray());
 }

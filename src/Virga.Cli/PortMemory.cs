@@ -65,7 +65,8 @@ internal sealed class PortMemory(string dataFolder)
 /// <param name="Endpoint">In the form of a link's r and e parameters: URL, and ! with the certificate's hash.</param>
 /// <param name="Repositories">Where the agent announces, in the same form.</param>
 internal sealed record PeerUp(
-    string Kind, string Id, string Endpoint, IReadOnlyList<string> Repositories, string DataFolder, int Process);
+    string Kind, string Id, string Endpoint, IReadOnlyList<string> Repositories, string DataFolder, int Process,
+    IReadOnlyList<string>? Trackers = null);
 
 /// <summary>One finding of <c>virga doctor</c>.</summary>
 internal sealed record Finding(string What, bool Ok, string Message, string? Advice);

@@ -68,7 +68,7 @@ public sealed class PeerServer : IAsyncDisposable
         try
         {
             application = Build(options, certificate, metrics, map);
-            await ListenAsync(application, options, cancellationToken);
+            await ListenAsync(application, options.Listen, cancellationToken);
             var endpoint = EndpointOf(application, options, certificate);
             return new PeerServer(options, application, certificate, metrics, endpoint);
         }
@@ -232,7 +232,7 @@ public sealed class PeerServer : IAsyncDisposable
             "Choose a data folder with a shorter path.");
     }
 
-    private static async Task ListenAsync(WebApplication application, PeerServerOptions options,
+    internal static async Task ListenAsync(WebApplication application, IPEndPoint place,
         CancellationToken cancellationToken)
     {
         try
@@ -242,18 +242,18 @@ public sealed class PeerServer : IAsyncDisposable
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
             throw new VirgaException(FailureKind.InUse,
-                $"port {options.Listen.Port} on {options.Listen.Address} is in use by another program",
+                $"port {place.Port} on {place.Address} is in use by another program",
                 "Stop that program, or listen on another port (port 0 takes a free one).", e);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied)
         {
-            throw new VirgaException(FailureKind.Denied, $"not allowed to listen on port {options.Listen.Port}",
+            throw new VirgaException(FailureKind.Denied, $"not allowed to listen on port {place.Port}",
                 "Ports below 1024 need a privilege: choose a higher one.", e);
         }
         catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressNotAvailable)
         {
             throw new VirgaException(FailureKind.BadInput,
-                $"{options.Listen.Address} is not an address of this machine",
+                $"{place.Address} is not an address of this machine",
                 "Listen on one of its addresses, or on 0.0.0.0 for all of them.", e);
         }
     }
@@ -281,7 +281,7 @@ public sealed class PeerServer : IAsyncDisposable
             .Select(unicast => unicast.Address)
             .FirstOrDefault(address => address.AddressFamily == AddressFamily.InterNetwork)?.ToString() ?? "127.0.0.1";
 
-    private sealed class NoLifetime : IHostLifetime
+    internal sealed class NoLifetime : IHostLifetime
     {
         public Task WaitForStartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

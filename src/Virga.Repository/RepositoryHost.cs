@@ -8,6 +8,7 @@ using Virga.Core;
 using Virga.Hosting;
 using Virga.Protocol;
 using Virga.Repository.Log;
+using Virga.Repository.Tracker;
 using Virga.Storage;
 using Virga.Trust.Following;
 using Virga.Trust.Log;
@@ -68,6 +69,9 @@ public sealed record RepositoryOptions
     /// <summary>Logs that this repository witnesses at most.</summary>
     public int WitnessedMax { get; init; } = 10_000;
 
+    /// <summary>Makes it a tracker for ordinary BitTorrent clients as well; null for none.</summary>
+    public TrackerOptions? Tracker { get; init; }
+
     /// <summary>True where an agent in the same process offers the local API and exports the metrics of both.</summary>
     public bool IsEmbedded { get; init; }
 
@@ -82,9 +86,13 @@ public sealed record RepositoryOptions
 /// SHA-256 of its certificate, 64 hex digits; null where public authorities vouch for it.
 /// </param>
 /// <param name="Announced">Announced info-hashes, each agent's counted.</param>
+/// <param name="Tracker">Its tracker for BitTorrent clients; null where it has none.</param>
 public sealed record RepositoryInfo(
     string Repository, string Version, string Endpoint, string? Certificate, string DataFolder, double UptimeSeconds,
-    int Announcers, int Announced, long Feeds);
+    int Announcers, int Announced, long Feeds, TrackerInfo? Tracker = null);
+
+/// <param name="Places">Where it listens, over HTTP and UDP.</param>
+public sealed record TrackerInfo(IReadOnlyList<string> Places, int Swarms, int Peers);
 
 /// <summary>Reads and writes the control socket's answers without reflection.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
@@ -125,6 +133,7 @@ public sealed class RepositoryHost : IAsyncDisposable
     private TransparencyLog? log;
     private LogService? logs;
     private PeerServer? server;
+    private TrackerHost? tracker;
     private IDisposable? export;
 
     private RepositoryHost(RepositoryOptions options, DataFolder folder, PeerKeys keys, Database database)
@@ -157,6 +166,9 @@ public sealed class RepositoryHost : IAsyncDisposable
         [.. followers.Where(follower => follower.Breach is not null).Select(follower => follower.Breach!)];
 
     public Endpoint Endpoint => server!.Endpoint;
+
+    /// <summary>Its tracker for ordinary BitTorrent clients; null where it has none.</summary>
+    public TrackerHost? Tracker => tracker;
 
     /// <summary>The control socket is <c>control.sock</c> in here.</summary>
     public string DataFolder => folder.Path;
@@ -202,6 +214,7 @@ public sealed class RepositoryHost : IAsyncDisposable
     /// </summary>
     public async ValueTask DisposeAsync()
     {
+        if (tracker is not null) await tracker.DisposeAsync();
         if (server is not null) await server.DisposeAsync();
         foreach (var loop in loops) await loop.DisposeAsync();
         if (log is not null) await log.DisposeAsync();
@@ -262,6 +275,9 @@ public sealed class RepositoryHost : IAsyncDisposable
             routes.Control("GET", "/control/status", StatusAsync);
             routes.Control("POST", "/control/stop", StopAsync);
         }, cancellationToken);
+        if (options.Tracker is { } asked)
+            tracker = await TrackerHost.StartAsync(
+                asked, options.Time, options.Random, options.Logger, cancellationToken);
         if (!options.IsEmbedded) export = Telemetry.StartExport();
         await logs.LoadAsync(cancellationToken);
         isLoaded = true;
@@ -368,7 +384,9 @@ public sealed class RepositoryHost : IAsyncDisposable
         var info = new RepositoryInfo(
             Id.ToString(), options.Version, Endpoint.Origin, Endpoint.Certificate?.ToString(), folder.Path,
             options.Time.GetElapsedTime(started).TotalSeconds, board.Agents, board.Count,
-            await feeds.CountAsync(context.RequestAborted));
+            await feeds.CountAsync(context.RequestAborted),
+            tracker is null ? null : new TrackerInfo(
+                [.. tracker.Places.Select(place => place.ToString())], tracker.Swarms, tracker.Peers));
         context.Response.ContentType = "application/json";
         await JsonSerializer.SerializeAsync(context.Response.Body, info, RepositoryJson.Default.RepositoryInfo,
             context.RequestAborted);

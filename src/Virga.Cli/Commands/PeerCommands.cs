@@ -7,6 +7,7 @@ using Virga.Core;
 using Virga.Hosting;
 using Virga.Protocol;
 using Virga.Repository;
+using Virga.Repository.Tracker;
 using Virga.Storage;
 
 namespace Virga.Cli.Commands;
@@ -121,6 +122,12 @@ internal static class RepositoryCommand
             Description = "ask another repository to sign that this one's log only grows, by its address: "
                 + "virga1...@https://...; may be repeated",
         };
+        var tracker = new Option<string[]>("--tracker")
+        {
+            HelpName = "ADDRESS:PORT",
+            Description = "be a tracker for ordinary BitTorrent clients there as well, over HTTP and UDP; "
+                + "may be repeated, for IPv4 and IPv6",
+        };
         var verb = new Verb(
             "repository", "runs a repository alone: where agents announce what they share and find each other")
         {
@@ -130,6 +137,7 @@ internal static class RepositoryCommand
                 "virga repository --listen 0.0.0.0:8471 --public-url https://repo.example.org:8471 --forwarded "
                     + "--data /var/lib/virga-repository",
                 "virga repository --follow 'https://other.example.org:8471!9f2c...'",
+                "virga repository --tracker 0.0.0.0:6969 --tracker '[2001:db8::1]:6969'",
             },
             Notes =
             {
@@ -141,6 +149,7 @@ internal static class RepositoryCommand
         peer.AddTo(verb);
         verb.Add(follow);
         verb.Add(witness);
+        verb.Add(tracker);
         verb.Run(options, async (run, cancellationToken) =>
         {
             // Beside the agent's own folder, so that both can run with nothing said.
@@ -154,6 +163,8 @@ internal static class RepositoryCommand
                     PublicUrl = peer.PublicUrlOf(run), IsPublicUrlPinned = run.Parsed.GetValue(peer.IsPinned),
                     Follow = [.. (run.Parsed.GetValue(follow) ?? []).Select(Endpoint.FromUser)],
                     Witnesses = [.. (run.Parsed.GetValue(witness) ?? []).Select(WitnessOf)],
+                    Tracker = run.Parsed.GetValue(tracker) is { Length: > 0 } places
+                        ? new TrackerOptions { Listen = [.. places.Select(ListenAddress.Parse)] } : null,
                 }, cancellationToken);
             if (asked is null && peer.PublicUrlOf(run) is null) ports.Remember("repository", host.Endpoint.Url.Port);
             Show(run, host);
@@ -175,7 +186,7 @@ internal static class RepositoryCommand
         {
             run.PrintJson(
                 new PeerUp("repository", host.Id.ToString(), host.Endpoint.ToText(), [], host.DataFolder,
-                    Environment.ProcessId),
+                    Environment.ProcessId, host.Tracker?.Places.Select(place => place.ToString()).ToList()),
                 CliJson.Default.PeerUp);
             return;
         }
@@ -184,6 +195,8 @@ internal static class RepositoryCommand
         run.Print($"  Id    {host.Id}");
         run.Print($"  URL   {paint.Cyan(host.Endpoint.ToText())}");
         run.Print($"  Data  {Display.Safe(host.DataFolder)}\n");
+        foreach (var place in host.Tracker?.Places ?? [])
+            run.Print($"  Tracker for BitTorrent clients: http://{place}/announce and udp://{place}\n");
         run.Print($"Agents use it with:\n  virga up --repository '{host.Endpoint.ToText()}'\n");
         run.Print("Ctrl-C stops it.");
     }
