@@ -1,0 +1,174 @@
+using System.Net;
+using System.Net.Sockets;
+using Virga.BitTorrent.Wire;
+
+namespace Virga.BitTorrent.Downloads;
+
+/// <summary>
+/// Connects a swarm to peers that were found: as many at once as are worth it, others when some leave; who can't be
+/// reached is tried again later and later. Safe for many threads.
+/// </summary>
+internal sealed class PeerPool(
+    Swarm swarm, PeerSettings settings, AddressRules rules, Func<IPEndPoint, bool> isBanned, Action<string>? log)
+{
+    /// <summary>Connections that we begin; those that come in are counted apart.</summary>
+    private const int ConnectionsMost = 60;
+
+    /// <summary>Peers that are remembered: a tracker tells 200 at a time.</summary>
+    private const int KnownMost = 2_000;
+    private const int TriesMost = 6;
+    private static readonly TimeSpan ConnectWithin = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan RetryLeast = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<IPEndPoint, Candidate> known = [];
+    private TaskCompletionSource news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private sealed class Candidate(IPEndPoint place)
+    {
+        public readonly IPEndPoint Place = place;
+        public int Tries;
+        public DateTimeOffset NotBefore;
+        public bool IsRunning;
+        public string? Problem;
+    }
+
+    /// <summary>Peers that were found, that connections run to, and that could not be reached.</summary>
+    public (int Found, int Running, int Failed) Counts
+    {
+        get
+        {
+            lock (gate)
+            {
+                return (known.Count, known.Values.Count(c => c.IsRunning),
+                    known.Values.Count(c => c is { IsRunning: false, Problem: not null }));
+            }
+        }
+    }
+
+    /// <summary>Why one of them gives nothing, where none does; null before any was tried.</summary>
+    public string? Problem
+    {
+        get
+        {
+            lock (gate)
+                return known.Values.Where(c => c.Problem is not null).Select(c => $"{c.Place}: {c.Problem}")
+                    .FirstOrDefault();
+        }
+    }
+
+    /// <param name="isTrusted">The user named it: it may lie in a private network.</param>
+    /// <returns>False for what may not be connected to.</returns>
+    public bool Add(IPEndPoint place, bool isTrusted = false)
+    {
+        if (place.Port == 0 || (!isTrusted && !rules.Allows(place)) || isBanned(place)) return false;
+        lock (gate)
+        {
+            if (known.Count >= KnownMost || !known.TryAdd(place, new Candidate(place))) return true;
+            news.TrySetResult();
+        }
+        return true;
+    }
+
+    /// <summary>Connects until it is cancelled; then all connections are over.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        var running = new List<Task>();
+        try
+        {
+            while (true)
+            {
+                Task found;
+                lock (gate)
+                {
+                    if (news.Task.IsCompleted)
+                        news = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                    found = news.Task;
+                }
+                running.RemoveAll(task => task.IsCompleted);
+                while (running.Count < ConnectionsMost && Next() is { } candidate)
+                    running.Add(Task.Run(() => ConnectAsync(candidate, cancellationToken), CancellationToken.None));
+                var pause = Task.Delay(LookEvery, settings.Time, cancellationToken);
+                await Task.WhenAny(found, pause);
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The download has ended.
+        }
+        await Task.WhenAll(running);
+    }
+
+    private Candidate? Next()
+    {
+        lock (gate)
+        {
+            var now = settings.Time.GetUtcNow();
+            Candidate? best = null;
+            foreach (var candidate in known.Values)
+            {
+                if (candidate.IsRunning || candidate.NotBefore > now || candidate.Tries >= TriesMost
+                    || isBanned(candidate.Place)) continue;
+                if (best is null || candidate.Tries < best.Tries) best = candidate;
+            }
+            if (best is null) return null;
+            best.IsRunning = true;
+            best.Tries++;
+            return best;
+        }
+    }
+
+    private async Task ConnectAsync(Candidate candidate, CancellationToken cancellationToken)
+    {
+        string problem;
+        try
+        {
+            var socket = await DialAsync(candidate.Place, cancellationToken);
+            var session = new PeerSession(new SocketLink(socket), swarm, settings, received: null);
+            var end = await session.RunAsync(cancellationToken);
+            problem = end.Detail;
+            // Who talked with us was there: it is worth another try as if it were new.
+            if (session.ReceivedBytes > 0) candidate.Tries = 1;
+            if (end.Reason is PeerEndReason.WrongSwarm or PeerEndReason.NothingToDo) candidate.Tries = TriesMost;
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or IOException)
+        {
+            problem = e is SocketException socket ? Words(socket.SocketErrorCode) : "it does not answer";
+        }
+        log?.Invoke($"peer {candidate.Place}: {problem}");
+        lock (gate)
+        {
+            candidate.IsRunning = false;
+            candidate.Problem = problem;
+            candidate.NotBefore = settings.Time.GetUtcNow()
+                + (RetryLeast * Math.Pow(2, Math.Min(candidate.Tries - 1, TriesMost)));
+        }
+    }
+
+    private async Task<Socket> DialAsync(IPEndPoint place, CancellationToken cancellationToken)
+    {
+        using var limit = new CancellationTokenSource(ConnectWithin, settings.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var socket = new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            await socket.ConnectAsync(place, both.Token);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static string Words(SocketError error) => error switch
+    {
+        SocketError.ConnectionRefused => "it refuses connections",
+        SocketError.HostUnreachable or SocketError.NetworkUnreachable => "it can't be reached from here",
+        SocketError.TimedOut => "it does not answer",
+        _ => $"no connection ({error})",
+    };
+}
