@@ -72,7 +72,7 @@ public sealed class TorrentDownload : IAsyncDisposable
     /// <param name="trusted">Peers that the user named.</param>
     public void Start(IReadOnlyList<IPeerFinder> finders, IReadOnlyList<IPEndPoint> trusted)
     {
-        foreach (var peer in trusted) pool.Add(peer, isTrusted: true);
+        foreach (var peer in trusted) Trust(peer);
         running.Add(Task.Run(() => pool.RunAsync(stop.Token), CancellationToken.None));
         foreach (var finder in finders)
         {
@@ -87,6 +87,9 @@ public sealed class TorrentDownload : IAsyncDisposable
             },
             null, HurryEvery, HurryEvery);
     }
+
+    /// <summary>A peer that the user named: it may lie in a private network.</summary>
+    public void Trust(IPEndPoint peer) => pool.Add(peer, isTrusted: true);
 
     /// <summary>A peer that somebody told of.</summary>
     public void Found(IReadOnlyList<IPEndPoint> peers, string how)
@@ -157,7 +160,9 @@ public sealed class TorrentDownload : IAsyncDisposable
             words.Add($"none of {found} peers answers" + (pool.Problem is { } problem ? $" ({problem})" : ""));
         if (Scheduler is not { } now)
         {
-            if (sessions > 0)
+            if (sessions > 0 && Swarm.Layout is not null)
+                words.Add($"{sessions} of {found} peers are connected, and have not sent its piece hashes yet");
+            else if (sessions > 0)
                 words.Add($"{sessions} of {found} peers are connected, {Metadata.Asked} were asked for its metadata");
             return "looking for what the link names: " + string.Join("; ", words);
         }

@@ -60,13 +60,16 @@ public readonly struct PeerHandshake
             bytes.Slice(ReservedAt, 8));
     }
 
-    /// <summary>Ours: extensions, the fast extension and v2; the DHT where we take part.</summary>
-    public static byte[] Write(SwarmHash swarm, PeerId id, bool hasDht)
+    /// <summary>Ours: extensions and the fast extension; the DHT where we take part.</summary>
+    /// <param name="hasV2">
+    /// The torrent has a v2 part. libtorrent 2.0.8 ends a connection that says so of one that has none.
+    /// </param>
+    public static byte[] Write(SwarmHash swarm, PeerId id, bool hasDht, bool hasV2 = true)
     {
         var bytes = new byte[ByteCount];
         Protocol.CopyTo(bytes);
         bytes[ReservedAt + ExtendedByte] = ExtendedBit;
-        bytes[ReservedAt + LastByte] = (byte)(FastBit | V2Bit | (hasDht ? DhtBit : 0));
+        bytes[ReservedAt + LastByte] = (byte)(FastBit | (hasV2 ? V2Bit : 0) | (hasDht ? DhtBit : 0));
         swarm.CopyTo(bytes.AsSpan(HashAt));
         id.Bytes.CopyTo(bytes.AsSpan(HashEnd));
         return bytes;

@@ -55,7 +55,9 @@ public sealed partial class PeerSession
 
     public bool HasFast => theirs.HasFast;
 
-    public bool HasV2 => theirs.HasV2;
+    /// <summary>It says so, or it came for the v2 swarm: there not all say so (libtorrent doesn't).</summary>
+    public bool HasV2 => theirs.HasV2
+        || (swarm.InfoHashV2 is { } v2 && theirs.Swarm == SwarmHash.OfV2(v2));
 
     /// <summary>As the peer described itself; <see cref="ExtensionHandshake.None"/> until it has.</summary>
     public ExtensionHandshake Extensions { get; private set; } = ExtensionHandshake.None;
@@ -141,7 +143,8 @@ public sealed partial class PeerSession
         try
         {
             var hash = received?.Swarm ?? swarm.Hashes[0];
-            var ours = PeerHandshake.Write(hash, settings.Id, settings.DhtNode is not null);
+            var ours = PeerHandshake.Write(
+                hash, settings.Id, settings.DhtNode is not null, swarm.InfoHashV2 is not null);
             await link.SendAsync([ours], stop.Token);
             theirs = received ?? await ReadHandshakeAsync(link, stop.Token)
                 ?? throw PeerCodec.Bad("no handshake of BitTorrent");
