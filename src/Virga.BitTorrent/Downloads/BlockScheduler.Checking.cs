@@ -120,6 +120,12 @@ public sealed partial class BlockScheduler
 
     private void Ban(DownloadPeer peer, string proof)
     {
+        lock (gate)
+        {
+            // Several of its pieces may have been on their way: one proof is enough.
+            if (peer.IsBanned) return;
+            peer.IsBanned = true;
+        }
         log?.Invoke($"{peer.Name} banned: {proof}");
         peer.Link.Close($"banned: it {proof}");
         Leave(peer);

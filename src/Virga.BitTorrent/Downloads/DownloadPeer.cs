@@ -29,6 +29,7 @@ public sealed class DownloadPeer
     internal bool IsChoked = true;
     internal bool IsInterested;
     internal bool IsGone;
+    internal bool IsBanned;
     internal bool IsSnubbed;
     internal bool IsSlowStart = true;
     internal int Depth = DepthAtFirst;
