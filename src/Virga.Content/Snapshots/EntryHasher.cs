@@ -10,7 +10,9 @@ namespace Virga.Content.Snapshots;
 /// Reads an entry once, from its start to its end, seals it chunk by chunk where it is private, and hashes what comes
 /// out. Reading overlaps with the work; memory is at most 3 MiB an entry. Safe for many entries at once.
 /// </summary>
-internal sealed class EntryHasher(IAccount account, int pieceBytes, Action<long> onRead)
+/// <param name="v1">Makes SHA-1 pieces of plain forms, too (BEP 3); null where nobody wants them.</param>
+internal sealed class EntryHasher(
+    IAccount account, int pieceBytes, Action<long> onRead, Func<long, V1Hasher>? v1 = null)
 {
     private const int ChunkBytes = AgePayload.ChunkBytes;
     private const int SealedChunkBytes = AgePayload.SealedChunkBytes;
@@ -34,10 +36,12 @@ internal sealed class EntryHasher(IAccount account, int pieceBytes, Action<long>
         await using var ahead = new ReadAhead(reader.Content, listed.Length, BufferBytes, token);
         using IBlobSink sink = seal is null
             ? new PlainSink(listed.Length, pieceBytes) : new SealedSink(listed.Length, pieceBytes, seal);
+        using var pieces = seal is null ? v1?.Invoke(listed.Length) : null;
         var checkedBytes = 0;
         for (var part = await ahead.NextAsync(); !part.IsEmpty; part = await ahead.NextAsync())
         {
             sink.Append(part.Span);
+            pieces?.Append(part.Span);
             onRead(part.Length);
             if (expectedTags is null) continue;
             var tags = sink.Tags;
@@ -46,7 +50,10 @@ internal sealed class EntryHasher(IAccount account, int pieceBytes, Action<long>
             checkedBytes = tags.Length;
         }
         var (blob, layer) = sink.Finish();
-        var hashed = new HashedEntry(reader.Entry, blob, layer, sink.Tags.ToArray(), seal);
+        var hashed = new HashedEntry(reader.Entry, blob, layer, sink.Tags.ToArray(), seal)
+        {
+            V1Pieces = pieces?.Finish(),
+        };
         return expectedTags is null || hashed.Tags.AsSpan().SequenceEqual(expectedTags) ? hashed : null;
     }
 

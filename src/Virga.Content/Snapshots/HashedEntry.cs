@@ -8,6 +8,9 @@ namespace Virga.Content.Snapshots;
 /// <param name="Entry">As the account described it when it was read.</param>
 internal sealed record HashedEntry(Entry Entry, BlobName Blob, byte[] PieceLayer, byte[] Tags, FileSeal? Seal)
 {
+    /// <summary>As in <see cref="OwnedBlob.V1Pieces"/>.</summary>
+    public byte[]? V1Pieces { get; init; }
+
     public override string ToString() => Blob.ToString();
 }
 

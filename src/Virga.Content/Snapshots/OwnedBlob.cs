@@ -32,6 +32,11 @@ public sealed record OwnedBlob(
     /// </summary>
     public bool IsRacy { get; init; }
 
+    /// <summary>
+    /// 20 bytes a piece of the share's piece length, for a hybrid torrent (BEP 3); null where none was asked for.
+    /// </summary>
+    public byte[]? V1Pieces { get; init; }
+
     public override string ToString() => Blob.ToString();
 }
 

@@ -121,7 +121,9 @@ public sealed class OwnerIndex
         writer.Key("path").Text(blob.Path.Value).Key("plain").Integer(blob.PlainLength);
         if (blob.IsRacy) writer.Key("racy").Integer(1);
         blob.Blob.Root.CopyTo(bytes);
-        writer.Key("root").Bytes(bytes).Key("tags").Bytes(blob.Tags).Key("version").Text(blob.Version.Value).End();
+        writer.Key("root").Bytes(bytes).Key("tags").Bytes(blob.Tags);
+        if (blob.V1Pieces is { } pieces) writer.Key("v1").Bytes(pieces);
+        writer.Key("version").Text(blob.Version.Value).End();
     }
 
     private static OwnerIndex Read(ReadOnlyMemory<byte> data)
@@ -209,7 +211,7 @@ public sealed class OwnerIndex
     private static OwnedBlob ReadBlob(ref BencodeReader reader)
     {
         AgeFileKey? fileKey = null;
-        byte[]? nonce = null, tags = null;
+        byte[]? nonce = null, tags = null, v1 = null;
         string? path = null, version = null;
         Hash256? root = null;
         long? length = null, plain = null, modified = null;
@@ -230,6 +232,7 @@ public sealed class OwnerIndex
             else if (key.SequenceEqual("root"u8))
                 root = new Hash256(ManifestReader.Bytes(ref reader, Hash256.ByteCount, "root"));
             else if (key.SequenceEqual("tags"u8)) tags = ManifestReader.Bytes(ref reader, -1, "tags").ToArray();
+            else if (key.SequenceEqual("v1"u8)) v1 = ManifestReader.Bytes(ref reader, -1, "v1").ToArray();
             else if (key.SequenceEqual("version"u8)) version = Text(ref reader, "version");
             else throw ManifestRules.Bad("a blob has an unknown field");
         }
@@ -245,6 +248,7 @@ public sealed class OwnerIndex
         {
             Listed = new ListedAs(modified, isExecutable),
             IsRacy = isRacy,
+            V1Pieces = v1,
         };
     }
 

@@ -21,6 +21,9 @@ public sealed record SnapshotOptions(bool IsPrivate, IReadOnlyList<AgeRecipient>
     /// what changed since is looked at, where the account can tell. The snapshot is the same with and without.
     /// </summary>
     public FolderListing? Listing { get; init; }
+
+    /// <summary>Of a public share: makes what a hybrid torrent of it needs, in the same reading.</summary>
+    public bool HasV1 { get; init; }
 }
 
 /// <summary>Running totals while a snapshot is made.</summary>

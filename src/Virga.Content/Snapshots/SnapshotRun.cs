@@ -38,7 +38,7 @@ internal sealed class SnapshotRun(
         var (entries, isSingleFile) = await ListAsync(token);
         totals.Seen(entries.Count(static entry => entry.Kind == EntryKind.File));
         var pieceBytes = ChoosePieceBytes(entries);
-        var taken = await TakeAllAsync(entries, pieceBytes, token);
+        var taken = await TakeAllAsync(entries, pieceBytes, isSingleFile, token);
         var index = Build([.. taken.OfType<Taken>()], pieceBytes, isSingleFile);
         totals.Report();
         return new SnapshotResult(index, totals.Current, skipped) { Listing = await ToKeepAsync(token) };
@@ -175,10 +175,13 @@ internal sealed class SnapshotRun(
 
     private long BlobLength(long plainBytes) => options.IsPrivate ? AgePayload.SealedLength(plainBytes) : plainBytes;
 
-    private async Task<Taken?[]> TakeAllAsync(List<Entry> entries, int pieceBytes, CancellationToken token)
+    private async Task<Taken?[]> TakeAllAsync(
+        List<Entry> entries, int pieceBytes, bool isSingleFile, CancellationToken token)
     {
         var taken = new Taken?[entries.Count];
-        var hasher = new EntryHasher(account, pieceBytes, totals.Read);
+        var hasher = new EntryHasher(
+            account, pieceBytes, totals.Read,
+            options.HasV1 ? length => new V1Hasher(length, pieceBytes, padsLast: !isSingleFile) : null);
         var parallel = new ParallelOptions
         {
             MaxDegreeOfParallelism = Math.Clamp(account.Traits.MaxConcurrency, 1, ParallelMax),
@@ -260,7 +263,8 @@ internal sealed class SnapshotRun(
             && before.Blob.PlainLength == listed.Length)
         {
             var isSure = account.Traits.Pin == PinStrength.Strong || !before.Blob.IsRacy;
-            if (isSure && before.PieceBytes == pieceBytes) return await KeepAsync(listed, before, token);
+            var isComplete = !options.HasV1 || before.Blob.V1Pieces is not null;
+            if (isSure && isComplete && before.PieceBytes == pieceBytes) return await KeepAsync(listed, before, token);
             // Sealed again under the same key: only to compare, and given up at the first difference. Nothing of it
             // leaves.
             var readAt = time.GetUtcNow();
@@ -295,6 +299,7 @@ internal sealed class SnapshotRun(
         {
             Listed = ListedAs.Of(listed),
             IsRacy = isRacy,
+            V1Pieces = hashed.V1Pieces,
         };
         var entry = NewEntry(listed with { IsExecutable = listed.IsExecutable || hashed.Entry.IsExecutable },
             UnixTime.Nanoseconds(modified), hashed);

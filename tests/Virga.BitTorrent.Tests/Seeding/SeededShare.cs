@@ -47,7 +47,8 @@ internal sealed class SeededShare : IAsyncDisposable
 
     /// <summary>Files by their paths below the shared folder; one path without folder shares the file itself.</summary>
     public static async Task<SeededShare> CreateAsync(
-        IReadOnlyDictionary<string, byte[]> files, bool isFile = false, PinStrength pin = PinStrength.Strong)
+        IReadOnlyDictionary<string, byte[]> files, bool isFile = false, PinStrength pin = PinStrength.Strong,
+        bool hasV1 = false)
     {
         var account = new InMemoryAccount(traits: InMemoryAccount.DefaultTraits with
         {
@@ -57,7 +58,7 @@ internal sealed class SeededShare : IAsyncDisposable
             await account.WriteAsync(EntryPath.Parse("data/" + path), content, WriteOptions.Default, default);
         var shared = isFile ? EntryPath.Parse("data/" + files.Keys.Single()) : EntryPath.Parse("data");
         var made = await new Snapshotter(new Seeded(1).RandomBytes, TimeProvider.System).CreateAsync(
-            account, shared, new SnapshotOptions(false, []), null, default);
+            account, shared, new SnapshotOptions(false, []) { HasV1 = hasV1 }, null, default);
         return new SeededShare(made.Index, account);
     }
 

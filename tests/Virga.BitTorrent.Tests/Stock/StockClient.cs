@@ -33,6 +33,20 @@ internal static class StockClient
         return result;
     }
 
+    /// <summary>SHA-256 of the info dict of the hybrid torrent that libtorrent makes of a file or folder.</summary>
+    public static async Task<string> LibtorrentMakeAsync(string path, int pieceBytes)
+    {
+        var script = Path.Combine(AppContext.BaseDirectory, "Stock", "libtorrent_make.py");
+        using var process = Start(
+            new ProcessStartInfo(Python, [script, path, $"{pieceBytes}"])
+            {
+                UseShellExecute = false, RedirectStandardOutput = true,
+            }, "python3-libtorrent");
+        var answer = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return answer.Trim();
+    }
+
     public static Process Start(ProcessStartInfo start, string package)
     {
         try

@@ -15,7 +15,7 @@ settings = {
     "allow_multiple_connections_per_ip": True, "max_metadata_size": 64 << 20,
     "alert_mask": lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
     | lt.alert.category_t.peer_notification | lt.alert.category_t.connect_notification,
-    "in_enc_policy": options.get("encryption", 1), "out_enc_policy": options.get("encryption", 1),
+    "in_enc_policy": options.get("encryption", 2), "out_enc_policy": options.get("encryption", 2),
     "allowed_enc_level": options.get("level", 3),
 }
 settings.update(options.get("settings", {}))
