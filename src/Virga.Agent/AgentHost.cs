@@ -7,6 +7,7 @@ using Virga.Agent.Planning;
 using Virga.Agent.Shares;
 using Virga.Agent.Trust;
 using Virga.Agent.State;
+using Virga.Agent.Torrents;
 using Virga.Agent.Transfers;
 using Virga.Core;
 using Virga.Hosting;
@@ -31,6 +32,10 @@ public sealed record AgentOptions
 
     /// <inheritdoc cref="PeerServerOptions.IsPublicUrlPinned"/>
     public bool IsPublicUrlPinned { get; init; }
+
+    /// <summary>Where BitTorrent peers are taken, for public shares; null takes none. Port 0 takes a free one.
+    /// </summary>
+    public System.Net.IPEndPoint? Torrent { get; init; }
 
     public IReadOnlyList<Endpoint> Repositories { get; init; } = [];
 
@@ -74,6 +79,7 @@ public sealed class AgentHost : IAsyncDisposable
     private AccountTable? accountTable;
     private ShareService? shares;
     private TransferService? transfers;
+    private TorrentHub? torrents;
 
     private AgentHost(AgentOptions options)
     {
@@ -84,6 +90,9 @@ public sealed class AgentHost : IAsyncDisposable
     public AgentId Id => keys!.Id;
 
     public Endpoint Endpoint => server!.Endpoint;
+
+    /// <summary>Where BitTorrent peers are taken; null where none are.</summary>
+    public System.Net.IPEndPoint? TorrentListens => torrents?.Listens;
 
     /// <summary>For who wants to wait until the logs were looked at.</summary>
     internal LogWatcher? Logs { get; private set; }
@@ -198,7 +207,16 @@ public sealed class AgentHost : IAsyncDisposable
             (share, agent) => share.Audience != AudienceKind.Trusted || trust.IsAdmitted(agent, share.Reach),
             options, log);
         await openings.LoadAsync(cancellationToken);
-        shares.Narrowed = openings.Cut;
+        var hub = torrents = Own(new TorrentHub(options, limits.Sending, log));
+        var swarms = Own(new ShareSwarms(shares, hub, options, log));
+        hub.Add(swarms.FindAsync, shares.PublicSwarms);
+        shares.ReachOfPeers = hub.Reach;
+        shares.Narrowed = () =>
+        {
+            openings.Cut();
+            swarms.Cut();
+        };
+        var webSeedEndpoints = new WebSeedEndpoints(shares, limits.Sending, log);
         var shareEndpoints = new ShareEndpoints(
             shares, holdings, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), openings, trust,
             keys.Identity, limits.Sending, options.Time, options.Random, log);
@@ -238,9 +256,11 @@ public sealed class AgentHost : IAsyncDisposable
                 limitEndpoints.Map(routes);
                 uploadEndpoints.Map(routes);
                 webhookEndpoints.Map(routes);
+                webSeedEndpoints.Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);
+        hub.Start();
         await transfers.LoadAsync(cancellationToken);
         Tend(announcer.RunAsync);
         Tend(trust.RunAsync);

@@ -42,7 +42,7 @@ internal sealed class Network : IAsyncDisposable
     public string Folder(string name) => Directory.CreateDirectory(PathOf(name)).FullName;
 
     public async Task<TestAgent> AgentAsync(
-        string name, bool usesRepository = true, Action<string>? notice = null)
+        string name, bool usesRepository = true, Action<string>? notice = null, IPEndPoint? torrent = null)
     {
         var host = await AgentHost.StartAsync(new AgentOptions
         {
@@ -54,7 +54,7 @@ internal sealed class Network : IAsyncDisposable
                 .. MoreAdapters,
             ],
             Time = TimeProvider.System, Random = RandomNumberGenerator.Fill, Version = "test",
-            Notice = notice,
+            Notice = notice, Torrent = torrent,
         }, CancellationToken.None);
         running.Add(host);
         return new TestAgent(host, Path.Combine(PathOf("agent-" + name), AgentHost.ControlSocketName));
@@ -144,6 +144,26 @@ internal sealed class TestAgent(AgentHost host, string socket)
         var lines = await LinesAsync(
             "/control/shares", request, ControlJson.Default.ShareRequest, ControlJson.Default.ShareEvent);
         return lines[^1].Result ?? throw new InvalidOperationException(lines[^1].Error?.Message);
+    }
+
+    public async Task<List<ShareInfo>> SharesAsync() => JsonSerializer.Deserialize(
+        await http.GetStringAsync("/control/shares"), ControlJson.Default.ListShareInfo)!;
+
+    public async Task UnshareAsync(string infoHash) =>
+        (await http.DeleteAsync($"/control/shares/{infoHash}")).EnsureSuccessStatusCode();
+
+    public Task<byte[]> TorrentAsync(string infoHash) => http.GetByteArrayAsync(
+        $"/control/shares/{infoHash}/torrent");
+
+    /// <summary>What a client gets that knows nothing but a public share's address on the web.</summary>
+    public async Task<HttpStatusCode> WebSeedAsync(string infoHash, string path)
+    {
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true },
+        });
+        using var answer = await client.GetAsync($"{Host.Endpoint.Origin}/v1/web/{infoHash}/{path}");
+        return answer.StatusCode;
     }
 
     /// <summary>Why a share was refused.</summary>

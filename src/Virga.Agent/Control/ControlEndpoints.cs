@@ -98,8 +98,7 @@ internal sealed class ControlEndpoints(
         });
         routes.Control("GET", "/control/shares/{hash}/torrent", async http =>
         {
-            var reader = await shares.OpenAsync(InfoHash(http), http.RequestAborted);
-            var torrent = Torrent.Write(reader.Index.Info, reader.Index.Layers, []);
+            var torrent = await shares.TorrentAsync(InfoHash(http), http.RequestAborted);
             http.Response.ContentType = "application/x-bittorrent";
             await http.Response.Body.WriteAsync(torrent, http.RequestAborted);
         });

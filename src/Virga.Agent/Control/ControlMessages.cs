@@ -44,10 +44,11 @@ public sealed record CheckResult(bool Ok, IReadOnlyList<CheckStep> Steps, long? 
 /// <param name="Audience">public, link, agents or trusted.</param>
 /// <param name="Readers">AgentIds or agent addresses (spec/v1/links.md), for audience agents.</param>
 /// <param name="Feed">Name of a feed to point at the new share; null for none.</param>
+/// <param name="IsHybrid">Of a public share: also a torrent for BitTorrent clients that know no v2.</param>
 /// <param name="Reach">For audience trusted: 0 (whom this agent vouches for itself) to 7 links more.</param>
 public sealed record ShareRequest(
     string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null, int Reach = 0,
-    bool IsDirect = false, bool IsCopyable = false);
+    bool IsDirect = false, bool IsCopyable = false, bool IsHybrid = false);
 
 /// <summary>How far the making of a share is. What is unchanged since the last one is not read.</summary>
 public sealed record ShareProgress(int FilesSeen, int FilesHashed, int FilesUnchanged, long BytesRead);
@@ -57,11 +58,12 @@ public sealed record SkippedEntry(string Path, string Reason);
 
 /// <param name="Link">With its secret, where it has one.</param>
 /// <param name="Problem">Why it isn't announced everywhere; null when it is.</param>
+/// <param name="Magnet">For BitTorrent clients; null where the share is not public.</param>
 public sealed record ShareInfo(
     string InfoHash, string Link, string Account, string Path, string Audience, IReadOnlyList<string> Readers,
     DateTimeOffset Created,
     int Files, long Bytes, IReadOnlyList<SkippedEntry> Skipped, string? Feed, string? Problem, bool IsDirect = false,
-    bool IsCopyable = false);
+    bool IsCopyable = false, string? Magnet = null, bool IsHybrid = false);
 
 /// <summary>One line of the stream that POST /control/shares answers with; one of the three is set.</summary>
 public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, ControlError? Error);

@@ -4,8 +4,12 @@ using Virga.Accounts.Feeds;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
 using Virga.Agent.State;
+using Virga.Agent.Torrents;
 using Virga.Agent.Trust;
+using Virga.BitTorrent;
+using Virga.BitTorrent.Downloads;
 using Virga.Content.Snapshots;
+using Virga.Content.Torrents;
 using Virga.Core;
 using Virga.Core.Age;
 using Virga.Protocol;
@@ -29,6 +33,9 @@ internal sealed class ShareService(
 
     /// <summary>Told when somebody may do less with a share than before.</summary>
     public Action? Narrowed { get; set; }
+
+    /// <summary>How BitTorrent peers reach this machine, given how agents do; null where they can't.</summary>
+    public Func<Uri, string?>? ReachOfPeers { get; set; }
 
     public int Count => rows.Count;
 
@@ -55,6 +62,11 @@ internal sealed class ShareService(
         ShareRequest request, IProgress<SnapshotProgress>? progress, CancellationToken cancellationToken)
     {
         var audience = Audience(request);
+        if (request.IsHybrid && audience != AudienceKind.Public)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, "only public shares have hybrid torrents", "Share it with --public.");
+        }
         var path = EntryPath.Parse(request.Path);
         var readers = request.Readers.Select(AgentAddress.Parse).ToList();
         var readerIds = readers.Select(r => r.Id).Distinct()
@@ -80,16 +92,25 @@ internal sealed class ShareService(
             var snapshot = new SnapshotOptions(audience != AudienceKind.Public, recipients, previous, readerLeft)
             {
                 Listing = before is null ? null : await ReadListingAsync(before.InfoHash, cancellationToken),
+                HasV1 = request.IsHybrid,
             };
             var made = await new Snapshotter(options.Random, options.Time).CreateAsync(
                 account, path, snapshot, progress, cancellationToken);
+            var hybrid = request.IsHybrid ? HybridTorrent.Create(made.Index) : null;
+            var hybridHashes = hybrid is null
+                ? ((SwarmHash, Hash256)?)null : (new SwarmHash(hybrid.InfoHashV1), hybrid.InfoHashV2!.Value);
             if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds)
                 && before.Reach == request.Reach)
             {
                 await KeepListingAsync(before.InfoHash, made.Listing);
-                var kept = before with { IsDirect = request.IsDirect, CopyService = copyService };
-                if (kept.IsDirect != before.IsDirect || kept.CopyService != before.CopyService)
+                var kept = before with
                 {
+                    IsDirect = request.IsDirect, CopyService = copyService, Hybrid = hybridHashes,
+                };
+                if (kept.IsDirect != before.IsDirect || kept.CopyService != before.CopyService
+                    || kept.Hybrid != before.Hybrid)
+                {
+                    if (hybrid is not null) WriteIndex(made.Index, hybrid);
                     await table.PutAsync(kept, cancellationToken);
                     rows[kept.InfoHash] = kept;
                     Narrowed?.Invoke();
@@ -102,8 +123,11 @@ internal sealed class ShareService(
                 made.Index.Manifest.Entries.Count(e => e.Kind == EntryKind.File),
                 made.Index.Manifest.Entries.Sum(e => e.Size),
                 [.. made.Skipped.Select(s => new Control.SkippedEntry(s.Path, s.Reason))], request.Feed,
-                request.Reach, request.IsDirect, copyService);
-            SealedFile.Write(state.IndexPath(row.InfoHash), state.Key, made.Index.Encode(), options.Random);
+                request.Reach, request.IsDirect, copyService)
+            {
+                Hybrid = hybridHashes,
+            };
+            WriteIndex(made.Index, hybrid);
             await table.PutAsync(row, cancellationToken);
             rows[row.InfoHash] = row;
             // After the share itself: without it the next one lists all. Only the newest is ever followed.
@@ -129,6 +153,7 @@ internal sealed class ShareService(
         open.Remove(infoHash);
         File.Delete(state.IndexPath(infoHash));
         File.Delete(state.ListingPath(infoHash));
+        File.Delete(state.HybridPath(infoHash));
         Narrowed?.Invoke();
         await announcer.WithdrawAsync(infoHash, cancellationToken);
         return true;
@@ -151,6 +176,54 @@ internal sealed class ShareService(
     public ShareLink LinkOf(ShareRow row) => new(
         row.InfoHash, [clients.Self.Id], repositories(), [ownEndpoint()],
         row is { Audience: AudienceKind.Link, Secret: { } secret } ? new LinkSecret(secret) : null);
+
+    /// <summary>A public share by a hash of its swarm, or of its hybrid torrent's; null for all others.</summary>
+    public ShareRow? FindPublic(SwarmHash hash) => rows.Values.FirstOrDefault(row => Swarms(row).Contains(hash));
+
+    /// <summary>Hashes of all swarms of public shares.</summary>
+    public IEnumerable<SwarmHash> PublicSwarms() => rows.Values.SelectMany(Swarms);
+
+    private static IEnumerable<SwarmHash> Swarms(ShareRow row)
+    {
+        if (row.Audience != AudienceKind.Public) yield break;
+        yield return SwarmHash.OfV2(row.InfoHash);
+        if (row.Hybrid is not { } hybrid) yield break;
+        yield return hybrid.V1;
+        yield return SwarmHash.OfV2(hybrid.V2);
+    }
+
+    /// <summary>Info dict of a share's hybrid torrent.</summary>
+    public byte[] ReadHybrid(Hash256 infoHash) => state.ReadSealed(state.HybridPath(infoHash));
+
+    /// <summary>The .torrent file of a share, with the agent as web seed where it is public.</summary>
+    public async Task<byte[]> TorrentAsync(Hash256 infoHash, CancellationToken cancellationToken)
+    {
+        var reader = await OpenAsync(infoHash, cancellationToken);
+        var row = Find(infoHash);
+        var info = row?.Hybrid is null ? reader.Index.Info : TorrentInfo.Parse(ReadHybrid(infoHash));
+        return Torrent.Write(
+            info, reader.Index.Layers, row is { Audience: AudienceKind.Public } ? [WebSeed(infoHash)] : []);
+    }
+
+    private string WebSeed(Hash256 infoHash) => $"{ownEndpoint().Origin}/{WebSeedEndpoints.Place}{infoHash}/";
+
+    /// <summary>For BitTorrent clients; null where the share is not public.</summary>
+    private string? MagnetOf(ShareRow row) => row.Audience != AudienceKind.Public ? null : new MagnetLink
+    {
+        InfoHashV1 = row.Hybrid?.V1, InfoHashV2 = row.Hybrid?.V2 ?? row.InfoHash, Name = row.Name,
+        WebSeeds = [WebSeed(row.InfoHash)],
+        Peers = ReachOfPeers?.Invoke(ownEndpoint().Url) is { } peer ? [peer] : [],
+    }.ToText();
+
+    private void WriteIndex(OwnerIndex index, TorrentInfo? hybrid)
+    {
+        if (hybrid is not null)
+        {
+            SealedFile.Write(
+                state.HybridPath(index.InfoHash), state.Key, hybrid.Raw.ToArray(), options.Random);
+        }
+        SealedFile.Write(state.IndexPath(index.InfoHash), state.Key, index.Encode(), options.Random);
+    }
 
     private async Task<ShareReader> LoadReaderAsync(ShareRow row)
     {
@@ -278,5 +351,5 @@ internal sealed class ShareService(
         row.InfoHash.ToString(), LinkOf(row).ToText(), row.Account, row.Path.Value,
         row.Audience.ToString().ToLowerInvariant(), [.. row.Readers.Select(r => r.ToString())],
         row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem,
-        row.IsDirect, row.CopyService is not null);
+        row.IsDirect, row.CopyService is not null, MagnetOf(row), row.Hybrid is not null);
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Virga.Accounts;
 using Virga.Agent.Control;
+using Virga.BitTorrent;
 using Virga.Core;
 using Virga.Storage;
 
@@ -69,6 +70,7 @@ internal sealed class AgentState : IAsyncDisposable
         ) WITHOUT ROWID;
         """,
         "ALTER TABLE accounts ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;",
+        "ALTER TABLE shares ADD COLUMN hybrid_v1 BLOB; ALTER TABLE shares ADD COLUMN hybrid_v2 BLOB;",
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>
@@ -107,6 +109,9 @@ internal sealed class AgentState : IAsyncDisposable
     /// </summary>
     public string ListingPath(Hash256 infoHash) => folder.PathOf($"shares/{infoHash}.listing");
 
+    /// <summary>Where the info dict of a share's hybrid torrent lies, sealed.</summary>
+    public string HybridPath(Hash256 infoHash) => folder.PathOf($"shares/{infoHash}.hybrid");
+
     /// <summary>Where a transfer's torrent and manifest lie, sealed.</summary>
     public string ContentPath(string transfer) => folder.PathOf($"transfers/{transfer}.content");
 
@@ -132,6 +137,12 @@ internal sealed record ShareRow(
     IReadOnlyList<Control.SkippedEntry> Skipped, string? Feed, int Reach = 0,
     bool IsDirect = false, string? CopyService = null)
 {
+    /// <summary>Info-hashes of its hybrid torrent; null where it has none.</summary>
+    public (SwarmHash V1, Hash256 V2)? Hybrid { get; init; }
+
+    /// <summary>What its torrent is called.</summary>
+    public string Name => Path.IsRoot ? "share" : Path.Name;
+
     public override string ToString() => InfoHash.ToString();
 }
 
@@ -147,11 +158,11 @@ internal sealed class ShareTable(AgentState state)
             {
                 db.Execute(
                     "INSERT OR REPLACE INTO shares (info_hash, account, path, audience, readers, secret, "
-                        + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service) "
-                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service, "
+                        + "hybrid_v1, hybrid_v2) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.InfoHash, row.Account, row.Path.Value, (int)row.Audience, readers, secret,
                     row.ProofKey, row.Created, row.Files, row.Bytes, skipped, row.Feed, row.Reach,
-                    row.IsDirect ? 1 : 0, row.CopyService);
+                    row.IsDirect ? 1 : 0, row.CopyService, row.Hybrid?.V1.ToArray(), row.Hybrid?.V2);
             },
             cancellationToken);
     }
@@ -161,8 +172,8 @@ internal sealed class ShareTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT info_hash, account, path, audience, readers, secret, "
-                    + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service "
-                    + "FROM shares ORDER BY created",
+                    + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service, "
+                    + "hybrid_v1, hybrid_v2 FROM shares ORDER BY created",
                 row => (
                     Hash: row.Hash(0), Account: row.Text(1), Path: row.Text(2),
                     Audience: (AudienceKind)row.Long(3), Readers: row.Text(4),
@@ -170,7 +181,9 @@ internal sealed class ShareTable(AgentState state)
                     ProofKey: row.IsNull(6) ? (Hash256?)null : row.Hash(6),
                     Created: row.Time(7), Files: (int)row.Long(8), Bytes: row.Long(9), Skipped: row.Text(10),
                     Feed: row.IsNull(11) ? null : row.Text(11), Reach: (int)row.Long(12),
-                    IsDirect: row.Long(13) != 0, CopyService: row.IsNull(14) ? null : row.Text(14))),
+                    IsDirect: row.Long(13) != 0, CopyService: row.IsNull(14) ? null : row.Text(14),
+                    Hybrid: row.IsNull(15)
+                        ? ((SwarmHash, Hash256)?)null : (new SwarmHash(row.Bytes(15)), row.Hash(16)))),
             cancellationToken);
         return
         [
@@ -179,7 +192,10 @@ internal sealed class ShareTable(AgentState state)
                 [.. r.Readers.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(AgentId.Parse)],
                 r.Secret is { } box ? state.Unseal(box, Place(r.Hash)) : null, r.ProofKey, r.Created, r.Files, r.Bytes,
                 JsonSerializer.Deserialize(r.Skipped, StateJson.Default.ListSkippedEntry)!, r.Feed, r.Reach,
-                r.IsDirect, r.CopyService)),
+                r.IsDirect, r.CopyService)
+            {
+                Hybrid = r.Hybrid,
+            }),
         ];
     }
 

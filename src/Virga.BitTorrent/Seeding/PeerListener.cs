@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Virga.BitTorrent.Wire;
+using Virga.BitTorrent.Wire.Obfuscation;
 using Virga.Core;
 
 namespace Virga.BitTorrent.Seeding;
@@ -22,16 +23,22 @@ public sealed class PeerListener : IAsyncDisposable
 
     private readonly Socket socket;
     private readonly SwarmLookup lookup;
+    private readonly Func<IEnumerable<SwarmHash>> known;
+    private readonly RandomBytes random;
     private readonly Action<string> log;
     private readonly CancellationTokenSource stop = new();
     private readonly ConcurrentDictionary<Task, bool> running = [];
     private readonly Dictionary<IPAddress, int> addresses = [];
     private readonly Task accepting;
 
-    private PeerListener(Socket socket, PeerSettings settings, SwarmLookup lookup, Action<string> log)
+    private PeerListener(
+        Socket socket, PeerSettings settings, SwarmLookup lookup, Func<IEnumerable<SwarmHash>> known,
+        RandomBytes random, Action<string> log)
     {
         this.socket = socket;
         this.lookup = lookup;
+        this.known = known;
+        this.random = random;
         this.log = log;
         Settings = settings with { ListenPort = ((IPEndPoint)socket.LocalEndPoint!).Port };
         accepting = AcceptAsync();
@@ -43,9 +50,13 @@ public sealed class PeerListener : IAsyncDisposable
     public IPEndPoint LocalEndPoint => (IPEndPoint)socket.LocalEndPoint!;
 
     /// <param name="listen">[::] takes IPv4, too; port 0 any.</param>
+    /// <param name="known">
+    /// All swarms that <paramref name="lookup"/> finds: an obfuscated handshake tells which it means only to who knows.
+    /// </param>
     /// <exception cref="VirgaException">InUse or Denied.</exception>
     public static PeerListener Start(
-        IPEndPoint listen, PeerSettings settings, SwarmLookup lookup, Action<string> log)
+        IPEndPoint listen, PeerSettings settings, SwarmLookup lookup, Func<IEnumerable<SwarmHash>> known,
+        RandomBytes random, Action<string> log)
     {
         var socket = new Socket(listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
@@ -53,7 +64,7 @@ public sealed class PeerListener : IAsyncDisposable
             if (listen.Address.Equals(IPAddress.IPv6Any)) socket.DualMode = true;
             socket.Bind(listen);
             socket.Listen(Backlog);
-            return new PeerListener(socket, settings, lookup, log);
+            return new PeerListener(socket, settings, lookup, known, random, log);
         }
         catch (SocketException e)
         {
@@ -130,8 +141,8 @@ public sealed class PeerListener : IAsyncDisposable
         try
         {
             await using var link = new SocketLink(peer);
-            if (await GreetAsync(link) is not var (swarm, handshake)) return;
-            var end = await new PeerSession(link, swarm, Settings, handshake).RunAsync(stop.Token);
+            if (await GreetAsync(link) is not var (swarm, greeted, handshake)) return;
+            var end = await new PeerSession(greeted, swarm, Settings, handshake).RunAsync(stop.Token);
             if (end.Reason is PeerEndReason.BrokeProtocol or PeerEndReason.Failed)
                 log($"peer {link.Remote}: {end.Detail}");
         }
@@ -149,11 +160,17 @@ public sealed class PeerListener : IAsyncDisposable
         }
     }
 
-    private async ValueTask<(Swarm Swarm, PeerHandshake Handshake)?> GreetAsync(IPeerLink link)
+    private async ValueTask<(Swarm Swarm, IPeerLink Link, PeerHandshake Handshake)?> GreetAsync(IPeerLink link)
     {
         using var limit = new CancellationTokenSource(Settings.HandshakeWithin, Settings.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, stop.Token);
-        if (await PeerSession.ReadHandshakeAsync(link, both.Token) is not { } handshake) return null;
-        return await lookup(handshake.Swarm, both.Token) is { } swarm ? (swarm, handshake) : null;
+        var (plain, other) = await PeerSession.ReadStartAsync(link, both.Token);
+        if (plain is null)
+        {
+            link = await ObfuscatedHandshake.AcceptAsync(link, other, known(), random, both.Token);
+            plain = await PeerSession.ReadHandshakeAsync(link, both.Token);
+        }
+        return plain is { } handshake && await lookup(handshake.Swarm, both.Token) is { } swarm
+            ? (swarm, link, handshake) : null;
     }
 }

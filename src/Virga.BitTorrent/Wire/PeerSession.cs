@@ -166,6 +166,10 @@ public sealed partial class PeerSession
 
     /// <summary>Null where something else came; IOException where the stream ends before.</summary>
     internal static async ValueTask<PeerHandshake?> ReadHandshakeAsync(
+        IPeerLink link, CancellationToken cancellationToken) => (await ReadStartAsync(link, cancellationToken)).Plain;
+
+    /// <summary>A plain handshake, or what came instead of one: the start of an obfuscated one, perhaps.</summary>
+    internal static async ValueTask<(PeerHandshake? Plain, ReadOnlyMemory<byte> Other)> ReadStartAsync(
         IPeerLink link, CancellationToken cancellationToken)
     {
         var bytes = new byte[PeerHandshake.ByteCount];
@@ -174,9 +178,9 @@ public sealed partial class PeerSession
             var count = await link.ReceiveAsync(bytes.AsMemory(got), cancellationToken);
             if (count == 0) throw new IOException("the peer closed the connection");
             got += count;
-            if (!PeerHandshake.IsPlain(bytes.AsSpan(0, got))) return null;
+            if (!PeerHandshake.IsPlain(bytes.AsSpan(0, got))) return (null, bytes.AsMemory(0, got));
         }
-        return PeerHandshake.Parse(bytes);
+        return (PeerHandshake.Parse(bytes), default);
     }
 
     private async Task TalkAsync()

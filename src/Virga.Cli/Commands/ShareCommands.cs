@@ -15,7 +15,11 @@ internal static class ShareCommands
         var place = Arguments.Place(options, "the folder or file to share");
         var isPublic = new Option<bool>("--public")
         {
-            Description = "anybody may read it, unencrypted, by any BitTorrent v2 client too",
+            Description = "anybody may read it, unencrypted, by BitTorrent clients too (see `virga up --torrent`)",
+        };
+        var hybrid = new Option<bool>("--hybrid")
+        {
+            Description = "with --public: its torrent and magnet link are for BitTorrent clients that know no v2, too",
         };
         var isLink = new Option<bool>("--link") { Description = "whoever has the link may read it (the default)" };
         var with = new Option<string[]>("--with")
@@ -62,7 +66,7 @@ internal static class ShareCommands
                 "virga share nas:photos/2025 --with \"$(ssh bob virga id)\" | ssh bob virga get - bobs:in --detach",
                 "virga share nas:photos/2025 --trusted --reach 1",
                 "virga share work:videos --link --direct --copy",
-                "virga share nas:talks --public --torrent talks.torrent",
+                "virga share nas:talks --public --hybrid --torrent talks.torrent",
             },
             Notes =
             {
@@ -76,6 +80,7 @@ internal static class ShareCommands
         };
         verb.Add(place);
         verb.Add(isPublic);
+        verb.Add(hybrid);
         verb.Add(isLink);
         verb.Add(with);
         verb.Add(trusted);
@@ -93,7 +98,7 @@ internal static class ShareCommands
             var request = new ShareRequest(
                 from.Account, from.Path, audience, readers, run.Parsed.GetValue(feed),
                 ReachOf(run.Parsed.GetValue(reach), audience), run.Parsed.GetValue(direct),
-                run.Parsed.GetValue(copy));
+                run.Parsed.GetValue(copy), run.Parsed.GetValue(hybrid));
             using var agent = run.OpenAgent();
             var (share, error) = await FollowAsync(run, agent, from, request, cancellationToken);
             if (error is not null) return run.Fail(error);
@@ -216,6 +221,7 @@ internal static class ShareCommands
         if (share.Skipped.Count > 10)
             run.Say($"  and {share.Skipped.Count - 10:#,0} more: `virga shares --json` names them all");
         if (share.Problem is { } problem) run.Say($"  {paint.Yellow("note")}: {Display.Safe(problem)}");
+        if (share.Magnet is { } magnet) run.Say($"  for BitTorrent clients: {magnet}");
         run.Print(share.Link);
     }
 

@@ -13,7 +13,8 @@ namespace Virga.Cli.Commands;
 internal static class UpCommand
 {
     private sealed record Choices(
-        PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen);
+        PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen,
+        Option<string?> Torrent);
 
     public static Command Create(GlobalOptions options)
     {
@@ -30,6 +31,12 @@ internal static class UpCommand
             {
                 HelpName = "ADDRESS:PORT",
                 Description = "where the repository beside the agent listens (default: as the agent, another port)",
+            },
+            new Option<string?>("--torrent")
+            {
+                HelpName = "ADDRESS:PORT",
+                Description = "give public shares to BitTorrent clients, which connect here: 0.0.0.0:6881, or [::]:6881 "
+                    + "with IPv6 (default: none connect)",
             });
         var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
         {
@@ -39,6 +46,7 @@ internal static class UpCommand
                 "virga up --repository 'https://repo.example.org:8471!9f2c...'",
                 "virga up --listen 0.0.0.0:8470 --public-url https://box.example.org:8470 --forwarded "
                     + "--repository-listen 0.0.0.0:8471",
+                "virga up --torrent 0.0.0.0:6881",
             },
             Notes =
             {
@@ -53,6 +61,7 @@ internal static class UpCommand
         verb.Add(choices.Repositories);
         verb.Add(choices.NoRepository);
         verb.Add(choices.RepositoryListen);
+        verb.Add(choices.Torrent);
         verb.Run(options, (run, cancellationToken) => RunAsync(run, choices, cancellationToken));
         return verb;
     }
@@ -74,6 +83,7 @@ internal static class UpCommand
                 Listen = listen,
                 PublicUrl = publicUrl,
                 IsPublicUrlPinned = run.Parsed.GetValue(choices.Peer.IsPinned),
+                Torrent = run.Parsed.GetValue(choices.Torrent) is { } torrent ? ListenAddress.Parse(torrent) : null,
                 Repositories = repositories,
                 Adapters = Adapters.All,
                 Time = TimeProvider.System,
@@ -147,6 +157,7 @@ internal static class UpCommand
         run.Print($"  Endpoint    {agent.Endpoint.Origin}");
         if (repository is not null) run.Print($"  Repository  {repository.Endpoint.Origin} (beside the agent)");
         foreach (var other in named) run.Print($"  Repository  {other.Origin}");
+        if (agent.TorrentListens is { } peers) run.Print($"  BitTorrent  {peers} (public shares alone)");
         run.Print($"  Data        {Display.Safe(run.DataFolder)}\n");
         run.Print("Others share with you by your address, which is no secret:");
         run.Print($"  {new AgentAddress(agent.Id, agent.Endpoint)}\n");

@@ -27,7 +27,8 @@ internal sealed class SeededShare : IAsyncDisposable
             TimeProvider.System, new PeerId(new Seeded(9).RandomBytes), new Pace(TimeProvider.System));
         Listener = PeerListener.Start(
             new IPEndPoint(IPAddress.Loopback, 0), settings,
-            (hash, _) => new ValueTask<Swarm?>(swarms.GetValueOrDefault(hash)), Log.Add);
+            (hash, _) => new ValueTask<Swarm?>(swarms.GetValueOrDefault(hash)), () => swarms.Keys,
+            new Seeded(4).RandomBytes, Log.Add);
         Serve(index.Info);
     }
 

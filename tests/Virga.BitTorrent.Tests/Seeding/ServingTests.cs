@@ -44,6 +44,23 @@ public sealed class ServingTests : IDisposable
         Compare(files, folder);
     }
 
+    /// <param name="encryption">pe_forced: nothing is tried in plain.</param>
+    /// <param name="level">What it goes on with: plain text behind the handshake, RC4, either.</param>
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(0, 2)]
+    [InlineData(0, 3)]
+    public async Task A_client_that_speaks_obfuscated_alone_is_understood(int encryption, int level)
+    {
+        var files = new Dictionary<string, byte[]> { ["film"] = Seeded.Bytes(3_000_000, 4) };
+        await using var share = await SeededShare.CreateAsync(files, isFile: true);
+        await StockClient.LibtorrentAsync(
+            $"magnet:?xt=urn:btmh:1220{share.Index.InfoHash}", folder,
+            new { peers = new[] { share.Peer }, encryption, level });
+        Compare(files, folder);
+        Assert.Empty(share.Log);
+    }
+
     public void Dispose() => Directory.Delete(folder, recursive: true);
 
     internal static void Compare(IReadOnlyDictionary<string, byte[]> files, string folder)
