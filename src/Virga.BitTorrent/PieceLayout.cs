@@ -48,7 +48,7 @@ public sealed class PieceLayout
 
     public int PieceCount { get; }
 
-    /// <summary>Bytes in the row of all pieces: with those between aligned files, without those after the last.</summary>
+    /// <summary>Bytes in the row of all pieces: with those between files, without those after the last.</summary>
     public long TotalBytes { get; }
 
     /// <summary>Each file begins with a piece (v2 and hybrid torrents).</summary>

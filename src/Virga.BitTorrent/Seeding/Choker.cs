@@ -10,7 +10,7 @@ namespace Virga.BitTorrent.Seeding;
 /// </summary>
 public sealed class Choker : IChoker, IDisposable
 {
-    /// <summary>Peers that are served by merit at once: enough to fill a line, few enough that each gets much.</summary>
+    /// <summary>Peers that are served by merit at once: enough to fill a line, so few that each gets much.</summary>
     public const int SlotsDefault = 8;
 
     /// <summary>BEP 3: often enough to answer a change, not so often that TCP never comes up to speed.</summary>
@@ -77,7 +77,8 @@ public sealed class Choker : IChoker, IDisposable
             var ranked = wanting.OrderByDescending(weight).ThenByDescending(Given).ThenBy(IsTurnOver)
                 .ThenByDescending(s => !s.IsChoking).ThenBy(LastTurn).ToList();
             var chosen = ranked.Take(slots).ToHashSet();
-            if (round % ChanceEvery == 0 || byChance is null || !wanting.Contains(byChance) || chosen.Contains(byChance))
+            if (round % ChanceEvery == 0 || byChance is null || !wanting.Contains(byChance)
+                || chosen.Contains(byChance))
                 byChance = Any(ranked.Skip(slots).ToList());
             if (byChance is not null) chosen.Add(byChance);
             foreach (var session in swarm.Sessions)

@@ -156,7 +156,8 @@ public sealed class SeedCache(long bytesMax)
         catch (Exception e)
         {
             lock (gate) Remove(entry);
-            throw e is VirgaException ? e : new VirgaException(FailureKind.Unavailable, "a piece can't be read", null, e);
+            if (e is VirgaException) throw;
+            throw new VirgaException(FailureKind.Unavailable, "a piece can't be read", null, e);
         }
         finally
         {

@@ -8,7 +8,7 @@ namespace Virga.BitTorrent.Seeding;
 /// <summary>A torrent that is here as a whole, given to peers from where it lies.</summary>
 public sealed class SeedUpload : IUploadSide, IDisposable
 {
-    /// <summary>Pieces up to this are read whole; larger ones in runs of it, so that a first block comes soon.</summary>
+    /// <summary>Pieces up to this are read whole; larger ones in runs, so that the first block is soon here.</summary>
     private const int UnitBytesMax = 1 << 20;
 
     private readonly PieceLayout layout;
@@ -103,7 +103,7 @@ public sealed class SeedUpload : IUploadSide, IDisposable
         return cache.GetAsync(this, ((long)piece * unitsOfPiece) + unit, length, load, cancellationToken);
     }
 
-    /// <summary>A block over the end of a run, or of a file: behind that a v1 client of a hybrid expects zeros.</summary>
+    /// <summary>A block over the end of a run, or of a file: behind that clients expect zeros.</summary>
     private async ValueTask<UploadBlock> AssembleAsync(
         int piece, int begin, int length, CancellationToken cancellationToken)
     {

@@ -11,7 +11,7 @@ public interface IPeerLink : IAsyncDisposable
 {
     IPEndPoint Remote { get; }
 
-    /// <summary>0 at the end of the stream. Throws IOException or SocketException for a connection that broke.</summary>
+    /// <summary>0 at the end of the stream. Throws IOException or SocketException where it broke.</summary>
     ValueTask<int> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken);
 
     /// <summary>All of it, in order. The memory is the caller's again when the task ends.</summary>

@@ -102,7 +102,7 @@ public sealed partial class PeerSession
         }
     }
 
-    /// <summary>Without the fast extension a choke drops all that was asked for (BEP 3); with it each is told.</summary>
+    /// <summary>Without the fast extension a choke drops all that was asked for (BEP 3).</summary>
     private void OnChoke()
     {
         IsPeerChoking = true;

@@ -35,8 +35,9 @@ internal static class UpCommand
             new Option<string?>("--torrent")
             {
                 HelpName = "ADDRESS:PORT",
-                Description = "give public shares to BitTorrent clients, which connect here: 0.0.0.0:6881, or [::]:6881 "
-                    + "with IPv6 (default: none connect)",
+                Description =
+                    "give public shares to BitTorrent clients, which connect here: 0.0.0.0:6881, or [::]:6881 "
+                        + "with IPv6 (default: none connect)",
             });
         var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
         {
