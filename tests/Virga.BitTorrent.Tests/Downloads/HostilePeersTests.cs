@@ -133,7 +133,8 @@ internal sealed class WirePeers : IAsyncDisposable
         swarm.Choker = new Choker(swarm, TimeProvider.System, new Seeded(3).RandomBytes);
         var listener = PeerListener.Start(
             new IPEndPoint(IPAddress.Loopback, 0), settings,
-            (asked, _) => ValueTask.FromResult(swarm.Hashes.Contains(asked) ? swarm : null), static _ => { });
+            (asked, _) => ValueTask.FromResult(swarm.Hashes.Contains(asked) ? swarm : null), () => swarm.Hashes,
+            new Seeded(4).RandomBytes, static _ => { });
         owned.Add(listener);
         Places.Add(listener.LocalEndPoint);
         return listener.LocalEndPoint;
