@@ -32,10 +32,11 @@ public sealed class OpenTracker : IAsyncDisposable
 
     /// <param name="swarms">Hashes that it serves, 40 hex digits each.</param>
     /// <param name="address">Where it listens; IPv4.</param>
-    /// <param name="prefix">What the command line begins with, for a namespace; then it is not awaited.</param>
+    /// <param name="prefix">What the command line begins with, for a namespace or a core.</param>
+    /// <param name="isReached">False where this process can't reach it, so that it is not awaited.</param>
     public static async Task<OpenTracker> StartAsync(
         IEnumerable<string> swarms, IPAddress? address = null, IReadOnlyList<string>? prefix = null,
-        CancellationToken cancellationToken = default)
+        bool isReached = true, CancellationToken cancellationToken = default)
     {
         var folder = Directory.CreateTempSubdirectory("virga-opentracker-").FullName;
         // It gives up its rights, and then still reads the list.
@@ -46,7 +47,7 @@ public sealed class OpenTracker : IAsyncDisposable
         {
             var place = new IPEndPoint(address ?? IPAddress.Loopback, FreePort());
             var tracker = new OpenTracker(Start(folder, place, prefix ?? []), folder, place);
-            if (await tracker.IsUpAsync(prefix is null, cancellationToken)) return tracker;
+            if (await tracker.IsUpAsync(isReached, cancellationToken)) return tracker;
             var said = await tracker.keeper.StandardError.ReadToEndAsync(cancellationToken);
             if (attempt < Attempts) continue;
             await tracker.DisposeAsync();
