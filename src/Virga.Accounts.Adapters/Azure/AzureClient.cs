@@ -139,8 +139,10 @@ internal sealed class AzureClient : IDisposable
         if (delimiter is not null) query += "&delimiter=" + Uri.EscapeDataString(delimiter);
         if (marker is not null) query += "&marker=" + Uri.EscapeDataString(marker);
         if (most is { } count) query += string.Create(CultureInfo.InvariantCulture, $"&maxresults={count}");
-        return AzurePage.From(
-            await SendForXmlAsync(what, Request(HttpMethod.Get, null, query), cancellationToken));
+        var page = await SendForXmlAsync(what, Request(HttpMethod.Get, null, query), cancellationToken);
+        // A web page may be XML, too: it must not pass for an empty container.
+        return page.Root?.Name == "EnumerationResults"
+            ? AzurePage.From(page) : throw AzureFailures.NotAzure(what, this);
     }
 
     public async Task DeleteAsync(string what, string blob, CancellationToken cancellationToken)

@@ -34,8 +34,7 @@ internal static class TransportFailures
             ? new VirgaException(
                 FailureKind.Unavailable,
                 $"{what}: the connection to {endpoint.Name} broke",
-                exception is HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded }
-                    && endpoint.Address.Scheme == Uri.UriSchemeHttp
+                endpoint.Address.Scheme == Uri.UriSchemeHttp
                     ? "If this happens every time, the server may want TLS on that port: use https."
                     : null,
                 exception)

@@ -118,6 +118,9 @@ internal sealed class S3Bucket : IDisposable
         request.BucketName = Name;
         request.Encoding = EncodingType.Url;
         var page = await CallAsync(what, token => Client.ListObjectsV2Async(request, token), cancellationToken);
+        // A web page may be XML, too: it must not pass for an empty bucket.
+        if (string.IsNullOrEmpty(page.Name) && page is { S3Objects: null or [], CommonPrefixes: null or [] })
+            throw S3Failures.NotS3(what, endpoint);
         if (page.Encoding != EncodingType.Url) return page;
         foreach (var item in page.S3Objects ?? []) item.Key = Decode(item.Key);
         if (page.CommonPrefixes is { } prefixes) page.CommonPrefixes = prefixes.ConvertAll(Decode);

@@ -17,15 +17,27 @@ internal static class S3Failures
     {
         if (exception is AmazonServiceException service && service.StatusCode != 0)
             return FromAnswer(service, what, settings, endpoint);
-        if (TransportFailures.Map(exception, what, endpoint) is { } transport) return transport;
+        if (TransportFailures.Map(exception, what, endpoint) is { } transport)
+            return settings.IsPathStyle ? transport : AsHostName(transport, what, settings);
         return exception is AmazonServiceException or AmazonClientException
-            ? new VirgaException(
-                FailureKind.Unsupported,
-                $"{what}: {endpoint.Name} answers, but not as an S3 service does",
-                Advice.Endpoint,
-                exception)
+            ? NotS3(what, endpoint, exception)
             : new VirgaException(FailureKind.Unavailable, $"{what}: {exception.Message}", inner: exception);
     }
+
+    public static VirgaException NotS3(string what, Endpoint endpoint, Exception? inner = null) => new(
+        FailureKind.Unsupported, $"{what}: {endpoint.Name} answers, but not as an S3 service does", Advice.Endpoint,
+        inner);
+
+    /// <summary>Not every service knows its buckets as host names.</summary>
+    private static VirgaException AsHostName(VirgaException failure, string what, S3Settings settings) =>
+        failure.Message.EndsWith("can't be resolved", StringComparison.Ordinal)
+            ? new VirgaException(
+                FailureKind.Unavailable,
+                $"{what}: the name '{settings.Bucket}.{settings.Endpoint.Host}' can't be resolved",
+                "Check bucket and endpoint; if they are right, the service wants the bucket in the path: "
+                    + "set pathStyle to true.",
+                failure)
+            : failure;
 
     private static VirgaException FromAnswer(
         AmazonServiceException e, string what, S3Settings settings, Endpoint endpoint) => e.ErrorCode switch

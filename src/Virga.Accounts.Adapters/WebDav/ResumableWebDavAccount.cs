@@ -82,8 +82,10 @@ internal sealed class ResumableWebDavAccount(
             cancellationToken);
     }
 
-    /// <summary>Whether the file was made by it, and not there before.</summary>
-    private async Task<bool> PutAsync(
+    /// <param name="range">
+    /// Of a file that must be there already: NotFound when it isn't, at a server that knows RFC 9110, 13.1.1.
+    /// </param>
+    private async Task PutAsync(
         string what,
         EntryPath temporary,
         ReadOnlyMemory<byte> content,
@@ -94,9 +96,13 @@ internal sealed class ResumableWebDavAccount(
         using var guard = Guard(cancellationToken);
         var request = Put(temporary, new MemoryContent(content, guard), options);
         request.Content!.Headers.ContentRange = range;
+        // The file is there from the upload's beginning on. A part must not make it anew after somebody else has ended
+        // the upload: what had been stored of it would be missing.
+        if (range is not null) request.Headers.IfMatch.Add(EntityTagHeaderValue.Any);
         using var answer = await SendAsync(what, request, guard, cancellationToken);
+        if (range is not null && answer.StatusCode == HttpStatusCode.PreconditionFailed)
+            throw new VirgaException(FailureKind.NotFound, $"{what}: the upload has ended", "Begin the upload anew.");
         if (FailureOf(what, answer) is { } failure) throw failure;
-        return answer.StatusCode == HttpStatusCode.Created;
     }
 
     private sealed class PartialUpload(
@@ -114,15 +120,8 @@ internal sealed class ResumableWebDavAccount(
             layout.CheckPart(index, content.Length);
             var part = layout.RangeOf(index);
             var range = new ContentRangeHeaderValue(part.Offset, part.End - 1, layout.Length);
-            var what = $"write part {index} of '{path}'";
-            // The file is there from the beginning on: where a part has made it, the upload was ended by somebody else,
-            // and what had been stored of it is gone.
-            if (await account.PutAsync(what, temporary, content, range, options, cancellationToken))
-            {
-                await account.DeleteTemporaryAsync(what, temporary, cancellationToken);
-                throw new VirgaException(
-                    FailureKind.NotFound, $"{what}: the upload has ended", "Begin the upload anew.");
-            }
+            await account.PutAsync(
+                $"write part {index} of '{path}'", temporary, content, range, options, cancellationToken);
             return new PartReceipt(index, "");
         }
 

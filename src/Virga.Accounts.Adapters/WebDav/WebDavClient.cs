@@ -127,6 +127,10 @@ internal sealed class WebDavClient : IDisposable
             FailureKind.BadInput,
             $"{what}: {Endpoint.Name} sends us elsewhere ({(int)answer.StatusCode}): {Place(answer.Headers.Location)}",
             "Set the account's URL to where its WebDAV folder really is."),
+        // What web servers say to plain HTTP on the port of their TLS.
+        HttpStatusCode.BadRequest when Settings.Url.Scheme == Uri.UriSchemeHttp => new VirgaException(
+            FailureKind.BadInput, $"{what}: {Endpoint.Name} doesn't take plain HTTP like this (400)",
+            "If the server wants TLS on that port, write webdavs:// instead of webdav://."),
         _ => new VirgaException(FailureKind.BadInput, $"{what}: {Endpoint.Name} refuses it ({(int)answer.StatusCode})"),
     };
 

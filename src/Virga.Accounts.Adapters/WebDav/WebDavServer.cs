@@ -28,7 +28,8 @@ internal sealed record WebDavServer(bool IsApacheFolder, bool TakesTimes, bool R
             throw new VirgaException(
                 FailureKind.Unsupported,
                 $"{client.Endpoint.Name} answers, but does not speak WebDAV at {client.Settings.Url.AbsolutePath}",
-                "Check the account's URL. " + WebDavAdapter.Form);
+                "Check the account's URL: Nextcloud's is https://HOST/remote.php/dav/files/USER, its settings show it. "
+                    + WebDavAdapter.Form);
         }
         var isApacheFolder = classes.Contains("apache.org/dav/propset/fs", StringComparison.Ordinal);
         var isOwnCloud = classes.Contains("nextcloud", StringComparison.OrdinalIgnoreCase)
