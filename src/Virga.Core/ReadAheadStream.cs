@@ -1,13 +1,13 @@
 using System.Buffers;
 
-namespace Virga.Protocol;
+namespace Virga.Core;
 
 /// <summary>
 /// Takes as much from a socket at once as is there, and hands it on in the small reads of a TLS record each, most of
 /// them without another system call or wait. Measured on loopback: a fifth less CPU a byte. Holds no buffer while it
 /// is empty.
 /// </summary>
-internal sealed class ReadAheadStream(Stream inner) : Stream
+public sealed class ReadAheadStream(Stream inner) : Stream
 {
     private const int BufferBytes = 256 << 10;
 
