@@ -17,7 +17,8 @@ namespace Virga.Accounts.Adapters.Dropbox;
 /// hours, and they can't be ended.
 /// </remarks>
 internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tokens, AdapterServices services)
-    : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped, IReportsSpace, IChangeFeed
+    : IAccount, IAbilitySource, IResumableUploads, IRecursiveListing, IReportsSkipped, IReportsSpace,
+        IChangeFeed
 {
     /// <summary>files.stone, upload_session/append:2: at most 150 MiB a request; whole blocks of the hash.</summary>
     private const long PartBytesMax = 128L << 20;
@@ -53,6 +54,16 @@ internal sealed class DropboxAccount(DropboxSettings settings, IAccessTokens tok
         settings.Folder.Append(path) is { IsRoot: false } whole ? "/" + whole : "";
 
     private string PathOf(EntryPath path) => PathOf(settings, path);
+
+    /// <summary>Copy references are made and saved with the right to write alone.</summary>
+    public TAbility? FindAbility<TAbility>() where TAbility : class
+    {
+        if (typeof(TAbility) == typeof(ICopyGrants))
+            return settings.IsReadOnly ? null : (TAbility)(object)new DropboxCopyGrants(client, settings);
+        if (typeof(TAbility) == typeof(ICopyFromOthers))
+            return settings.IsReadOnly ? null : (TAbility)(object)new DropboxCopyFromOthers(client, settings, this);
+        return this as TAbility;
+    }
 
     public async ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken)
     {
