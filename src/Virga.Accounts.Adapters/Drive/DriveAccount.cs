@@ -14,7 +14,8 @@ namespace Virga.Accounts.Adapters.Drive;
 /// goes into the bin.
 /// </summary>
 internal sealed class DriveAccount
-    : IAccount, IResumableUploads, IRecursiveListing, IReportsSkipped, IReportsSpace, IChangeFeed
+    : IAccount, IAbilitySource, IResumableUploads, IRecursiveListing, IReportsSkipped, IReportsSpace,
+        IChangeFeed
 {
     /// <summary>manage-uploads: multipart uploads are for files of 5 MB or less.</summary>
     private const int SingleWriteBytesMax = 5_000_000;
@@ -27,12 +28,14 @@ internal sealed class DriveAccount
     private readonly DriveSettings settings;
     private readonly DriveClient client;
     private readonly DriveTree tree;
+    private readonly DriveCopyGrants grants;
 
     public DriveAccount(DriveSettings settings, IAccessTokens tokens, AdapterServices services)
     {
         this.settings = settings;
         client = new DriveClient(tokens, services);
         tree = new DriveTree(client, settings.RootId);
+        grants = new DriveCopyGrants(client);
         Traits = DriveTraits with { IsReadOnly = settings.IsReadOnly };
     }
 
@@ -56,6 +59,20 @@ internal sealed class DriveAccount
         KeepsExecutable = true,
         Names = new NameRules(),
     };
+
+    /// <summary>
+    /// Sharing and copying take the right to write; with the right to one's own files alone, what others share is not
+    /// seen.
+    /// </summary>
+    public TAbility? FindAbility<TAbility>() where TAbility : class
+    {
+        if (typeof(TAbility) == typeof(ICopyGrants))
+            return settings.Access == LinkAccess.ReadOnly ? null : (TAbility)(object)grants;
+        if (typeof(TAbility) == typeof(ICopyFromOthers))
+            return settings.Access == LinkAccess.Full
+                ? (TAbility)(object)new DriveCopyFromOthers(client, this) : null;
+        return this as TAbility;
+    }
 
     private EntryPath Whole(EntryPath path) => settings.Folder.Append(path);
 
@@ -193,6 +210,27 @@ internal sealed class DriveAccount
 
         static string Multipart(string more) =>
             DriveClient.WithItemFields(DriveClient.Uploads + more) + "&uploadType=multipart";
+    }
+
+    /// <summary>Makes a copy of a file of somebody's where nothing is; made again, it makes nothing twice.</summary>
+    /// <exception cref="VirgaException">Denied: it isn't shared with this account.</exception>
+    internal async ValueTask<Entry> CopyNewAsync(
+        string what, string source, EntryPath path, WriteOptions options, CancellationToken cancellationToken)
+    {
+        var whole = Whole(path);
+        using var turn = await tree.Locks.EnterAsync(whole, cancellationToken);
+        var parent = await tree.MakeFolderAsync(what, whole.Parent, cancellationToken);
+        var id = await tree.PlanAsync(what, whole, cancellationToken);
+        var reply = await client.CallAsync(
+            what, HttpMethod.Post, DriveClient.CopyOf(source), Metadata(options, whole.Name, id, parent),
+            cancellationToken);
+        if (reply.IsGone || reply.Reason == "cannotCopyFile")
+            throw new VirgaException(
+                FailureKind.Denied, $"{what}: the owner's file isn't open to this account, or may not be copied");
+        if (reply.Reason != "fileIdInUse") return DriveItem.From(reply.OrThrow(what)).ToEntry(path);
+        // An earlier try has made it, and its answer got lost.
+        return (await tree.GetAsync(what, id, cancellationToken))?.ToEntry(path)
+            ?? throw new VirgaException(FailureKind.Unavailable, $"{what}: it was deleted at the same moment");
     }
 
     /// <summary>What is told of a file; name, id and parent of a new one alone.</summary>

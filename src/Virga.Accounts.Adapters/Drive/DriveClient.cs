@@ -46,6 +46,14 @@ internal sealed class DriveClient(IAccessTokens tokens, AdapterServices services
     public static string UrlOf(string id, string more = "") =>
         $"{Files}/{Uri.EscapeDataString(id)}?{Everywhere}&fields={ItemFields}{more}";
 
+    /// <summary>Who may do what with a file; of one permission, or of all.</summary>
+    public static string PermissionsOf(string id, string? permission = null) =>
+        $"{Files}/{Uri.EscapeDataString(id)}/permissions"
+        + (permission is null ? "" : "/" + Uri.EscapeDataString(permission)) + $"?{Everywhere}";
+
+    /// <summary>Makes a copy of a file.</summary>
+    public static string CopyOf(string id) => WithItemFields($"{Files}/{Uri.EscapeDataString(id)}/copy");
+
     public static string WithItemFields(string url) => $"{url}?{Everywhere}&fields={ItemFields}";
 
     public async Task<DriveReply> CallAsync(

@@ -6,9 +6,12 @@ namespace Virga.Accounts.Adapters.Drive;
 /// <summary>A Google Drive account's configuration, checked.</summary>
 /// <param name="Folder">Which folder below the root is the account's root.</param>
 /// <param name="RootId">Id of the folder or shared drive to begin in; null for My Drive.</param>
-/// <param name="IsReadOnly">Whether it was linked for reading alone.</param>
-internal sealed record DriveSettings(EntryPath Folder, string? RootId = null, bool IsReadOnly = false)
+/// <param name="Access">What it was linked for.</param>
+internal sealed record DriveSettings(
+    EntryPath Folder, string? RootId = null, LinkAccess Access = LinkAccess.Full)
 {
+    public bool IsReadOnly => Access == LinkAccess.ReadOnly;
+
     public static readonly IReadOnlyList<AccountSetting> Known =
     [
         new("folder", "Folder of the Drive that is the account's root"),
@@ -25,6 +28,6 @@ internal sealed record DriveSettings(EntryPath Folder, string? RootId = null, bo
                 FailureKind.BadInput, $"'{rootId}' can't be an id at Google Drive",
                 "It is what follows /folders/ in the address of the folder in a browser.");
         var folder = EntryPath.Parse(settings.Optional("folder")?.Trim('/') ?? "");
-        return new DriveSettings(folder, rootId, OAuthSettings.IsReadOnly(config));
+        return new DriveSettings(folder, rootId, OAuthSettings.Access(config));
     }
 }

@@ -48,7 +48,8 @@ internal static class ShareCommands
         var copy = new Option<bool>("--copy")
         {
             Description = "readers whose account is at the same service have it copy there: nothing leaves it; they "
-                + "learn where it lies, and may read it there for 10 minutes (S3 and Azure accounts)",
+                + "learn where it lies, and may read it there for 10 minutes (S3, Azure, Google Drive; Dropbox, "
+                + "where it can't be taken back)",
         };
         var feed = new Option<string?>("--feed")
         {

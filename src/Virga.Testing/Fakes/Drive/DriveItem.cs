@@ -30,6 +30,9 @@ internal sealed class DriveItem
 
     public Dictionary<string, string> AppProperties { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Who else may read it: ids of permissions, and addresses.</summary>
+    public Dictionary<string, string> Readers { get; } = new(StringComparer.Ordinal);
+
     public bool IsFolder => MimeType == Folder;
 
     public bool HasBytes => !MimeType.StartsWith(GoogleTypes, StringComparison.Ordinal);
@@ -60,6 +63,12 @@ internal sealed class DriveItem
             ["capabilities"] = new JsonObject { ["canEdit"] = CanEdit, ["canDownload"] = HasBytes },
         };
         if (Parent is not null) told["parents"] = new JsonArray(Parent);
+        if (IsOwned)
+            told["permissions"] = new JsonArray([.. Readers.Select(r => (JsonNode)new JsonObject
+            {
+                ["kind"] = "drive#permission", ["id"] = r.Key, ["type"] = "user", ["role"] = "reader",
+                ["emailAddress"] = r.Value,
+            })]);
         if (AppProperties.Count > 0)
             told["appProperties"] = new JsonObject(
                 AppProperties.Select(p => KeyValuePair.Create(p.Key, (JsonNode?)p.Value)));

@@ -18,7 +18,7 @@ internal sealed class DriveQuery
         {
             if (char.IsWhiteSpace(text[i])) i++;
             else if (text[i] == '\'') tokens.Add(Quoted(text, ref i));
-            else if (text[i] is '(' or ')' or '=') tokens.Add(text[i++].ToString());
+            else if (text[i] is '(' or ')' or '=' or '{' or '}') tokens.Add(text[i++].ToString());
             else if (text[i] == '!' && i + 1 < text.Length && text[i + 1] == '=')
             {
                 tokens.Add("!=");
@@ -95,6 +95,14 @@ internal sealed class DriveQuery
         {
             if (!Take("in") || !Take("parents")) throw Bad();
             return item => item.Parent == (first == "'root" ? rootId : first[1..]);
+        }
+        if (first == "appProperties")
+        {
+            string key, held;
+            if (!Take("has") || !Take("{") || !Take("key") || !Take("=") || !(key = Next()).StartsWith('\'')
+                || !Take("and") || !Take("value") || !Take("=") || !(held = Next()).StartsWith('\'') || !Take("}"))
+                throw Bad();
+            return item => item.AppProperties.TryGetValue(key[1..], out var own) && own == held[1..];
         }
         var isEqual = Take("=") || (Take("!=") ? false : throw Bad());
         var value = Next();

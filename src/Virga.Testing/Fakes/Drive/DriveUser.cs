@@ -22,6 +22,25 @@ public sealed class DriveUser
 
     internal Lock Gate { get; } = new();
     internal string Name { get; }
+
+    /// <summary>Of the Google account.</summary>
+    public string Address => $"{Name}@example.org";
+
+    /// <summary>How many mails told others that something was shared with them.</summary>
+    public int Mails { get; internal set; }
+
+    /// <summary>Addresses of those who may read a file beside its owner.</summary>
+    public IReadOnlyList<string> ReadersOf(string path)
+    {
+        lock (Gate) return [.. Items.Values.Single(i => PathOf(i) == path).Readers.Values];
+    }
+
+    /// <summary>As its owner would in the browser.</summary>
+    public void Share(string path, string address)
+    {
+        lock (Gate) Items.Values.Single(i => PathOf(i) == path).Readers["1byhand"] = address;
+    }
+
     internal string RootId { get; }
     internal Dictionary<string, DriveItem> Items { get; } = new(StringComparer.Ordinal);
     internal Dictionary<string, DriveSession> Sessions { get; } = new(StringComparer.Ordinal);

@@ -25,6 +25,7 @@ public sealed partial class FakeDrive
             body = await JsonNode.ParseAsync(context.Request.Body, cancellationToken: context.RequestAborted)
                 as JsonObject ?? throw DriveProblem.Invalid("Bad Request");
         JsonNode? answer;
+        var shared = operation == "files.copy" ? SharedItem(IdOf(context), caller) : null;
         lock (caller.User.Gate)
         {
             answer = operation switch
@@ -34,7 +35,9 @@ public sealed partial class FakeDrive
                 "files.create" => Tell(context, caller.User, Create(body, null, caller)),
                 "files.update" =>
                     Tell(context, caller.User, Update(context.Request.Query, IdOf(context), body, caller)),
-                "files.copy" => Tell(context, caller.User, Copy(IdOf(context), body, caller)),
+                "files.copy" => Tell(context, caller.User, Copy(shared!, body, caller)),
+                "permissions.create" => Permit(context.Request.Query, IdOf(context), body, caller),
+                "permissions.delete" => Forbid(context, caller),
                 "files.delete" => Delete(IdOf(context), caller),
                 "files.emptyTrash" => EmptyTrash(caller),
                 "files.generateIds" => GenerateIds(context.Request.Query, caller.User),
@@ -156,9 +159,8 @@ public sealed partial class FakeDrive
         return item;
     }
 
-    private DriveItem Copy(string id, JsonObject body, DriveToken caller)
+    private DriveItem Copy(DriveItem source, JsonObject body, DriveToken caller)
     {
-        var source = Item(id, caller);
         if (!source.HasBytes) throw new DriveProblem(403, "cannotCopyFile", "This file cannot be copied by the user.");
         body["name"] ??= source.Name;
         return Create(body, source.Content, caller);
@@ -218,7 +220,7 @@ public sealed partial class FakeDrive
                 [DriveItem.GoogleTypes + "document"] = new JsonArray(
                     "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
             },
-            ["user"] = new JsonObject { ["displayName"] = "Fran", ["emailAddress"] = $"{user.Name}@example.org" },
+            ["user"] = new JsonObject { ["displayName"] = "Fran", ["emailAddress"] = user.Address },
         });
 
         static string Number(long value) => value.ToString(CultureInfo.InvariantCulture);

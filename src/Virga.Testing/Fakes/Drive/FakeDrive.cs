@@ -15,6 +15,7 @@ public sealed partial class FakeDrive(TimeProvider clock) : FakeService(clock)
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, DriveToken> tokens = new(StringComparer.Ordinal);
+    private readonly List<DriveUser> users = [];
     private int people;
 
     public override IReadOnlyList<string> Hosts => ["www.googleapis.com", "oauth2.googleapis.com"];
@@ -26,6 +27,7 @@ public sealed partial class FakeDrive(TimeProvider clock) : FakeService(clock)
         lock (gate)
         {
             var user = new DriveUser($"u{++people}", Clock);
+            users.Add(user);
             return (user, AddToken(user, access));
         }
     }
@@ -65,6 +67,8 @@ public sealed partial class FakeDrive(TimeProvider clock) : FakeService(clock)
             (["files", _], "PATCH") => "files.update",
             (["files", _], "DELETE") => "files.delete",
             (["files", _, "copy"], _) => "files.copy",
+            (["files", _, "permissions"], "POST") => "permissions.create",
+            (["files", _, "permissions", _], "DELETE") => "permissions.delete",
             (["about"], _) => "about.get",
             (["changes", "startPageToken"], _) => "changes.getStartPageToken",
             (["changes"], _) => "changes.list",
@@ -151,6 +155,7 @@ public sealed partial class FakeDrive(TimeProvider clock) : FakeService(clock)
     {
         var bytes = body is null ? [] : JsonSerializer.SerializeToUtf8Bytes(body);
         context.Response.StatusCode = status;
+        if (status == StatusCodes.Status204NoContent) return Task.CompletedTask;
         context.Response.ContentType = "application/json; charset=UTF-8";
         context.Response.ContentLength = bytes.Length;
         return context.Response.Body.WriteAsync(bytes, context.RequestAborted).AsTask();
