@@ -36,7 +36,8 @@ internal sealed class DriveCopyGrants(DriveClient client) : ICopyGrants
         if (open is null) return [];
         if (!IsAddress(open.Principal))
             throw new VirgaException(
-                FailureKind.Unsupported, $"{What}: '{NameRules.Show(open.Principal)}' is not one Google account's address");
+                FailureKind.Unsupported,
+                $"{What}: '{NameRules.Show(open.Principal)}' is not one Google account's address");
         var sources = new CopySource?[open.Entries.Count];
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(Enumerable.Range(0, sources.Length), parallel, async (index, token) =>
@@ -46,7 +47,8 @@ internal sealed class DriveCopyGrants(DriveClient client) : ICopyGrants
 
     /// <summary>One mail address: no domain, no group of everybody.</summary>
     private static bool IsAddress(string principal) =>
-        principal.Length <= AddressMax && principal.All(char.IsAscii) && principal.Split('@') is [{ Length: > 0 }, { Length: > 0 } host] && host.Contains('.', StringComparison.Ordinal)
+        principal.Length <= AddressMax && principal.All(char.IsAscii)
+        && principal.Split('@') is [{ Length: > 0 }, { Length: > 0 } host] && host.Contains('.', StringComparison.Ordinal)
         && principal.AsSpan().IndexOfAny(" \t,;<>\"'*") < 0;
 
     private async Task<CopySource?> OpenAsync(CopyOpening open, EntryVersion pin, CancellationToken cancellationToken)
@@ -82,8 +84,8 @@ internal sealed class DriveCopyGrants(DriveClient client) : ICopyGrants
         var query = $"appProperties has {{ key='{Mark}{opening}' and value='open' }}";
         for (string? page = ""; page is not null;)
         {
-            var url = $"{DriveClient.Files}?q={Uri.EscapeDataString(query)}&pageSize=1000&fields=nextPageToken,files(id)"
-                + "&supportsAllDrives=true&includeItemsFromAllDrives=true"
+            var url = $"{DriveClient.Files}?q={Uri.EscapeDataString(query)}&pageSize=1000"
+                + "&fields=nextPageToken,files(id)&supportsAllDrives=true&includeItemsFromAllDrives=true"
                 + (page.Length > 0 ? "&pageToken=" + Uri.EscapeDataString(page) : "");
             var found = (await client.CallAsync(What, HttpMethod.Get, url, null, cancellationToken)).OrThrow(What);
             foreach (var file in found.GetProperty("files").EnumerateArray()) files.Add(Text(file, "id"));
@@ -139,7 +141,8 @@ internal sealed class DriveCopyGrants(DriveClient client) : ICopyGrants
 
     private static Dictionary<string, string> PropertiesOf(JsonElement file) =>
         file.TryGetProperty("appProperties", out var properties)
-            ? properties.EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetString() ?? "", StringComparer.Ordinal)
+            ? properties.EnumerateObject().ToDictionary(
+                p => p.Name, p => p.Value.GetString() ?? "", StringComparer.Ordinal)
             : new Dictionary<string, string>(StringComparer.Ordinal);
 
     private static IEnumerable<(string Id, string Address)> PermissionsOf(JsonElement file) =>

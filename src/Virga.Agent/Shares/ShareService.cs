@@ -317,8 +317,8 @@ internal sealed class ShareService(
         {
             throw new VirgaException(
                 FailureKind.Unsupported, $"account '{name}' can't let others copy inside its service",
-                "That takes an S3 account with keys, an Azure account with its key, or a Google Drive or Dropbox that was "
-                    + "linked for writing, too. Share it without --copy: this agent passes it on then.");
+                "That takes an S3 account with keys, an Azure account with its key, or a Google Drive or Dropbox that "
+                    + "was linked for writing, too. Share it without --copy: this agent passes it on then.");
         }
         await grants.ChangeAsync([], null, cancellationToken);
         return grants.Service;
