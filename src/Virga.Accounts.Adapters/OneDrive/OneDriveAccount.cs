@@ -55,7 +55,7 @@ internal sealed class OneDriveAccount
             Pin = PinStrength.Strong,
             KeepsModified = true,
             KeepsEmptyFolders = true,
-            Names = OneDriveNames.Below(settings.Folder, settings.IsAppFolder),
+            Names = OneDriveNames.Below(settings.Folder, settings.IsAppFolder, settings.IsBusiness),
         };
     }
 

@@ -10,6 +10,12 @@ internal static class OneDriveNames
 {
     private const int PathCharsMax = 400;
 
+    /// <summary>
+    /// The same page: at work what stands before the path on the server counts, /personal/NAME_DOMAIN/Documents or
+    /// /sites/NAME/LIBRARY. How long that is isn't known before it is asked: room for a long one.
+    /// </summary>
+    private const int ServerFolderChars = 100;
+
     /// <summary>Room for "Apps" and the app's name, which its own folder lies below.</summary>
     private const int AppFolderChars = 100;
 
@@ -21,9 +27,9 @@ internal static class OneDriveNames
         StringComparer.OrdinalIgnoreCase);
 
     /// <param name="folder">The account's root, which counts in the length of a path.</param>
-    public static NameRules Below(EntryPath folder, bool isAppFolder = false) => new(
-        MaxPathBytes:
-            PathCharsMax - Encoding.UTF8.GetByteCount(folder.Value) - 1 - (isAppFolder ? AppFolderChars : 0),
+    public static NameRules Below(EntryPath folder, bool isAppFolder = false, bool isBusiness = false) => new(
+        MaxPathBytes: PathCharsMax - Encoding.UTF8.GetByteCount(folder.Value) - 1
+            - (isAppFolder ? AppFolderChars : 0) - (isBusiness ? ServerFolderChars : 0),
         Forbidden: "\"*:<>?/\\|",
         IsCaseSensitive: false,
         AllowsTrailingDotOrSpace: false,

@@ -12,7 +12,7 @@ namespace Virga.Accounts.Adapters.WebDav;
 /// second after a change; a file server's ETag is made of time and size, so the pin is weak, and looked at again after
 /// each read.
 /// </summary>
-internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStreamedTarget
+internal class WebDavAccount : IAbilitySource, IReportsSpace, IReportsSkipped, IStreamedTarget
 {
     private const int PathBytesMax = 2048;
 
@@ -33,6 +33,7 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
             KeepsModified = server.TakesTimes,
             KeepsEmptyFolders = true,
             KeepsExecutable = false,
+            TagsFolders = server.TagsFolders,
             Names = new NameRules(MaxNameBytes: 255, MaxPathBytes: PathBytesMax, Reserved: Reserved),
         };
     }
@@ -42,6 +43,10 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
     protected WebDavClient Client { get; }
 
     protected WebDavServer Server { get; }
+
+    public TAbility? FindAbility<TAbility>() where TAbility : class => typeof(TAbility) == typeof(IChangeFeed)
+        ? Server.Syncs ? new WebDavFeed(Client, ToEntry, NoRoot) as TAbility : null
+        : this as TAbility;
 
     public async ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken)
     {
@@ -164,6 +169,10 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
             var request = new HttpRequestMessage(HttpMethod.Get, Client.UrlOf(path));
             request.Headers.Range = new RangeHeaderValue(range.Offset, range.End - 1);
             answer = await Client.SendAsync(what, request, guard, cancellationToken);
+            // Where folders have no page, GET is a method that they don't have.
+            if (answer.StatusCode is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented
+                && await StatAsync(path, cancellationToken) is { Kind: EntryKind.Folder })
+                throw new VirgaException(FailureKind.BadInput, $"{what}: it is a folder");
             var entry = ToEntry(what, path, answer, range);
             AccountChecks.CheckPin(what, entry, pin);
             if (range.End > entry.Length) throw AccountChecks.BeyondEnd(what, range, entry.Length);
@@ -492,11 +501,18 @@ internal class WebDavAccount : IAccount, IReportsSpace, IReportsSkipped, IStream
         $"{what}: there is no folder {Client.Settings.Url.AbsolutePath} on {Client.Endpoint.Name}",
         "Check the account's URL, or make the folder.");
 
-    private static Entry ToEntry(EntryPath path, WebDavResource found) => found.IsFolder
-        ? new Entry(path, EntryKind.Folder, 0, found.Modified)
-        : new Entry(
-            path, EntryKind.File, found.Length ?? 0, found.Modified,
-            Version(found.ETag, found.Modified, found.Length ?? 0));
+    private Entry ToEntry(EntryPath path, WebDavResource found)
+    {
+        var id = Server.Syncs ? path.Value : null;
+        return found.IsFolder
+            ? new Entry(path, EntryKind.Folder, 0, found.Modified)
+            {
+                Id = id, FolderTag = Server.TagsFolders ? found.ETag : null,
+            }
+            : new Entry(
+                path, EntryKind.File, found.Length ?? 0, found.Modified,
+                Version(found.ETag, found.Modified, found.Length ?? 0)) { Id = id };
+    }
 
     // From the headers of GET or HEAD: the whole length stands in Content-Range, or is that of the whole body.
     private Entry ToEntry(string what, EntryPath path, HttpResponseMessage answer, ByteRange? range)

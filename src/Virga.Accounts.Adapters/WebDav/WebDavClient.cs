@@ -11,7 +11,8 @@ namespace Virga.Accounts.Adapters.WebDav;
 /// </summary>
 internal sealed class WebDavClient : IDisposable
 {
-    public static readonly HttpMethod Propfind = new("PROPFIND"), MakeCollection = new("MKCOL"), Move = new("MOVE");
+    public static readonly HttpMethod Propfind = new("PROPFIND"), MakeCollection = new("MKCOL"), Move = new("MOVE"),
+        Report = new("REPORT");
 
     private readonly HttpClient http;
     private readonly AuthenticationHeaderValue? authorization;

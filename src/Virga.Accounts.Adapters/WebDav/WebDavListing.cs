@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
+using System.Security;
 using System.Text;
 using System.Xml;
 using Virga.Accounts.Adapters.Http;
@@ -10,10 +11,19 @@ namespace Virga.Accounts.Adapters.WebDav;
 
 /// <summary>One response element of a multistatus (RFC 4918, 14.24).</summary>
 internal sealed record WebDavResource(
-    string Href, bool IsFolder, long? Length, DateTimeOffset? Modified, string? ETag, long? QuotaUsed, long? QuotaFree);
+    string Href, bool IsFolder, long? Length, DateTimeOffset? Modified, string? ETag, long? QuotaUsed, long? QuotaFree)
+{
+    /// <summary>Of the response as a whole; 0 where only its properties have one.</summary>
+    public int Status { get; init; }
+
+    public string? SyncToken { get; init; }
+
+    /// <summary>Whether the server says that it answers sync-collection there.</summary>
+    public bool Syncs { get; init; }
+}
 
 /// <summary>
-/// PROPFIND, read element by element: memory is bounded by one entry, whatever the server sends. No DTD, no entity but
+/// PROPFIND, and REPORT of what changed, read element by element: memory is bounded by one entry, whatever the server sends. No DTD, no entity but
 /// XML's own.
 /// </summary>
 internal sealed class WebDavListing : IAsyncDisposable
@@ -28,6 +38,11 @@ internal sealed class WebDavListing : IAsyncDisposable
     private const string QuotaBody = """
         <?xml version="1.0" encoding="utf-8"?>
         <propfind xmlns="DAV:"><prop><resourcetype/><quota-available-bytes/><quota-used-bytes/></prop></propfind>
+        """;
+
+    private const string SyncBody = """
+        <?xml version="1.0" encoding="utf-8"?>
+        <propfind xmlns="DAV:"><prop><resourcetype/><supported-report-set/><sync-token/></prop></propfind>
         """;
 
     private readonly string what;
@@ -54,31 +69,71 @@ internal sealed class WebDavListing : IAsyncDisposable
         });
     }
 
+    /// <summary>Of a REPORT: where the changes end that it tells; known when all was read.</summary>
+    public string? SyncToken { get; private set; }
+
     /// <summary>Null where nothing is at that URL.</summary>
-    public static async Task<WebDavListing?> OpenAsync(
+    public static Task<WebDavListing?> OpenAsync(
         WebDavClient client,
         string what,
         Uri url,
         bool withChildren,
         CancellationToken cancellationToken,
-        bool asksQuota = false)
+        bool asksQuota = false) =>
+        OpenAsync(
+            client, what, Request(WebDavClient.Propfind, url, asksQuota ? QuotaBody : Body, withChildren ? "1" : "0"),
+            static status => status is HttpStatusCode.NotFound or HttpStatusCode.Gone, cancellationToken);
+
+    /// <summary>Whether a folder's changes can be asked for, and its token; null where nothing is.</summary>
+    public static Task<WebDavListing?> OpenSyncAsync(
+        WebDavClient client, string what, Uri url, CancellationToken cancellationToken) =>
+        OpenAsync(
+            client, what, Request(WebDavClient.Propfind, url, SyncBody, "0"),
+            static status => status is HttpStatusCode.NotFound or HttpStatusCode.Gone, cancellationToken);
+
+    /// <summary>
+    /// What changed below a folder since a token (RFC 6578, 3.2); null where the server won't tell, also because the
+    /// token is too old (valid-sync-token).
+    /// </summary>
+    public static Task<WebDavListing?> OpenReportAsync(
+        WebDavClient client, string what, Uri url, string token, CancellationToken cancellationToken)
+    {
+        var body = $"""
+            <?xml version="1.0" encoding="utf-8"?>
+            <sync-collection xmlns="DAV:"><sync-token>{SecurityElement.Escape(token)}</sync-token>
+            <sync-level>infinite</sync-level>
+            <prop><resourcetype/><getcontentlength/><getlastmodified/><getetag/></prop></sync-collection>
+            """;
+        return OpenAsync(
+            client, what, Request(WebDavClient.Report, url, body, "0"),
+            static status => status is HttpStatusCode.BadRequest or HttpStatusCode.Forbidden or HttpStatusCode.NotFound
+                or HttpStatusCode.Gone or HttpStatusCode.MethodNotAllowed or HttpStatusCode.Conflict
+                or HttpStatusCode.PreconditionFailed or HttpStatusCode.NotImplemented
+                or HttpStatusCode.InsufficientStorage,
+            cancellationToken);
+    }
+
+    private static HttpRequestMessage Request(HttpMethod method, Uri url, string body, string depth) => new(method, url)
+    {
+        Content = new StringContent(body, Encoding.UTF8, "application/xml"),
+        Headers = { { "Depth", depth } },
+    };
+
+    private static async Task<WebDavListing?> OpenAsync(
+        WebDavClient client, string what, HttpRequestMessage request, Func<HttpStatusCode, bool> isNothing,
+        CancellationToken cancellationToken)
     {
         var silence = new StallGuard(client.Services, cancellationToken);
         HttpResponseMessage? reply = null;
         try
         {
-            var request = new HttpRequestMessage(WebDavClient.Propfind, url)
-            {
-                Content = new StringContent(asksQuota ? QuotaBody : Body, Encoding.UTF8, "application/xml"),
-                Headers = { { "Depth", withChildren ? "1" : "0" } },
-            };
             reply = await client.SendAsync(what, request, silence, cancellationToken);
             if (reply.StatusCode == HttpStatusCode.MultiStatus)
             {
                 var content = await reply.Content.ReadAsStreamAsync(silence.Token);
                 return new WebDavListing(what, reply, content, silence, client.Endpoint);
             }
-            if (reply.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Gone)
+            if (isNothing(reply.StatusCode))
             {
                 reply.Dispose();
                 silence.Dispose();
@@ -115,6 +170,7 @@ internal sealed class WebDavListing : IAsyncDisposable
             while (await ReadAsync())
             {
                 if (IsStart("response")) return await ReadResponseAsync();
+                if (IsStart("sync-token")) SyncToken = await ReadTextAsync();
             }
             return null;
         }
@@ -144,15 +200,25 @@ internal sealed class WebDavListing : IAsyncDisposable
         var depth = xml.Depth;
         string? href = null;
         var found = new Properties();
+        var status = 0;
         while (await ReadAsync() && xml.Depth > depth)
         {
             if (IsStart("href") && href is null) href = await ReadTextAsync();
+            else if (IsStart("status")) status = ToStatus(await ReadTextAsync());
             else if (IsStart("propstat")) found = await ReadPropstatAsync(found);
         }
         return new WebDavResource(
             href ?? throw new XmlException("a response without href"),
-            found.IsFolder, found.Length, found.Modified, found.ETag, found.QuotaUsed, found.QuotaFree);
+            found.IsFolder, found.Length, found.Modified, found.ETag, found.QuotaUsed, found.QuotaFree)
+        {
+            Status = status, SyncToken = found.SyncToken, Syncs = found.Syncs,
+        };
     }
+
+    // "HTTP/1.1 404 Not Found" (RFC 4918, 14.28).
+    private static int ToStatus(string line) =>
+        line.Split(' ') is [_, var code, ..] && int.TryParse(code, CultureInfo.InvariantCulture, out var status)
+            ? status : 0;
 
     // Properties count only where the status that follows them says that they were found.
     private async ValueTask<Properties> ReadPropstatAsync(Properties before)
@@ -165,6 +231,8 @@ internal sealed class WebDavListing : IAsyncDisposable
             else if (IsStart("getcontentlength")) now = now with { Length = ToNumber(await ReadTextAsync()) };
             else if (IsStart("getetag")) now = now with { ETag = await ReadTextAsync() };
             else if (IsStart("getlastmodified")) now = now with { Modified = ToTime(await ReadTextAsync()) };
+            else if (IsStart("sync-token")) now = now with { SyncToken = await ReadTextAsync() };
+            else if (IsStart("sync-collection")) now = now with { Syncs = true };
             else if (IsStart("quota-used-bytes")) now = now with { QuotaUsed = ToNumber(await ReadTextAsync()) };
             else if (IsStart("quota-available-bytes")) now = now with { QuotaFree = ToNumber(await ReadTextAsync()) };
             else if (IsStart("status")) isFound = (await ReadTextAsync()).Contains(" 2", StringComparison.Ordinal);
@@ -221,5 +289,6 @@ internal sealed class WebDavListing : IAsyncDisposable
     }
 
     private readonly record struct Properties(
-        bool IsFolder, long? Length, DateTimeOffset? Modified, string? ETag, long? QuotaUsed, long? QuotaFree);
+        bool IsFolder, long? Length, DateTimeOffset? Modified, string? ETag, long? QuotaUsed, long? QuotaFree,
+        string? SyncToken, bool Syncs);
 }

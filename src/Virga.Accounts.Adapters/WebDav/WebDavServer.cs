@@ -12,7 +12,12 @@ namespace Virga.Accounts.Adapters.WebDav;
 /// <param name="TakesPartialPut">
 /// PUT with Content-Range changes only that range (RFC 9110, 14.5, leaves it to the server).
 /// </param>
-internal sealed record WebDavServer(bool IsApacheFolder, bool TakesTimes, bool ReplacesWhole, bool TakesPartialPut)
+/// <param name="TagsFolders">
+/// A folder's ETag changes with anything below it: Nextcloud's and ownCloud's clients find changes by that.
+/// </param>
+/// <param name="Syncs">It tells what changed below a folder (sync-collection, RFC 6578).</param>
+internal sealed record WebDavServer(
+    bool IsApacheFolder, bool TakesTimes, bool ReplacesWhole, bool TakesPartialPut, bool TagsFolders, bool Syncs)
 {
     public static async Task<WebDavServer> AskAsync(WebDavClient client, CancellationToken cancellationToken)
     {
@@ -39,7 +44,29 @@ internal sealed record WebDavServer(bool IsApacheFolder, bool TakesTimes, bool R
             TakesTimes: isOwnCloud,
             ReplacesWhole: isApacheFolder || isOwnCloud,
             TakesPartialPut: client.Settings.PartialPut
-                ?? (isApacheFolder && await TriesPartialPutAsync(client, cancellationToken)));
+                ?? (isApacheFolder && await TriesPartialPutAsync(client, cancellationToken)),
+            TagsFolders: isOwnCloud,
+            Syncs: !isOwnCloud && answer.Content.Headers.Allow.Contains("REPORT", StringComparer.OrdinalIgnoreCase)
+                && await SyncsAsync(client, cancellationToken));
+    }
+
+    /// <summary>REPORT is for calendars and versions as well: the folder itself says what it answers.</summary>
+    private static async Task<bool> SyncsAsync(WebDavClient client, CancellationToken cancellationToken)
+    {
+        const string what = "ask the WebDAV server whether it tells changes";
+        try
+        {
+            await using var listing = await WebDavListing.OpenSyncAsync(
+                client, what, client.UrlOf(EntryPath.Root, isFolder: true), cancellationToken);
+            if (listing is not null)
+                await foreach (var found in listing.ReadAllAsync(cancellationToken))
+                    return found is { Syncs: true, SyncToken.Length: > 0 };
+        }
+        catch (VirgaException e) when (!e.IsTransient)
+        {
+            // Whoever lists it is told what is wrong.
+        }
+        return false;
     }
 
     /// <summary>

@@ -4,13 +4,17 @@ using Virga.Testing.Fakes.OneDrive;
 namespace Virga.Accounts.Adapters.Tests.Fakes;
 
 /// <summary>The fake of OneDrive by rclone's own onedrive backend.</summary>
-public sealed class OneDriveCertification : RcloneCertification
+public class OneDriveCertification : RcloneCertification
 {
     private readonly FakeOneDrive fake = new(TimeProvider.System);
     private readonly OneDriveUser user;
     private readonly string token;
 
-    public OneDriveCertification() => (user, token) = fake.AddUser();
+    public OneDriveCertification() : this(isBusiness: false)
+    {
+    }
+
+    protected OneDriveCertification(bool isBusiness) => (user, token) = fake.AddUser(isBusiness: isBusiness);
 
     protected override FakeService Service => fake;
 
@@ -19,7 +23,7 @@ public sealed class OneDriveCertification : RcloneCertification
         ["type"] = "onedrive",
         ["client_id"] = "virga-test",
         ["drive_id"] = user.DriveId,
-        ["drive_type"] = "personal",
+        ["drive_type"] = user.IsBusiness ? "business" : "personal",
         ["token"] = $$"""{"access_token":"{{token}}","token_type":"Bearer","expiry":"0001-01-01T00:00:00Z"}""",
     };
 
@@ -83,3 +87,6 @@ public sealed class OneDriveCertification : RcloneCertification
         Assert.True(run.Errors.Contains(reason, StringComparison.Ordinal), $"no '{reason}' in: {run}");
     }
 }
+
+/// <summary>The fake of OneDrive for business, whose hash rclone compares after every file.</summary>
+public sealed class OneDriveBusinessCertification() : OneDriveCertification(isBusiness: true);

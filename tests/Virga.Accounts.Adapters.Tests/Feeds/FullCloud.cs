@@ -1,8 +1,10 @@
 using Virga.Accounts.Adapters.Tests.Drive;
 using Virga.Accounts.Adapters.Tests.Dropbox;
 using Virga.Accounts.Adapters.Tests.OneDrive;
+using Virga.Accounts.Adapters.Tests.WebDav;
 using Virga.Testing;
 using Virga.Testing.Fakes;
+using Virga.Testing.Fakes.WebDav;
 
 namespace Virga.Accounts.Adapters.Tests.Feeds;
 
@@ -12,13 +14,13 @@ internal sealed class FullCloud : IAsyncDisposable
     public const string Folder = "shared";
 
     private readonly IAsyncDisposable scratch;
-    private readonly FakeService fake;
+    private readonly FaultPlan counted;
 
-    private FullCloud(IAsyncDisposable scratch, FakeService fake, Func<IAccount> open)
+    private FullCloud(IAsyncDisposable scratch, FaultPlan counted, Func<IAccount> open, IAccount? account = null)
     {
-        (this.scratch, this.fake) = (scratch, fake);
+        (this.scratch, this.counted) = (scratch, counted);
         Open = open;
-        Account = open();
+        Account = account ?? open();
     }
 
     public IAccount Account { get; }
@@ -26,9 +28,9 @@ internal sealed class FullCloud : IAsyncDisposable
     public Func<IAccount> Open { get; }
 
     /// <summary>That the service has been asked so far.</summary>
-    public int Requests => fake.Faults.Counts.Values.Sum();
+    public int Requests => counted.Counts.Values.Sum();
 
-    public string Asked => string.Join(", ", fake.Faults.Counts.Select(c => $"{c.Key} {c.Value}"));
+    public string Asked => string.Join(", ", counted.Counts.Select(c => $"{c.Key} {c.Value}"));
 
     /// <param name="files">In folders of a hundred; one in a folder has content, the others have none.</param>
     public static async Task<FullCloud> CreateAsync(string kind, int files)
@@ -41,15 +43,21 @@ internal sealed class FullCloud : IAsyncDisposable
             case "dropbox":
                 var dropbox = await DropboxScratch.CreateAsync();
                 foreach (var file in tree) dropbox.User.AddFile($"/{Folder}/{file.Folder}/{file.Name}", file.Content);
-                return new FullCloud(dropbox, dropbox.Fake, () => dropbox.Open());
+                return new FullCloud(dropbox, dropbox.Fake.Faults, () => dropbox.Open());
+            case "nextcloud" or "webdav":
+                var server = await FakeWebDav.StartAsync(
+                    kind == "webdav" ? DavFlavour.Sync : DavFlavour.Nextcloud, TimeProvider.System);
+                foreach (var file in tree) server.AddFile($"{Folder}/{file.Folder}/{file.Name}", file.Content);
+                var account = await FakeWebDavConformance.OpenAsync(server);
+                return new FullCloud(server, server.Faults, () => account, account);
             case "drive":
                 var drive = await DriveScratch.CreateAsync();
                 drive.User.AddFiles(Folder, tree);
-                return new FullCloud(drive, drive.Fake, () => drive.Open());
+                return new FullCloud(drive, drive.Fake.Faults, () => drive.Open());
             default:
                 var oneDrive = await OneDriveScratch.CreateAsync();
                 oneDrive.User.AddFiles(Folder, tree);
-                return new FullCloud(oneDrive, oneDrive.Fake, () => oneDrive.Open());
+                return new FullCloud(oneDrive, oneDrive.Fake.Faults, () => oneDrive.Open());
         }
     }
 

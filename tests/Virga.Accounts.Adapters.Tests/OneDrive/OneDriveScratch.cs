@@ -8,10 +8,10 @@ namespace Virga.Accounts.Adapters.Tests.OneDrive;
 /// <summary>Somebody's empty OneDrive at a fake of its own, and accounts on it.</summary>
 internal sealed class OneDriveScratch : IAsyncDisposable
 {
-    private OneDriveScratch(FakeOneDrive fake, string scope)
+    private OneDriveScratch(FakeOneDrive fake, string scope, bool isBusiness)
     {
         Fake = fake;
-        (User, Token) = fake.AddUser(scope);
+        (User, Token) = fake.AddUser(scope, isBusiness);
     }
 
     public FakeOneDrive Fake { get; }
@@ -21,17 +21,17 @@ internal sealed class OneDriveScratch : IAsyncDisposable
     public string Token { get; }
 
     public static async Task<OneDriveScratch> CreateAsync(
-        string scope = "Files.ReadWrite", TimeProvider? clock = null)
+        string scope = "Files.ReadWrite", TimeProvider? clock = null, bool isBusiness = false)
     {
         var fake = new FakeOneDrive(clock ?? TimeProvider.System);
         await fake.StartAsync();
-        return new OneDriveScratch(fake, scope);
+        return new OneDriveScratch(fake, scope, isBusiness);
     }
 
     public IAccount Open(
         string folder = "", IAccessTokens? tokens = null, bool isAppFolder = false, string? driveId = null) =>
         new OneDriveAccount(
-            new OneDriveSettings(EntryPath.Parse(folder), driveId, isAppFolder), tokens ?? new TestTokens(Token),
+            new OneDriveSettings(EntryPath.Parse(folder), driveId, isAppFolder, IsBusiness: User.IsBusiness), tokens ?? new TestTokens(Token),
             TestServices.Real with { Route = new ServiceRoute(Fake.EndPoint, Fake.Authority.Certificate) });
 
     public ValueTask DisposeAsync() => Fake.DisposeAsync();

@@ -24,14 +24,18 @@ public sealed partial class FakeOneDrive
             || name.Contains("_vti_", StringComparison.OrdinalIgnoreCase)
             || Reserved.Contains(name, StringComparer.OrdinalIgnoreCase))
             throw OneDriveProblem.Bad("The provided name cannot contain or be that.");
-        if (user.PathOf(folder).Length + name.Length > PathCharsMax)
+        // "'forms' isn't supported when the folder is at the root level for a library."
+        if (user.IsBusiness && folder == user.Root && name.Equals("forms", StringComparison.OrdinalIgnoreCase))
+            throw OneDriveProblem.Bad("The provided name cannot contain or be that.");
+        // At work what stands before the path on the server counts, too.
+        if (user.ServerFolder.Length + user.PathOf(folder).Length + name.Length > PathCharsMax)
             throw new OneDriveProblem(400, "pathIsTooLong", "The specified path exceeds the maximum length.");
     }
 
     private static JsonObject Drive(OneDriveUser user) => new()
     {
         ["id"] = user.DriveId,
-        ["driveType"] = "personal",
+        ["driveType"] = user.DriveType,
         ["quota"] = new JsonObject
         {
             ["total"] = user.QuotaBytes, ["used"] = user.UsedBytes, ["deleted"] = 0,
@@ -104,7 +108,8 @@ public sealed partial class FakeOneDrive
         user.Sessions[id] = session;
         return new JsonObject
         {
-            ["uploadUrl"] = $"https://any{Uploads}/up/{id}",
+            ["uploadUrl"] = user.IsBusiness
+                ? $"https://any{SharePoint}/_api/v2.0/up/{id}" : $"https://any{Uploads}/up/{id}",
             ["expirationDateTime"] = OneDriveItem.Time(session.Ends),
             ["nextExpectedRanges"] = new JsonArray("0-"),
         };
@@ -132,7 +137,7 @@ public sealed partial class FakeOneDrive
         item.Fill(content);
         item.Version++;
         item.Modified = Clock.GetUtcNow();
-        item.ClientModified = time ?? item.Modified;
+        item.ClientModified = Kept(user, time ?? item.Modified);
         user.Changed(item);
         return (status, item.Describe(user));
     }
@@ -156,12 +161,16 @@ public sealed partial class FakeOneDrive
         }
         if (ClientTime(body) is { } time)
         {
-            item.ClientModified = time;
+            item.ClientModified = Kept(user, time);
             item.Version++;
             user.Changed(item);
         }
         return item.Describe(user);
     }
+
+    // SharePoint keeps whole seconds.
+    private static DateTimeOffset Kept(OneDriveUser user, DateTimeOffset time) =>
+        user.IsBusiness ? DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds()) : time;
 
     private static OneDriveItem Reference(OneDriveUser user, JsonObject reference)
     {

@@ -14,14 +14,14 @@ namespace Virga.Testing.Fakes.OneDrive;
 public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock)
 {
     private const string Graph = "graph.microsoft.com", Uploads = ".up.1drv.com", Downloads = ".files.1drv.com",
-        Monitor = "api.onedrive.com";
+        Monitor = "api.onedrive.com", SharePoint = ".sharepoint.com";
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, OneDriveToken> tokens = new(StringComparer.Ordinal);
     private readonly Dictionary<string, string> copies = new(StringComparer.Ordinal);
     private readonly List<OneDriveUser> people = [];
 
-    public override IReadOnlyList<string> Hosts => [Graph, Monitor, "*" + Uploads, "*" + Downloads];
+    public override IReadOnlyList<string> Hosts => [Graph, Monitor, "*" + Uploads, "*" + Downloads, "*" + SharePoint];
 
     public (OneDriveUser User, string Token) AddUser(string scope = "Files.ReadWrite", bool isBusiness = false)
     {
@@ -53,6 +53,8 @@ public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock
         var host = request.Host.Host;
         if (host.EndsWith(Uploads, StringComparison.Ordinal)) return "fragment";
         if (host.EndsWith(Downloads, StringComparison.Ordinal)) return "download";
+        if (host.EndsWith(SharePoint, StringComparison.Ordinal))
+            return request.Path.StartsWithSegments("/_api", StringComparison.Ordinal) ? "fragment" : "download";
         if (host == Monitor) return "monitor";
         var (_, call) = Address(request);
         return $"{request.Method} {(call.Length > 0 ? call : "item")}";
@@ -199,7 +201,7 @@ public sealed partial class FakeOneDrive(TimeProvider clock) : FakeService(clock
 
     private async Task DownloadAsync(HttpContext context)
     {
-        var link = context.Request.Path.Value![1..];
+        var link = context.Request.Path.Value!.Split('/')[^1];
         Blob? content = null;
         lock (gate)
         {

@@ -18,6 +18,7 @@ internal sealed class OneDriveItem
     public bool IsNotebook { get; init; }
     public Blob? Content { get; private set; }
     public string Sha1 { get; private set; } = "";
+    public string QuickXor { get; private set; } = "";
 
     /// <summary>Changes with the content alone; the eTag also with name and place.</summary>
     public int ContentVersion { get; private set; }
@@ -33,6 +34,27 @@ internal sealed class OneDriveItem
         Content = content;
         ContentVersion++;
         Sha1 = Convert.ToHexString(content.Hash(HashAlgorithmName.SHA1));
+        QuickXor = QuickXorOf(content);
+    }
+
+    /// <summary>learn.microsoft.com/onedrive/developer/code-snippets/quickxorhash, in 160 bits.</summary>
+    private static string QuickXorOf(Blob content)
+    {
+        const int bits = 160, shift = 11;
+        var hash = new byte[bits / 8];
+        var position = 0;
+        foreach (var slice in content.Slices(0, content.Length))
+        {
+            foreach (var one in slice.Span)
+            {
+                var (at, by) = Math.DivRem(position, 8);
+                hash[at] ^= (byte)(one << by);
+                hash[(at + 1) % hash.Length] ^= (byte)(one >> (8 - by));
+                position = (position + shift) % bits;
+            }
+        }
+        for (var i = 0; i < 8; i++) hash[hash.Length - 8 + i] ^= (byte)(content.Length >> (8 * i));
+        return Convert.ToBase64String(hash);
     }
 
     public string ETag => $"a{Id}.{Version}";
@@ -56,7 +78,7 @@ internal sealed class OneDriveItem
             },
             ["parentReference"] = new JsonObject
             {
-                ["driveId"] = user.DriveId, ["driveType"] = "personal", ["id"] = Parent,
+                ["driveId"] = user.DriveId, ["driveType"] = user.DriveType, ["id"] = Parent,
                 ["path"] = Parent is null ? null : $"/drives/{user.DriveId}/root:{user.PathOf(user.Items[Parent])}",
             },
         };
@@ -65,11 +87,13 @@ internal sealed class OneDriveItem
         else if (IsFolder) told["folder"] = new JsonObject { ["childCount"] = user.ChildrenOf(this).Count() };
         if (Content is null) return told;
         told["cTag"] = CTag;
-        told["file"] = new JsonObject
-        {
-            ["mimeType"] = "application/octet-stream", ["hashes"] = new JsonObject { ["sha1Hash"] = Sha1 },
-        };
-        told["@microsoft.graph.downloadUrl"] = $"https://any.files.1drv.com/{user.NewLink(this)}";
+        // learn.microsoft.com/graph/api/resources/hashes: at work there is this one alone.
+        var hashes = new JsonObject { ["quickXorHash"] = QuickXor };
+        if (!user.IsBusiness) hashes["sha1Hash"] = Sha1;
+        told["file"] = new JsonObject { ["mimeType"] = "application/octet-stream", ["hashes"] = hashes };
+        told["@microsoft.graph.downloadUrl"] = user.IsBusiness
+            ? $"https://any.sharepoint.com/_layouts/15/download.aspx/{user.NewLink(this)}"
+            : $"https://any.files.1drv.com/{user.NewLink(this)}";
         return told;
     }
 

@@ -63,6 +63,8 @@ public sealed class OneDriveUser
     /// <summary>A OneDrive at work or school, which is a SharePoint; otherwise a personal one.</summary>
     public bool IsBusiness { get; }
 
+    internal string DriveType => IsBusiness ? "business" : "personal";
+
     /// <summary>Where it is on its server; what stands here counts in the length of a path.</summary>
     internal string ServerFolder => IsBusiness ? $"/personal/{Name}_contoso_com/Documents" : "";
 
