@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using Virga.Accounts.Adapters.Tests.Matrix;
+using Virga.Accounts.Adapters.Tests.S3;
 using Virga.Accounts.Decorators;
 using Virga.Accounts.Feeds;
 using Virga.Content.Snapshots;
@@ -69,7 +71,7 @@ public sealed class ReshareTests : IDisposable
     public async Task A_file_that_changes_while_it_is_shared_is_told_the_next_time()
     {
         await using var cloud = await FullCloud.CreateAsync("dropbox", 300);
-        var meddled = new MeddledAccount(cloud.Account);
+        var meddled = new WatchedAccount(cloud.Account);
         var first = await ShareAsync(meddled, null);
         await WriteAsync(1);
         meddled.OnRead = () => WriteAsync(2);
@@ -122,6 +124,28 @@ public sealed class ReshareTests : IDisposable
 
         Task<FolderListing> LookAsync(FolderListing? before, DateTimeOffset at) =>
             FolderFollowing.LookAsync(cloud.Account, top, before, at, 1000, default);
+    }
+
+    [Fact]
+    [Trait("Needs", "server")]
+    public async Task An_object_store_is_listed_and_asked_about_no_single_object()
+    {
+        await using var scratch = await S3Scratch.CreateAsync();
+        await using var account = new WatchedAccount(await scratch.OpenAsync());
+        for (var i = 0; i < 20; i++)
+            await account.WriteAsync(
+                Shared.Append(EntryPath.Parse($"folder {i / 4}/file {i}")), i % 2 == 0 ? [] : Seeded.Bytes(10, 1),
+                new WriteOptions(DateTimeOffset.UnixEpoch), default);
+        var first = await ShareAsync(account, null);
+        Assert.Null(first.Listing);
+        account.Asked.Clear();
+        var same = await ShareAsync(account, first);
+        // The shared folder itself, and one listing of all: 1,000 keys a request.
+        Assert.Equal(["List", "Stat"], account.Asked.Order());
+        Assert.Equal(first.Index.InfoHash, same.Index.InfoHash);
+        Assert.Equal((0, 20), (same.Totals.FilesHashed, same.Totals.FilesUnchanged));
+        Assert.All(
+            same.Index.Manifest.Entries.Where(e => e.Kind == EntryKind.File), e => Assert.Equal(0, e.ModifiedNs));
     }
 
     [Fact]
@@ -185,25 +209,35 @@ public sealed class ReshareTests : IDisposable
             account, Shared, options, null, default);
     }
 
-    /// <summary>Lets a test meddle just before a file is read, once.</summary>
-    private sealed class MeddledAccount(IAccount inner) : AccountDecorator(inner)
+    /// <summary>Keeps what was asked, and lets a test meddle just before a file is read, once.</summary>
+    private sealed class WatchedAccount(IAccount inner) : AccountDecorator(inner)
     {
+        public ConcurrentBag<string> Asked { get; } = [];
+
         public Func<Task>? OnRead { get; set; }
 
         public override async ValueTask<EntryReader> ReadAsync(
             EntryPath path, ByteRange range, EntryVersion? pin, CancellationToken cancellationToken)
         {
+            Asked.Add("Read");
             var (meddle, _) = (OnRead, OnRead = null);
             if (meddle is not null) await meddle();
             return await Inner.ReadAsync(path, range, pin, cancellationToken);
         }
 
         protected override ValueTask<T> CallAsync<T>(
-            AccountCall call, Func<CancellationToken, ValueTask<T>> action, CancellationToken cancellationToken) =>
-            action(cancellationToken);
+            AccountCall call, Func<CancellationToken, ValueTask<T>> action, CancellationToken cancellationToken)
+        {
+            Asked.Add(call.Operation.ToString());
+            return action(cancellationToken);
+        }
 
         protected override IAsyncEnumerable<T> ListAsync<T>(
             AccountCall call, Func<CancellationToken, IAsyncEnumerable<T>> list, Func<T, string> key,
-            CancellationToken cancellationToken) => list(cancellationToken);
+            CancellationToken cancellationToken)
+        {
+            Asked.Add(call.Operation.ToString());
+            return list(cancellationToken);
+        }
     }
 }

@@ -29,9 +29,10 @@ internal sealed class OneDriveScratch : IAsyncDisposable
     }
 
     public IAccount Open(
-        string folder = "", IAccessTokens? tokens = null, bool isAppFolder = false, string? driveId = null) =>
+        string folder = "", IAccessTokens? tokens = null, bool isAppFolder = false, string? driveId = null,
+        bool? isBusiness = null) =>
         new OneDriveAccount(
-            new OneDriveSettings(EntryPath.Parse(folder), driveId, isAppFolder, IsBusiness: User.IsBusiness), tokens ?? new TestTokens(Token),
+            new OneDriveSettings(EntryPath.Parse(folder), driveId, isAppFolder, IsBusiness: isBusiness ?? User.IsBusiness), tokens ?? new TestTokens(Token),
             TestServices.Real with { Route = new ServiceRoute(Fake.EndPoint, Fake.Authority.Certificate) });
 
     public ValueTask DisposeAsync() => Fake.DisposeAsync();
