@@ -23,8 +23,8 @@ internal sealed record WebDavResource(
 }
 
 /// <summary>
-/// PROPFIND, and REPORT of what changed, read element by element: memory is bounded by one entry, whatever the server sends. No DTD, no entity but
-/// XML's own.
+/// PROPFIND, and REPORT of what changed, read element by element: memory is bounded by one entry, whatever the server
+/// sends. No DTD, no entity but XML's own.
 /// </summary>
 internal sealed class WebDavListing : IAsyncDisposable
 {

@@ -32,7 +32,9 @@ internal sealed class OneDriveScratch : IAsyncDisposable
         string folder = "", IAccessTokens? tokens = null, bool isAppFolder = false, string? driveId = null,
         bool? isBusiness = null) =>
         new OneDriveAccount(
-            new OneDriveSettings(EntryPath.Parse(folder), driveId, isAppFolder, IsBusiness: isBusiness ?? User.IsBusiness), tokens ?? new TestTokens(Token),
+            new OneDriveSettings(
+                EntryPath.Parse(folder), driveId, isAppFolder, IsBusiness: isBusiness ?? User.IsBusiness),
+            tokens ?? new TestTokens(Token),
             TestServices.Real with { Route = new ServiceRoute(Fake.EndPoint, Fake.Authority.Certificate) });
 
     public ValueTask DisposeAsync() => Fake.DisposeAsync();

@@ -153,7 +153,7 @@ public sealed partial class FakeWebDav : IAsyncDisposable
     {
         var isSync = flavour == DavFlavour.Sync;
         context.Response.Headers["DAV"] = isSync ? "1, 3"
-            : "1, 3, extended-mkcol, access-control, oc-resource-sharing, nextcloud-checksum-update, nc-enable-birthday";
+            : "1, 3, extended-mkcol, access-control, oc-resource-sharing, nextcloud-checksum-update";
         context.Response.Headers.Allow =
             "OPTIONS, GET, HEAD, DELETE, PROPFIND, PUT, MKCOL, MOVE" + (isSync ? ", REPORT" : "");
         return Task.CompletedTask;
@@ -265,8 +265,8 @@ public sealed partial class FakeWebDav : IAsyncDisposable
                 there.Content = content;
                 Changed(names, there);
                 if (flavour != DavFlavour.Nextcloud) return;
-                if (!long.TryParse(
-                    context.Request.Headers["X-OC-Mtime"].ToString(), CultureInfo.InvariantCulture, out var time)) return;
+                var kept = context.Request.Headers["X-OC-Mtime"].ToString();
+                if (!long.TryParse(kept, CultureInfo.InvariantCulture, out var time)) return;
                 there.Modified = DateTimeOffset.FromUnixTimeSeconds(time);
                 context.Response.Headers["X-OC-Mtime"] = "accepted";
             }
