@@ -36,6 +36,24 @@ public sealed record NameRules(
             : null;
     }
 
+    /// <summary>What two paths have in common that are one in the account, for comparing alone.</summary>
+    public string Key(string path)
+    {
+        var key = KeepsNormalization ? path : UnicodeNames.Decomposed(path);
+        return IsCaseSensitive ? key : key.ToUpperInvariant();
+    }
+
+    /// <summary>Takes paths for one that the account takes for one.</summary>
+    public IEqualityComparer<string> Comparer =>
+        KeepsNormalization
+            ? IsCaseSensitive ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase
+            : new KeyComparer(this);
+
+    /// <summary>Why two paths with one <see cref="Key"/> are one in the account.</summary>
+    public string WhyOne(string a, string b) => !IsCaseSensitive && a.Equals(b, StringComparison.OrdinalIgnoreCase)
+        ? "it does not tell upper from lower case"
+        : "they differ only in how accents are put onto letters (Unicode normalisation), which it does not tell";
+
     /// <summary>Throws BadInput with the reason where the account can't hold the path.</summary>
     public void Check(EntryPath path)
     {
@@ -73,4 +91,11 @@ public sealed record NameRules(
     }
 
     private static bool IsAsciiControl(char c) => c is > '\0' and < ' ' or '\u007f';
+
+    private sealed class KeyComparer(NameRules rules) : IEqualityComparer<string>
+    {
+        public bool Equals(string? x, string? y) => x is null || y is null ? x == y : rules.Key(x) == rules.Key(y);
+
+        public int GetHashCode(string text) => rules.Key(text).GetHashCode(StringComparison.Ordinal);
+    }
 }

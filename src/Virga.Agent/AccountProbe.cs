@@ -73,12 +73,10 @@ internal sealed class AccountProbe(IAccount account, EntryPath scratch, Cancella
                 written.Add(name);
             }
         }
-        var listed = new HashSet<string>(StringComparer.Ordinal);
+        var listed = new HashSet<string>(
+            traits.Names.KeepsNormalization ? StringComparer.Ordinal : traits.Names.Comparer);
         await foreach (var entry in account.ListAsync(At("names"), cancellationToken)) listed.Add(entry.Path.Name);
-        var comparer = traits.Names.KeepsNormalization
-            ? written.Where(n => !listed.Contains(n))
-            : written.Where(n => !listed.Any(l => l.Normalize() == n.Normalize()));
-        var lost = comparer.Select(n => NameRules.Show(Short(n))).ToList();
+        var lost = written.Where(n => !listed.Contains(n)).Select(n => NameRules.Show(Short(n))).ToList();
         if (lost.Count > 0) throw Wrong($"these names did not come back as written: {string.Join(", ", lost)}");
         return new CheckDetail(
             $"{written.Count} kept" + (unable.Count > 0 ? $"; it can't hold {string.Join(", ", unable)}" : ""), null);

@@ -73,10 +73,9 @@ public sealed class AdapterPageTests
             + "A tree of awkward files (names in many scripts and with signs that need "
             + "escaping, empty files, exactly one part and one byte more, deep paths, the same content twice) goes "
             + "between every ordered pair of: ").AppendJoin(", ", Matrix.Place.Kinds).Append(
-            ". Each arrives equal. Names that a target can't hold, or takes for one (upper and lower case), are told "
-            + "by name before anything moves. Thousands of files in one folder go into each. Not told before: two "
-            + "names that differ in Unicode normalisation alone, where a target doesn't tell them apart (Dropbox, "
-            + "OneDrive).\n")
+            ". Each arrives equal. Names that a target can't hold, or takes for one (upper and lower case, Unicode "
+            + "normalisation), are told by name before anything moves. Thousands of files in one folder go into each. "
+            + "A file of exactly 10,001 parts goes where so many are allowed; elsewhere its parts are larger.\n")
             .ToString();
     }
 

@@ -14,8 +14,7 @@ internal sealed record Collisions(List<SharedFile> Files, HashSet<string> Taken)
     /// <exception cref="VirgaException">Conflict, where the user has not said what to do.</exception>
     public static async Task<Collisions> FindAsync(TransferJob job, CancellationToken cancellationToken)
     {
-        var taken = new HashSet<string>(
-            job.Target.Traits.Names.IsCaseSensitive ? StringComparer.Ordinal : StringComparer.OrdinalIgnoreCase);
+        var taken = new HashSet<string>(job.Target.Traits.Names.Comparer);
         var found = new Collisions([], taken);
         if (job.Collision == CollisionPolicy.Overwrite) return found;
         try

@@ -104,7 +104,8 @@ public sealed class TransferEngine(EngineLimits limits)
     {
         var rules = job.Target.Traits.Names;
         var problems = new List<string>();
-        var folded = rules.IsCaseSensitive ? null : new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        var folds = !rules.IsCaseSensitive || !rules.KeepsNormalization;
+        var seen = new Dictionary<string, string>(StringComparer.Ordinal);
         if (job.Target.Traits.IsReadOnly)
         {
             throw new VirgaException(
@@ -115,10 +116,10 @@ public sealed class TransferEngine(EngineLimits limits)
         {
             var path = job.Folder.Append(entry.Path);
             if (rules.WhyNot(path) is { } why) problems.Add(why);
-            else if (folded is not null && !folded.TryAdd(path.Value, path.Value))
+            else if (folds && !seen.TryAdd(rules.Key(path.Value), path.Value))
             {
-                problems.Add(
-                    $"'{path}' and '{folded[path.Value]}' are one name there: it does not tell upper from lower case");
+                var other = seen[rules.Key(path.Value)];
+                problems.Add($"'{path}' and '{other}' are one name there: {rules.WhyOne(path.Value, other)}");
             }
             if (entry.Kind == EntryKind.File) job.Target.Traits.PartBytesFor(Math.Max(1, entry.Size));
         }

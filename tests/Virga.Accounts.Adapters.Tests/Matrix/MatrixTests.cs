@@ -108,6 +108,57 @@ public sealed class MatrixTests(MatrixFixture matrix) : IClassFixture<MatrixFixt
 
     [Theory]
     [MemberData(nameof(Kinds))]
+    public async Task Names_that_differ_in_normalisation_alone_arrive_or_are_told_before_anything_moves(string kind)
+    {
+        (string Path, byte[] Content)[] files =
+            [("caf\u00E9.txt", [1]), ("cafe\u0301.txt", [2]), ("\uD55C", [3]), ("\u1112\u1161\u11AB", [4])];
+        var tree = $"forms for {kind}";
+        await using (var source = await matrix.From["disk"].OpenAsync())
+            await AwkwardTree.WriteAsync(source, tree, files);
+        var link = await matrix.Owner.ShareAsync("disk", tree);
+        await using var target = await matrix.To[kind].OpenAsync();
+        var got = await matrix.Receiver.GetAsync(link, kind, tree);
+        if (target.Traits.Names.KeepsNormalization)
+        {
+            Assert.True(got.State == TransferState.Completed, $"{got.State}: {got.Error?.Message ?? got.Status}");
+            Assert.Empty(await AwkwardTree.DifferencesAsync(target, tree, files));
+            return;
+        }
+        Assert.Equal(TransferState.Failed, got.State);
+        Assert.Contains("can't hold 2 of the share's names, nothing was moved", got.Error!.Message,
+            StringComparison.Ordinal);
+        Assert.Contains("Unicode normalisation", got.Error.Message, StringComparison.Ordinal);
+        foreach (var (path, _) in files) Assert.Contains(path, got.Error.Message, StringComparison.Ordinal);
+        Assert.Contains("Choose an account that can hold them", got.Error.Advice, StringComparison.Ordinal);
+        Assert.Null(await target.StatAsync(EntryPath.Parse(tree), default));
+    }
+
+    [Theory]
+    [InlineData("disk")]
+    [InlineData("sftp")]
+    public async Task A_file_of_exactly_10001_parts_is_written_where_so_many_are_allowed(string kind)
+    {
+        const int parts = 10_001;
+        await using var account = await matrix.To[kind].OpenAsync();
+        Assert.True(account.Traits is { PartBytesMin: 1, PartsMax: > parts });
+        var content = Testing.Seeded.Bytes((parts * 3) - 1, 1);
+        var path = EntryPath.Parse("parts/10001");
+        await using var upload = await account.BeginUploadAsync(path, content.Length, 3, WriteOptions.Default, default);
+        var receipts = new PartReceipt[parts];
+        await Parallel.ForAsync(
+            0, parts, new ParallelOptions { MaxDegreeOfParallelism = account.Traits.MaxConcurrency },
+            async (i, token) => receipts[i] = await upload.WritePartAsync(
+                i, content.AsMemory(i * 3, Math.Min(3, content.Length - (i * 3))), token));
+        var entry = await upload.CompleteAsync(receipts, default);
+        await using var reader = await account.ReadAsync(
+            path, new ByteRange(0, content.Length), entry.Version, default);
+        using var all = new MemoryStream();
+        await reader.Content.CopyToAsync(all);
+        Assert.Equal(content, all.ToArray());
+    }
+
+    [Theory]
+    [MemberData(nameof(Kinds))]
     public async Task Thousands_of_files_in_one_folder_arrive(string kind)
     {
         // Where each small file takes tens of milliseconds, a thousand will do.
@@ -132,9 +183,9 @@ public sealed class MatrixTests(MatrixFixture matrix) : IClassFixture<MatrixFixt
     {
         await using var account = await matrix.To[kind].OpenAsync();
         var traits = account.Traits;
-        foreach (var parts in new long[] { 10_000, 10_001, 50_001 })
+        foreach (var (parts, more) in new (long, int)[] { (10_000, 1), (10_001, 0), (10_001, 1), (50_001, 1) })
         {
-            var length = Math.Max(traits.PartBytesMin, traits.PartMultipleBytes) * parts + 1;
+            var length = Math.Max(traits.PartBytesMin, traits.PartMultipleBytes) * parts + more;
             if (length > traits.FileBytesMax)
             {
                 Failing.With(FailureKind.BadInput, () => traits.PartBytesFor(length), "longer than");
@@ -162,12 +213,12 @@ public sealed class MatrixTests(MatrixFixture matrix) : IClassFixture<MatrixFixt
     /// <summary>The names that rules refuse, or that are one with another.</summary>
     private static List<string> Refused(NameRules rules, IReadOnlyList<(string Path, byte[] Content)> files)
     {
-        var folded = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        var folded = new HashSet<string>(rules.Comparer);
         return
         [
             .. files.Select(f => f.Path).Order(StringComparer.Ordinal).Where(
                 path => rules.WhyNot(EntryPath.Parse("hard from x/" + path)) is not null
-                    || (!rules.IsCaseSensitive && !folded.Add(path)))
+                    || !folded.Add(path))
                 .Select(NameRules.Show),
         ];
     }
