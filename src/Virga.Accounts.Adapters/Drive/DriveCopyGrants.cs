@@ -48,7 +48,8 @@ internal sealed class DriveCopyGrants(DriveClient client) : ICopyGrants
     /// <summary>One mail address: no domain, no group of everybody.</summary>
     private static bool IsAddress(string principal) =>
         principal.Length <= AddressMax && principal.All(char.IsAscii)
-        && principal.Split('@') is [{ Length: > 0 }, { Length: > 0 } host] && host.Contains('.', StringComparison.Ordinal)
+        && principal.Split('@') is [{ Length: > 0 }, { Length: > 0 } host]
+        && host.Contains('.', StringComparison.Ordinal)
         && principal.AsSpan().IndexOfAny(" \t,;<>\"'*") < 0;
 
     private async Task<CopySource?> OpenAsync(CopyOpening open, EntryVersion pin, CancellationToken cancellationToken)
