@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Virga.Benchmarks.Torrents;
+
+/// <summary>libtorrent 2.0 in a process of its own, as the tests have it. Ends when it is disposed.</summary>
+internal sealed class LibtorrentProcess : IAsyncDisposable
+{
+    private readonly Process process;
+
+    private LibtorrentProcess(string script, params IEnumerable<string> arguments)
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, "Stock", script);
+        process = Process.Start(new ProcessStartInfo("/usr/bin/python3", [path, .. arguments])
+        {
+            UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        }) ?? throw new UsageException("python3 does not start");
+        process.ErrorDataReceived += static (_, _) => { };
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>What it says first.</summary>
+    public JsonElement Said { get; private set; }
+
+    /// <summary>Seeds a file of a folder, v2 alone; says port and torrent.</summary>
+    public static Task<LibtorrentProcess> SeedAsync(
+        string folder, string name, int pieceBytes, CancellationToken cancellationToken) => ListenAsync(
+        new LibtorrentProcess(
+            "libtorrent_seed.py", folder, name, JsonSerializer.Serialize(new { kind = "v2", piece = pieceBytes })),
+        cancellationToken);
+
+    /// <summary>Downloads from one peer; says the seconds when it has everything.</summary>
+    public static Task<LibtorrentProcess> GetAsync(
+        string torrent, string folder, string peer, CancellationToken cancellationToken) => ListenAsync(
+        new LibtorrentProcess(
+            "libtorrent_get.py", torrent, folder, JsonSerializer.Serialize(new { peers = new[] { peer } })),
+        cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        process.StandardInput.Close();
+        await process.WaitForExitAsync();
+        process.Dispose();
+    }
+
+    private static async Task<LibtorrentProcess> ListenAsync(
+        LibtorrentProcess started, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var line = await started.process.StandardOutput.ReadLineAsync(cancellationToken)
+                ?? throw new UsageException("libtorrent does not run here: apt-get install python3-libtorrent");
+            started.Said = JsonDocument.Parse(line).RootElement;
+            return started;
+        }
+        catch
+        {
+            await started.DisposeAsync();
+            throw;
+        }
+    }
+}

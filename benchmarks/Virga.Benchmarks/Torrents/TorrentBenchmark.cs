@@ -1,0 +1,160 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using Virga.Accounts;
+using Virga.Accounts.Adapters.Disk;
+using Virga.BitTorrent;
+using Virga.BitTorrent.Seeding;
+using Virga.BitTorrent.Wire;
+using Virga.Content.Snapshots;
+using Virga.Content.Torrents;
+using Virga.Protocol;
+
+namespace Virga.Benchmarks.Torrents;
+
+/// <summary>
+/// One file of 1 GiB over loopback, by the BitTorrent protocol: from a share on disk to libtorrent, against from
+/// libtorrent to libtorrent, in turns. Both are v2, with the same piece length, and write to memory.
+/// </summary>
+internal sealed class TorrentBenchmark : IBenchmark
+{
+    private const int Rounds = 3;
+    private const int MebibytesDefault = 1024;
+    private const string FileName = "film.bin";
+
+    public string Name => "torrent";
+
+    public string Summary => "1 GiB by BitTorrent over loopback, against libtorrent 2.0 (or --mib N)";
+
+    public async IAsyncEnumerable<BenchLine> RunAsync(
+        IReadOnlyList<string> arguments, [EnumeratorCancellation] CancellationToken token)
+    {
+        var mebibytes = Mebibytes(arguments);
+        var root = Directory.CreateDirectory(Path.Combine(
+            Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"virga-torrent-{Environment.ProcessId}"));
+        try
+        {
+            var folder = Directory.CreateDirectory(Path.Combine(root.FullName, "data")).FullName;
+            MakeFile(Path.Combine(folder, FileName), mebibytes);
+            await using var ours = await SeedingShare.StartAsync(folder, FileName, token);
+            var ourTorrent = Path.Combine(root.FullName, "ours.torrent");
+            await File.WriteAllBytesAsync(ourTorrent, ours.Torrent, token);
+            await using var theirs = await LibtorrentProcess.SeedAsync(folder, FileName, ours.PieceBytes, token);
+            var theirTorrent = Path.Combine(root.FullName, "theirs.torrent");
+            await File.WriteAllBytesAsync(
+                theirTorrent, Convert.FromHexString(theirs.Said.GetProperty("torrent").GetString()!), token);
+            var theirPeer = $"127.0.0.1:{theirs.Said.GetProperty("port").GetInt32()}";
+            var (rates, theirRates, seconds) = (new List<double>(), new List<double>(), new List<double>());
+            for (var round = 0; round < Rounds; round++)
+            {
+                theirRates.Add(mebibytes / await GetAsync(theirTorrent, theirPeer, root.FullName, token));
+                var before = Process.GetCurrentProcess().TotalProcessorTime;
+                rates.Add(mebibytes / await GetAsync(ourTorrent, ours.Peer, root.FullName, token));
+                seconds.Add((Process.GetCurrentProcess().TotalProcessorTime - before).TotalSeconds);
+            }
+            var rate = Duel.Median(rates);
+            yield return new BenchLine(
+                Name, "us-to-libtorrent", rate, "MiB/s", "libtorrent-to-libtorrent",
+                rate / Duel.Median(theirRates));
+            var gibibyteSeconds = Duel.Median(seconds) * 1024 / mebibytes;
+            yield return new BenchLine(
+                Name, "us-to-libtorrent-cpu", gibibyteSeconds, "s/GiB", "the whole of it",
+                gibibyteSeconds / (1024 / rate));
+            yield return new BenchLine(
+                Name, "us-to-libtorrent-rss", Process.GetCurrentProcess().PeakWorkingSet64 / (1 << 20), "MiB",
+                "200-mib", Process.GetCurrentProcess().PeakWorkingSet64 / (200.0 * (1 << 20)));
+        }
+        finally
+        {
+            root.Delete(recursive: true);
+        }
+    }
+
+    private static int Mebibytes(IReadOnlyList<string> arguments) => arguments switch
+    {
+        [] => MebibytesDefault,
+        ["--mib", var text] when int.TryParse(text, CultureInfo.InvariantCulture, out var count)
+            && count is > 0 and <= 4096 => count,
+        _ => throw new UsageException("torrent takes --mib N, N from 1 to 4096"),
+    };
+
+    private static void MakeFile(string path, int mebibytes)
+    {
+        using var file = File.Create(path);
+        var block = new byte[1 << 20];
+        for (var i = 0; i < mebibytes; i++)
+        {
+            RandomNumberGenerator.Fill(block);
+            file.Write(block);
+        }
+    }
+
+    private static async Task<double> GetAsync(
+        string torrent, string peer, string root, CancellationToken cancellationToken)
+    {
+        var target = Directory.CreateDirectory(Path.Combine(root, "got"));
+        try
+        {
+            await using var client = await LibtorrentProcess.GetAsync(
+                torrent, target.FullName, peer, cancellationToken);
+            return client.Said.GetProperty("seconds").GetDouble();
+        }
+        finally
+        {
+            target.Delete(recursive: true);
+        }
+    }
+}
+
+/// <summary>A public share of one file on disk, served as an agent serves it.</summary>
+internal sealed class SeedingShare : IAsyncDisposable
+{
+    private readonly SeedUpload upload;
+    private readonly Choker choker;
+    private readonly PeerListener listener;
+
+    private SeedingShare(OwnerIndex index, IAccount account)
+    {
+        var swarm = new BitTorrent.Swarm(index.Info);
+        upload = new SeedUpload(
+            swarm.Layout!, index.Layers, new ShareSeedSource(new ShareReader(index, account), index.Info),
+            new SeedCache(SeedCache.BytesMaxDefault));
+        choker = new Choker(swarm, TimeProvider.System, RandomNumberGenerator.Fill);
+        (swarm.Upload, swarm.Choker) = (upload, choker);
+        var settings = new PeerSettings(
+            TimeProvider.System, new PeerId(RandomNumberGenerator.Fill), new Pace(TimeProvider.System));
+        listener = PeerListener.Start(
+            new IPEndPoint(IPAddress.Loopback, 0), settings,
+            (hash, _) => new ValueTask<BitTorrent.Swarm?>(swarm.Hashes.Contains(hash) ? swarm : null),
+            () => swarm.Hashes, RandomNumberGenerator.Fill, static _ => { });
+        Torrent = Content.Torrents.Torrent.Write(index.Info, index.Layers, []);
+        PieceBytes = index.Info.PieceBytes;
+    }
+
+    public byte[] Torrent { get; }
+
+    public int PieceBytes { get; }
+
+    public string Peer => listener.LocalEndPoint.ToString();
+
+    public static async Task<SeedingShare> StartAsync(
+        string folder, string name, CancellationToken cancellationToken)
+    {
+        var adapter = new DiskAdapter(RandomNumberGenerator.Fill);
+        var config = adapter.ParseAddress(
+            "disk:" + folder, new Dictionary<string, string>(), new Dictionary<string, string>());
+        var account = await adapter.OpenAsync(config, cancellationToken);
+        var made = await new Snapshotter(RandomNumberGenerator.Fill, TimeProvider.System).CreateAsync(
+            account, EntryPath.Parse(name), new SnapshotOptions(false, []), null, cancellationToken);
+        return new SeedingShare(made.Index, account);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await listener.DisposeAsync();
+        choker.Dispose();
+        upload.Dispose();
+    }
+}
