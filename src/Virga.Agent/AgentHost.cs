@@ -37,6 +37,9 @@ public sealed record AgentOptions
     /// </summary>
     public System.Net.IPEndPoint? Torrent { get; init; }
 
+    /// <summary>Trackers at which public shares are announced while peers are taken, by their URLs.</summary>
+    public IReadOnlyList<string> Trackers { get; init; } = [];
+
     public IReadOnlyList<Endpoint> Repositories { get; init; } = [];
 
     public required IReadOnlyList<IAccountAdapter> Adapters { get; init; }
@@ -211,6 +214,8 @@ public sealed class AgentHost : IAsyncDisposable
         var swarms = Own(new ShareSwarms(shares, hub, options, log));
         hub.Add(swarms.FindAsync, shares.PublicSwarms);
         shares.ReachOfPeers = hub.Reach;
+        var shareTrackers = Own(new ShareTrackers(shares, hub, options, log));
+        shares.Changed = shareTrackers.Changed;
         shares.Narrowed = () =>
         {
             openings.Cut();
@@ -263,6 +268,7 @@ public sealed class AgentHost : IAsyncDisposable
         hub.Start();
         await transfers.LoadAsync(cancellationToken);
         Tend(announcer.RunAsync);
+        Tend(shareTrackers.RunAsync);
         Tend(trust.RunAsync);
         Tend(openings.RunAsync);
         Tend(Logs.RunAsync);

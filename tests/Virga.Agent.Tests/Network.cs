@@ -42,7 +42,8 @@ internal sealed class Network : IAsyncDisposable
     public string Folder(string name) => Directory.CreateDirectory(PathOf(name)).FullName;
 
     public async Task<TestAgent> AgentAsync(
-        string name, bool usesRepository = true, Action<string>? notice = null, IPEndPoint? torrent = null)
+        string name, bool usesRepository = true, Action<string>? notice = null, IPEndPoint? torrent = null,
+        params string[] trackers)
     {
         var host = await AgentHost.StartAsync(new AgentOptions
         {
@@ -54,7 +55,7 @@ internal sealed class Network : IAsyncDisposable
                 .. MoreAdapters,
             ],
             Time = TimeProvider.System, Random = RandomNumberGenerator.Fill, Version = "test",
-            Notice = notice, Torrent = torrent,
+            Notice = notice, Torrent = torrent, Trackers = trackers,
         }, CancellationToken.None);
         running.Add(host);
         return new TestAgent(host, Path.Combine(PathOf("agent-" + name), AgentHost.ControlSocketName));

@@ -103,9 +103,34 @@ public sealed class TorrentTests
         Assert.NotNull(Torrent.Parse(await alice.TorrentAsync(hybrid.InfoHash)).Info.InfoHashV1);
     }
 
-    private static async Task<TestAgent> AliceAsync(Network network, bool takesPeers = true)
+    [Fact]
+    public async Task A_public_share_alone_is_announced_at_the_tracker_and_found_there()
     {
-        var alice = await network.AgentAsync("alice", torrent: takesPeers ? Loopback : null);
+        await using var network = await Network.StartAsync();
+        await using var repository = await Repository.RepositoryHost.StartAsync(new Repository.RepositoryOptions
+        {
+            DataFolder = network.PathOf("tracker"), Time = TimeProvider.System,
+            Random = System.Security.Cryptography.RandomNumberGenerator.Fill,
+            Tracker = new Repository.Tracker.TrackerOptions { Listen = [Loopback] },
+        }, CancellationToken.None);
+        var tracker = repository.Tracker!;
+        var alice = await AliceAsync(network, trackers: [$"http://{tracker.Places[0]}/announce"]);
+        await ShareAsync(alice, "link", isHybrid: false);
+        var share = await ShareAsync(alice, "public", isHybrid: true);
+        Assert.Contains("&tr=http", share.Magnet!, StringComparison.Ordinal);
+        // Its own swarm and the two hashes of the hybrid.
+        while (tracker.Peers < 3) await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        Assert.Equal(3, tracker.Swarms);
+        // Without the peer that the link names: the tracker alone knows it.
+        var magnet = string.Join('&', share.Magnet!.Split('&').Where(p => p[..3] is not ("ws=" or "x.p")));
+        await GetAsync(magnet, network.Folder("got"));
+        AssertGot(network);
+        Assert.Equal(3, tracker.Swarms);
+    }
+
+    private static async Task<TestAgent> AliceAsync(Network network, bool takesPeers = true, string[]? trackers = null)
+    {
+        var alice = await network.AgentAsync("alice", torrent: takesPeers ? Loopback : null, trackers: trackers ?? []);
         var folder = network.Folder("data");
         foreach (var (path, content) in Files)
         {

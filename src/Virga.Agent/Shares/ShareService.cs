@@ -34,6 +34,9 @@ internal sealed class ShareService(
     /// <summary>Told when somebody may do less with a share than before.</summary>
     public Action? Narrowed { get; set; }
 
+    /// <summary>Told when a share came or went.</summary>
+    public Action? Changed { get; set; }
+
     /// <summary>How BitTorrent peers reach this machine, given how agents do; null where they can't.</summary>
     public Func<Uri, string?>? ReachOfPeers { get; set; }
 
@@ -114,6 +117,7 @@ internal sealed class ShareService(
                     await table.PutAsync(kept, cancellationToken);
                     rows[kept.InfoHash] = kept;
                     Narrowed?.Invoke();
+                    Changed?.Invoke();
                 }
                 return Describe(await FeedAsync(kept, request.Feed, cancellationToken), null);
             }
@@ -130,6 +134,7 @@ internal sealed class ShareService(
             WriteIndex(made.Index, hybrid);
             await table.PutAsync(row, cancellationToken);
             rows[row.InfoHash] = row;
+            Changed?.Invoke();
             // After the share itself: without it the next one lists all. Only the newest is ever followed.
             await KeepListingAsync(row.InfoHash, made.Listing);
             if (before is not null && before.InfoHash != row.InfoHash) File.Delete(state.ListingPath(before.InfoHash));
@@ -155,6 +160,7 @@ internal sealed class ShareService(
         File.Delete(state.ListingPath(infoHash));
         File.Delete(state.HybridPath(infoHash));
         Narrowed?.Invoke();
+        Changed?.Invoke();
         await announcer.WithdrawAsync(infoHash, cancellationToken);
         return true;
     }
@@ -202,7 +208,8 @@ internal sealed class ShareService(
         var row = Find(infoHash);
         var info = row?.Hybrid is null ? reader.Index.Info : TorrentInfo.Parse(ReadHybrid(infoHash));
         return Torrent.Write(
-            info, reader.Index.Layers, row is { Audience: AudienceKind.Public } ? [WebSeed(infoHash)] : []);
+            info, reader.Index.Layers, row is { Audience: AudienceKind.Public } ? [WebSeed(infoHash)] : [],
+            row is { Audience: AudienceKind.Public } ? options.Trackers : []);
     }
 
     private string WebSeed(Hash256 infoHash) => $"{ownEndpoint().Origin}/{WebSeedEndpoints.Place}{infoHash}/";
@@ -211,7 +218,7 @@ internal sealed class ShareService(
     private string? MagnetOf(ShareRow row) => row.Audience != AudienceKind.Public ? null : new MagnetLink
     {
         InfoHashV1 = row.Hybrid?.V1, InfoHashV2 = row.Hybrid?.V2 ?? row.InfoHash, Name = row.Name,
-        WebSeeds = [WebSeed(row.InfoHash)],
+        WebSeeds = [WebSeed(row.InfoHash)], Trackers = options.Trackers,
         Peers = ReachOfPeers?.Invoke(ownEndpoint().Url) is { } peer ? [peer] : [],
     }.ToText();
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using Virga.Agent;
+using Virga.BitTorrent.Trackers;
 using Virga.Cli.Terminals;
 using Virga.Core;
 using Virga.Protocol;
@@ -14,7 +15,7 @@ internal static class UpCommand
 {
     private sealed record Choices(
         PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen,
-        Option<string?> Torrent);
+        Option<string?> Torrent, Option<string[]> Trackers);
 
     public static Command Create(GlobalOptions options)
     {
@@ -38,6 +39,11 @@ internal static class UpCommand
                 Description =
                     "give public shares to BitTorrent clients, which connect here: 0.0.0.0:6881, or [::]:6881 "
                         + "with IPv6 (default: none connect)",
+            },
+            new Option<string[]>("--torrent-tracker")
+            {
+                HelpName = "URL",
+                Description = "announce public shares at this tracker, http://... or udp://...; may be repeated",
             });
         var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
         {
@@ -63,6 +69,7 @@ internal static class UpCommand
         verb.Add(choices.NoRepository);
         verb.Add(choices.RepositoryListen);
         verb.Add(choices.Torrent);
+        verb.Add(choices.Trackers);
         verb.Run(options, (run, cancellationToken) => RunAsync(run, choices, cancellationToken));
         return verb;
     }
@@ -85,6 +92,8 @@ internal static class UpCommand
                 PublicUrl = publicUrl,
                 IsPublicUrlPinned = run.Parsed.GetValue(choices.Peer.IsPinned),
                 Torrent = run.Parsed.GetValue(choices.Torrent) is { } torrent ? ListenAddress.Parse(torrent) : null,
+                Trackers = TrackersOf(
+                    run.Parsed.GetValue(choices.Trackers) ?? [], run.Parsed.GetValue(choices.Torrent)),
                 Repositories = repositories,
                 Adapters = Adapters.All,
                 Time = TimeProvider.System,
@@ -142,6 +151,23 @@ internal static class UpCommand
         if (asked is null && choices.Peer.PublicUrlOf(run) is null)
             ports.Remember("repository", host.Endpoint.Url.Port);
         return host;
+    }
+
+    private static string[] TrackersOf(string[] trackers, string? torrent)
+    {
+        foreach (var tracker in trackers)
+        {
+            if (TrackerClients.TryParse(tracker, out _)) continue;
+            throw new VirgaException(
+                FailureKind.BadInput, $"'{tracker}' is no tracker",
+                "Give its announce URL, such as http://tracker.example.org:6969/announce or "
+                    + "udp://tracker.example.org:6969.");
+        }
+        if (trackers.Length > 0 && torrent is null)
+            throw new VirgaException(
+                FailureKind.BadInput, "shares are announced at trackers only where BitTorrent clients may connect",
+                "Give --torrent ADDRESS:PORT, too.");
+        return trackers;
     }
 
     /// <summary>Where the agent has a public name, the repository has the same, with its own port.</summary>

@@ -58,11 +58,20 @@ public sealed class Torrent
         };
     }
 
-    public static byte[] Write(TorrentInfo info, PieceLayers layers, IReadOnlyList<string> webSeeds)
+    /// <param name="trackers">Each a tier of its own (BEP 12), so that all are told.</param>
+    public static byte[] Write(
+        TorrentInfo info, PieceLayers layers, IReadOnlyList<string> webSeeds, IReadOnlyList<string>? trackers = null)
     {
         var output = new ArrayBufferWriter<byte>(info.Raw.Length + 1024);
         var writer = new BencodeWriter(output);
-        writer.StartDictionary().Key("info").Raw(info.Raw.Span);
+        writer.StartDictionary();
+        if (trackers is { Count: > 0 })
+        {
+            writer.Key("announce").Text(trackers[0]).Key("announce-list").StartList();
+            foreach (var tracker in trackers) writer.StartList().Text(tracker).End();
+            writer.End();
+        }
+        writer.Key("info").Raw(info.Raw.Span);
         if (info.InfoHashV2 is not null)
         {
             writer.Key("piece layers");
