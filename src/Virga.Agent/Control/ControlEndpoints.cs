@@ -127,6 +127,12 @@ internal sealed class ControlEndpoints(
             var begun = await transfers.CreateAsync(request, http.RequestAborted);
             await JsonAsync(http, begun, ControlJson.Default.TransferInfo);
         });
+        routes.Control("POST", "/control/torrents", async http =>
+        {
+            var request = await BodyAsync(http, ControlJson.Default.TorrentRequest);
+            var begun = await transfers.CreateTorrentAsync(request, http.RequestAborted);
+            await JsonAsync(http, begun, ControlJson.Default.TransferInfo);
+        });
         routes.Control("GET", "/control/transfers/{id}", http =>
             JsonAsync(http, transfers.Get(Route(http, "id")).Describe(), ControlJson.Default.TransferInfo));
         routes.Control("GET", "/control/transfers/{id}/watch", WatchAsync);

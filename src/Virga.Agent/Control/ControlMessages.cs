@@ -160,6 +160,7 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(ShareEvent))]
 [JsonSerializable(typeof(List<ShareInfo>))]
 [JsonSerializable(typeof(TransferRequest))]
+[JsonSerializable(typeof(TorrentRequest))]
 [JsonSerializable(typeof(List<TransferInfo>))]
 [JsonSerializable(typeof(TransferInfo))]
 [JsonSerializable(typeof(PriorityRequest))]

@@ -11,4 +11,5 @@ internal sealed record TransferOutcome(
 [JsonSerializable(typeof(List<SkippedEntry>))]
 [JsonSerializable(typeof(TransferOutcome))]
 [JsonSerializable(typeof(Planning.TransferPlan))]
+[JsonSerializable(typeof(Torrents.TorrentWish))]
 internal sealed partial class StateJson : JsonSerializerContext;

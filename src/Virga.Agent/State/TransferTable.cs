@@ -2,7 +2,9 @@ using System.Text.Json;
 using Virga.Accounts;
 using Virga.Agent.Control;
 using Virga.Agent.Planning;
+using Virga.Agent.Torrents;
 using Virga.Agent.Transfers;
+using Virga.BitTorrent.Downloads;
 using Virga.Core;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Journal;
@@ -20,6 +22,13 @@ internal sealed record TransferRow(
     TransferOutcome? Outcome, TransferPlan Plan, TransferPriority Priority = TransferPriority.Normal,
     CopyCheck? Copies = CopyCheck.Service, ServeMode Serve = ServeMode.WhileRunning)
 {
+    /// <summary>What the user wants of a torrent, whose magnet link is the link; null for a share.</summary>
+    public TorrentWish? Torrent { get; init; }
+
+    /// <summary>The info-hash for people: 40 digits of a torrent that has a v1 part alone.</summary>
+    public string ShownHash => Torrent is not null && MagnetLink.Parse(Link) is { InfoHashV2: null, InfoHashV1: { } v1 }
+        ? v1.ToString() : InfoHash.ToString();
+
     public override string ToString() => Id;
 }
 
@@ -33,10 +42,11 @@ internal sealed class TransferTable(AgentState state)
             {
                 db.Execute(
                     "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, "
-                        + "plan, copy_check, serve) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + "plan, copy_check, serve, torrent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
                     (int)row.State, row.Created, (int)row.Priority, Json(row.Plan), (int?)row.Copies ?? 0,
-                    (int)row.Serve);
+                    (int)row.Serve, row.Torrent is null
+                        ? null : JsonSerializer.Serialize(row.Torrent, StateJson.Default.TorrentWish));
             },
             cancellationToken);
     }
@@ -66,7 +76,8 @@ internal sealed class TransferTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT id, info_hash, link, account, path, collision, state, created, ended, "
-                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check, serve FROM transfers "
+                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check, serve, torrent "
+                    + "FROM transfers "
                     + "ORDER BY created, id",
                 row => (
                     Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
@@ -75,7 +86,7 @@ internal sealed class TransferTable(AgentState state)
                     Fetched: row.Long(9), Files: (int)row.Long(10), Bytes: row.Long(11),
                     Outcome: row.TextOrNull(12), Priority: (TransferPriority)row.Long(13), Plan: row.TextOrNull(14),
                     Copies: row.Long(15) == 0 ? (CopyCheck?)null : (CopyCheck)row.Long(15),
-                    Serve: (ServeMode)row.Long(16))),
+                    Serve: (ServeMode)row.Long(16), Torrent: row.TextOrNull(17))),
             cancellationToken);
         return
         [
@@ -87,7 +98,11 @@ internal sealed class TransferTable(AgentState state)
                 r.Plan is null
                     ? TransferPlan.None
                     : JsonSerializer.Deserialize(r.Plan, StateJson.Default.TransferPlan)!,
-                r.Priority, r.Copies, r.Serve)),
+                r.Priority, r.Copies, r.Serve)
+            {
+                Torrent = r.Torrent is null
+                    ? null : JsonSerializer.Deserialize(r.Torrent, StateJson.Default.TorrentWish),
+            }),
         ];
     }
 

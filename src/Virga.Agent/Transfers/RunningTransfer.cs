@@ -26,6 +26,15 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
 
     public string Step { get; set; } = "";
 
+    /// <summary>Tells why nothing comes from a torrent's peers; null while something does.</summary>
+    public Func<string?>? Waits { get; set; }
+
+    /// <summary>Tells how a torrent's peers do, in place of the sources.</summary>
+    public Func<IReadOnlyList<SourceReport>>? Peers { get; set; }
+
+    /// <summary>What a completed torrent gives to others; null while it gives nothing.</summary>
+    public Func<string>? Seeds { get; set; }
+
     /// <summary>Its place in the queue while it runs or waits.</summary>
     public QueueTicket? Ticket { get; set; }
 
@@ -105,20 +114,20 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
             var completed = row.State == TransferState.Completed;
             var status = row.State switch
             {
-                TransferState.Running => Sources?.Waiting ?? Step,
+                TransferState.Running => Sources?.Waiting ?? Waits?.Invoke() ?? Step,
                 TransferState.Waiting => WhyWaiting?.Invoke(this) ?? "waiting for its turn",
                 TransferState.Paused => "paused",
-                TransferState.Completed => "complete",
+                TransferState.Completed => Seeds?.Invoke() ?? "complete",
                 TransferState.Cancelled => "cancelled",
                 _ => row.Outcome?.Error?.Message ?? "failed",
             };
             return new TransferInfo(
-                row.Id, row.InfoHash.ToString(), row.Account, row.Path.Value, row.State, status,
+                row.Id, row.ShownHash, row.Account, row.Path.Value, row.State, status,
                 row.FilesTotal, completed ? row.FilesTotal : Status.FilesDone,
                 row.BytesTotal, completed ? row.BytesTotal : Status.BytesDone,
                 running ? fetchedBefore + Status.BytesFetched : row.Fetched, running ? Rate() : 0,
                 row.Created, row.Ended,
-                [.. (Sources?.Report() ?? []).Select(s => new SourceInfo(
+                [.. (Peers?.Invoke() ?? Sources?.Report() ?? []).Select(s => new SourceInfo(
                     s.Name, s.Bytes, s.Dropped, running ? s.BytesPerSecond : 0, s.IsOrigin, s.Agent?.ToString()))],
                 row.Outcome?.NotKept ?? [], row.Outcome?.Error, row.Priority, row.Plan.Plan, row.Plan.Spent(Moved()),
                 row.Outcome?.Copied ?? CopiedInfo());

@@ -5,6 +5,7 @@ using Virga.Agent.Network;
 using Virga.Agent.Notices;
 using Virga.Agent.Planning;
 using Virga.Agent.State;
+using Virga.Agent.Torrents;
 using Virga.Content;
 using Virga.Core;
 using Virga.Protocol;
@@ -19,10 +20,10 @@ namespace Virga.Agent.Transfers;
 /// <summary>
 /// Runs this agent's transfers: begins them, goes on with them after a restart, stops and describes them.
 /// </summary>
-internal sealed class TransferService(
+internal sealed partial class TransferService(
     AgentState state, TransferTable table, TransferContents contents, AccountPool accounts, AgentId self,
     StorageHttp storage, AgentOptions options, TransferQueue queue, LimitKeeper limits, PlanService plans,
-    Sharing sharing, Webhooks webhooks, Action<string> log) : IAsyncDisposable
+    Sharing sharing, TorrentRuns torrents, Webhooks webhooks, Action<string> log) : IAsyncDisposable
 {
     private const int IdBytes = 6;
 
@@ -43,11 +44,13 @@ internal sealed class TransferService(
     /// <summary>Goes on with what was running when the agent was stopped or killed.</summary>
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
+        torrents.SeedingEnded = SeedingEndedAsync;
         foreach (var row in await table.ListAsync(cancellationToken))
         {
             var transfer = Add(row);
             if (IsGoingOn(transfer)) Start(transfer);
-            else if (row is { State: TransferState.Completed, Serve: ServeMode.Always }) _ = ServeAgainAsync(row);
+            else if (row is { State: TransferState.Completed, Serve: ServeMode.Always })
+                _ = row.Torrent is null ? ServeAgainAsync(row) : SeedAgainAsync(transfer);
         }
     }
 
@@ -86,6 +89,7 @@ internal sealed class TransferService(
         var transfer = Get(id);
         await StopAsync(transfer, cancellationToken);
         await sharing.EndAsync(id);
+        await torrents.EndAsync(id);
         if (transfer.Row is { State: TransferState.Completed, Serve: ServeMode.Always })
             await SetAsync(transfer, transfer.Row with { Serve = ServeMode.Never });
         if (transfer.Row.State != TransferState.Completed)
@@ -140,7 +144,7 @@ internal sealed class TransferService(
     public async Task<ShareContent> OpenContentAsync(ShareLink link, CancellationToken cancellationToken)
     {
         var known = transfers.Values.FirstOrDefault(
-            t => t.Row.InfoHash == link.InfoHash && contents.Has(t.Row.Id));
+            t => t.Row.InfoHash == link.InfoHash && t.Row.Torrent is null && contents.Has(t.Row.Id));
         if (known is not null)
             return contents.Open(contents.Read(known.Row.Id), ShareLink.Parse(known.Row.Link));
         return contents.Open(await contents.FetchAsync(link, contents.Finder(link), cancellationToken), link);
@@ -148,7 +152,7 @@ internal sealed class TransferService(
 
     /// <summary>The link of a transfer or share that is known here by its info-hash.</summary>
     public ShareLink? LinkOf(Hash256 infoHash) =>
-        transfers.Values.FirstOrDefault(t => t.Row.InfoHash == infoHash) is { } transfer
+        transfers.Values.FirstOrDefault(t => t.Row.InfoHash == infoHash && t.Row.Torrent is null) is { } transfer
             ? ShareLink.Parse(transfer.Row.Link)
             : null;
 
@@ -157,6 +161,7 @@ internal sealed class TransferService(
         await stopping.CancelAsync();
         await Task.WhenAll(transfers.Values.Select(t => t.Running));
         await sharing.DisposeAsync();
+        await torrents.DisposeAsync();
         stopping.Dispose();
     }
 
@@ -297,9 +302,10 @@ internal sealed class TransferService(
     private async Task<TransferResult> TransferAsync(RunningTransfer transfer, CancellationToken cancellationToken)
     {
         var row = transfer.Row;
-        var link = ShareLink.Parse(row.Link);
         transfer.Step = "opening the account";
         var target = await accounts.GetAsync(row.Account, cancellationToken);
+        if (row.Torrent is not null) return await FetchTorrentAsync(transfer, target, cancellationToken);
+        var link = ShareLink.Parse(row.Link);
         var finder = contents.Finder(link);
         transfer.Step = "fetching the list of files";
         if (!contents.Has(row.Id))
@@ -459,9 +465,10 @@ internal sealed class TransferService(
         var row = transfer.Row;
         if (!contents.Has(row.Id)) return;
         var target = await accounts.GetAsync(row.Account, cancellationToken);
-        var link = ShareLink.Parse(row.Link);
-        var content = contents.Open(contents.Read(row.Id), link);
-        var sources = new SourceSet(contents.Finder(link), options.Time);
+        var content = row.Torrent is null
+            ? contents.Open(contents.Read(row.Id), ShareLink.Parse(row.Link)) : torrents.Open(row);
+        // Nothing is read from them.
+        var sources = new SourceSet(new NoSources(), options.Time);
         var journal = new SqliteJournal(state, row.Id);
         var job = new TransferJob(
             content, sources, target, row.Path, row.Collision, journal, new TransferStatus());

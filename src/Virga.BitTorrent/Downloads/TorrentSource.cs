@@ -74,6 +74,9 @@ public sealed class TorrentSource : ISource
         return scheduler.Availability(first, last - first + 1);
     }
 
+    /// <summary>Where a blob begins in the row of all pieces.</summary>
+    internal long StartOf(Hash256 root) => PlaceOf(root).Start;
+
     private (long Start, long Length) PlaceOf(Hash256 root) => places.TryGetValue(root, out var place)
         ? place
         : throw new VirgaException(FailureKind.NotFound, $"blob {root} is not of this torrent");

@@ -80,7 +80,7 @@ public sealed class PieceLayers
     /// Of anybody's torrent, as libtorrent takes them: what no file needs is left out, what is missing is missing, what
     /// is wrong is BadInput.
     /// </summary>
-    internal static PieceLayers ParseForeign(ReadOnlyMemory<byte> bencoded, TorrentInfo info)
+    public static PieceLayers ParseForeign(ReadOnlyMemory<byte> bencoded, TorrentInfo info)
     {
         var layers = Read(bencoded, ContentLimits.ForeignInfo);
         var kept = new Dictionary<Hash256, ReadOnlyMemory<byte>>();

@@ -1,0 +1,123 @@
+using Virga.Accounts;
+using Virga.Agent.Control;
+using Virga.Agent.State;
+using Virga.Agent.Torrents;
+using Virga.BitTorrent;
+using Virga.BitTorrent.Downloads;
+using Virga.Content.Torrents;
+using Virga.Core;
+using Virga.Transfers.Engine;
+using Virga.Transfers.Sources;
+
+namespace Virga.Agent.Transfers;
+
+/// <summary>Torrents of others, brought over like shares.</summary>
+internal sealed partial class TransferService
+{
+    private const int SelectMost = 1000;
+    private const int PeersMost = 100;
+
+    /// <exception cref="VirgaException">BadInput: what is given is no torrent, or is asked for wrongly.</exception>
+    public async Task<TransferInfo> CreateTorrentAsync(TorrentRequest request, CancellationToken cancellationToken)
+    {
+        var (link, torrent) = LinkOf(request);
+        var path = EntryPath.Parse(request.Path);
+        var wish = Wish(request);
+        if (torrent is not null) wish.Choose(torrent.Info, link);
+        var collision = Collision(new TransferRequest("", request.Account, request.Path, request.Collision));
+        await accounts.GetAsync(request.Account, cancellationToken);
+        var id = new byte[IdBytes];
+        options.Random(id);
+        var row = new TransferRow(
+            Convert.ToHexStringLower(id),
+            link.InfoHashV2 ?? TorrentContent.IdOfV1(link.InfoHashV1!.Value.ToArray()), link.ToText(), request.Account,
+            path, collision, TransferState.Waiting, options.Time.GetUtcNow(), Ended: null, Fetched: 0, FilesTotal: 0,
+            BytesTotal: 0, Outcome: null, Planning.TransferPlan.None, Checked(request.Priority), Copies: null,
+            wish.Seeds ? ServeMode.Always : ServeMode.Never)
+        {
+            Torrent = wish,
+        };
+        if (torrent is not null)
+        {
+            contents.Write(row.Id, new FetchedContent(
+                torrent.Info.Raw.ToArray(), torrent.Layers.Encode(), null, null));
+        }
+        await table.AddAsync(row, cancellationToken);
+        var transfer = Add(row);
+        Start(transfer);
+        return transfer.Describe();
+    }
+
+    private static (MagnetLink Link, Torrent? Torrent) LinkOf(TorrentRequest request)
+    {
+        if (request.File is not { } file)
+            return (MagnetLink.Parse(request.Magnet ?? ""), null);
+        var torrent = Torrent.Parse(file);
+        var info = torrent.Info;
+        return (new MagnetLink
+        {
+            InfoHashV1 = info.InfoHashV1 is { } v1 ? new SwarmHash(v1) : null,
+            InfoHashV2 = info.InfoHashV2,
+            Name = info.Name,
+            Trackers = [.. torrent.Trackers.Take(MagnetLink.ListMax)],
+            WebSeeds = [.. torrent.WebSeeds.Take(MagnetLink.ListMax)],
+        }, torrent);
+    }
+
+    private static TorrentWish Wish(TorrentRequest request)
+    {
+        var (select, peers) = (request.Select ?? [], request.Peers ?? []);
+        if (select.Count > SelectMost || peers.Count > PeersMost)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"{select.Count} patterns and {peers.Count} peers are too many",
+                $"There can be {SelectMost} patterns and {PeersMost} peers.");
+        }
+        if (request.Ratio is < 0 or double.NaN || request.SeedHours is < 0 or double.NaN)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, "how long a torrent is given to others is a number, and not below zero",
+                "Say for example --ratio 1.5 or --seed-hours 24; --no-seed gives nothing.");
+        }
+        return new TorrentWish(select, peers, request.Ratio, request.SeedHours, request.Share);
+    }
+
+    private Task<TransferResult> FetchTorrentAsync(
+        RunningTransfer transfer, IAccount target, CancellationToken cancellationToken) =>
+        torrents.RunAsync(
+            transfer, target, engine, new SqliteJournal(state, transfer.Row.Id),
+            content => SetAsync(transfer, transfer.Row with
+            {
+                FilesTotal = content.Files.Count,
+                BytesTotal = content.Files.Sum(f => f.Entry.Size),
+            }),
+            cancellationToken);
+
+    /// <summary>Goes on giving what a completed torrent brought, as its user wanted.</summary>
+    private async Task SeedAgainAsync(RunningTransfer transfer)
+    {
+        try
+        {
+            var target = await accounts.GetAsync(transfer.Row.Account, stopping.Token);
+            var journal = await new SqliteJournal(state, transfer.Row.Id).LoadAsync(stopping.Token);
+            await torrents.SeedAgainAsync(transfer, target, journal, stopping.Token);
+        }
+        catch (Exception e) when (e is VirgaException or IOException or OperationCanceledException)
+        {
+            log($"torrent {transfer.Row.Id} can't be given to others: {e.Message}");
+        }
+    }
+
+    private async Task SeedingEndedAsync(string id)
+    {
+        if (transfers.GetValueOrDefault(id) is { Row.State: TransferState.Completed } transfer)
+            await SetAsync(transfer, transfer.Row with { Serve = ServeMode.Never });
+    }
+
+    /// <summary>For who needs no source.</summary>
+    private sealed class NoSources : ISourceFinder
+    {
+        public Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyList<ISource>>([]);
+    }
+}
