@@ -9,6 +9,7 @@ using Virga.Agent.Trust;
 using Virga.Agent.State;
 using Virga.Agent.Torrents;
 using Virga.Agent.Transfers;
+using Virga.BitTorrent;
 using Virga.Core;
 using Virga.Hosting;
 using Virga.Protocol;
@@ -39,6 +40,9 @@ public sealed record AgentOptions
 
     /// <summary>Trackers at which public shares are announced while peers are taken, by their URLs.</summary>
     public IReadOnlyList<string> Trackers { get; init; } = [];
+
+    /// <summary>Where peers, trackers and web seeds that a torrent names may lie.</summary>
+    public AddressRules TorrentAddresses { get; init; } = AddressRules.PublicOnly;
 
     public IReadOnlyList<Endpoint> Repositories { get; init; } = [];
 
@@ -202,15 +206,16 @@ public sealed class AgentHost : IAsyncDisposable
         var holdings = new Holdings(clients, inUse, directory, () => Endpoint, trust.IsRefused, options.Time, log);
         var contents = new TransferContents(
             state, clients, directory, inUse, trust.IsRefused, options, log);
+        var hub = torrents = Own(new TorrentHub(options, limits.Sending, log));
         transfers = new TransferService(
             state, new TransferTable(state), contents, accounts, keys.Id, storage, options, queue, limits, plans,
-            new Sharing(holdings, shares, options.Time, options.Random, log), webhooks, log);
+            new Sharing(holdings, shares, options.Time, options.Random, log),
+            new TorrentRuns(hub, contents, shares, limits.Receiving, options, log), webhooks, log);
         var openings = new CopyOpenings(
             state, accounts, shares.Find,
             (share, agent) => share.Audience != AudienceKind.Trusted || trust.IsAdmitted(agent, share.Reach),
             options, log);
         await openings.LoadAsync(cancellationToken);
-        var hub = torrents = Own(new TorrentHub(options, limits.Sending, log));
         var swarms = Own(new ShareSwarms(shares, hub, options, log));
         hub.Add(swarms.FindAsync, shares.PublicSwarms);
         shares.ReachOfPeers = hub.Reach;

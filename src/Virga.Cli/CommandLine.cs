@@ -48,6 +48,7 @@ internal static class CommandLine
             ShareCommands.CreateRemove(options),
             PlanCommand.Create(options),
             GetCommand.Create(options),
+            TorrentCommands.Create(options),
             TransferCommands.CreateList(options),
             TransferCommands.CreateWatch(options),
             TransferCommands.CreatePause(options),

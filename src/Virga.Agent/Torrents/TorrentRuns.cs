@@ -12,6 +12,7 @@ using Virga.BitTorrent.Trackers;
 using Virga.Content;
 using Virga.Content.Torrents;
 using Virga.Core;
+using Virga.Protocol;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Journal;
 using Virga.Transfers.Sources;
@@ -33,6 +34,7 @@ internal sealed class TorrentRuns : IAsyncDisposable
     private readonly TorrentHub hub;
     private readonly TransferContents contents;
     private readonly ShareService shares;
+    private readonly Pace receiving;
     private readonly AgentOptions options;
     private readonly Action<string> log;
     private readonly TrackerClients trackers;
@@ -42,15 +44,19 @@ internal sealed class TorrentRuns : IAsyncDisposable
     private sealed record Seeding(CancellationTokenSource Stop, Task Task);
 
     public TorrentRuns(
-        TorrentHub hub, TransferContents contents, ShareService shares, AgentOptions options, Action<string> log)
+        TorrentHub hub, TransferContents contents, ShareService shares, Pace receiving, AgentOptions options,
+        Action<string> log)
     {
         this.hub = hub;
         this.contents = contents;
         this.shares = shares;
+        this.receiving = receiving;
         this.options = options;
         this.log = log;
         trackers = new TrackerClients(options.TorrentAddresses, options.Time, options.Random, hub.Settings.Id);
-        hub.Add((hash, _) => ValueTask.FromResult(swarms.Values.FirstOrDefault(s => s.Hashes.Contains(hash))));
+        hub.Add(
+            (hash, _) => ValueTask.FromResult(swarms.Values.FirstOrDefault(s => s.Hashes.Contains(hash))),
+            () => swarms.Values.SelectMany(s => s.Hashes));
     }
 
     /// <summary>Told when a torrent is given to nobody any more, by its transfer.</summary>
@@ -74,7 +80,8 @@ internal sealed class TorrentRuns : IAsyncDisposable
         var link = MagnetLink.Parse(row.Link);
         (TorrentInfo Info, PieceLayers Layers)? known = contents.Has(row.Id) ? Read(row.Id) : null;
         var tried = new TriedWays();
-        var download = new TorrentDownload(link, known?.Info, hub.Settings, options.TorrentAddresses, log);
+        var download = new TorrentDownload(
+            link, known?.Info, hub.Settings, options.TorrentAddresses, options.Random, log);
         try
         {
             await StartAsync(download, link, wish, tried, known is not null, cancellationToken);
@@ -130,7 +137,8 @@ internal sealed class TorrentRuns : IAsyncDisposable
         var link = MagnetLink.Parse(row.Link);
         var (info, layers) = Read(row.Id);
         var content = TorrentContent.Open(info, layers, row.Torrent!.Choose(info, link));
-        var download = new TorrentDownload(link, info, hub.Settings, options.TorrentAddresses, log);
+        var download = new TorrentDownload(
+            link, info, hub.Settings, options.TorrentAddresses, options.Random, log);
         var holdings = Hold(download, layers, target, row.Torrent);
         foreach (var file in content.Files)
             holdings.Completed(file, row.Path.Append(journal.Renamed.GetValueOrDefault(file.Index, file.Entry.Path)));
@@ -226,7 +234,7 @@ internal sealed class TorrentRuns : IAsyncDisposable
         var row = transfer.Row;
         var layout = download.Swarm.Layout!;
         var checker = new PieceChecker(layout, layers);
-        var source = download.Begin(layers, isWanted, EngineLimits.Default.RangeBytes);
+        var source = download.Begin(layers, isWanted, EngineLimits.Default.RangeBytes, receiving);
         swarms[row.Id] = download.Swarm;
         transfer.Sources = new SourceSet(new TorrentSourceFinder(source), options.Time, log);
         transfer.Step = "running";

@@ -1,6 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 using Virga.BitTorrent.Wire;
+using Virga.BitTorrent.Wire.Extensions;
+using Virga.BitTorrent.Wire.Obfuscation;
+using Virga.Core;
 
 namespace Virga.BitTorrent.Downloads;
 
@@ -9,7 +12,8 @@ namespace Virga.BitTorrent.Downloads;
 /// reached is tried again later and later. Safe for many threads.
 /// </summary>
 internal sealed class PeerPool(
-    Swarm swarm, PeerSettings settings, AddressRules rules, Func<IPEndPoint, bool> isBanned, Action<string>? log)
+    Swarm swarm, PeerSettings settings, AddressRules rules, RandomBytes random, Func<IPEndPoint, bool> isBanned,
+    Action<string>? log)
 {
     /// <summary>Connections that we begin; those that come in are counted apart.</summary>
     private const int ConnectionsMost = 60;
@@ -125,17 +129,20 @@ internal sealed class PeerPool(
         string problem;
         try
         {
-            var socket = await DialAsync(candidate.Place, cancellationToken);
-            var session = new PeerSession(new SocketLink(socket), swarm, settings, received: null);
-            var end = await session.RunAsync(cancellationToken);
+            var (session, end) = await TalkAsync(candidate.Place, isObfuscated: false, cancellationToken);
+            // Some take obfuscated connections alone, and close others at once.
+            if (end.Reason == PeerEndReason.Closed && session.PeerHas is null
+                && session.Extensions == ExtensionHandshake.None)
+                (session, end) = await TalkAsync(candidate.Place, isObfuscated: true, cancellationToken);
             problem = end.Detail;
             // Who talked with us was there: it is worth another try as if it were new.
             if (session.ReceivedBytes > 0) candidate.Tries = 1;
             if (end.Reason is PeerEndReason.WrongSwarm or PeerEndReason.NothingToDo) candidate.Tries = TriesMost;
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or IOException)
+        catch (Exception e) when (e is SocketException or OperationCanceledException or IOException or VirgaException)
         {
-            problem = e is SocketException socket ? Words(socket.SocketErrorCode) : "it does not answer";
+            problem = e is SocketException socket ? Words(socket.SocketErrorCode)
+                : e is VirgaException or IOException ? "it ends every connection" : "it does not answer";
         }
         log?.Invoke($"peer {candidate.Place}: {problem}");
         lock (gate)
@@ -145,6 +152,29 @@ internal sealed class PeerPool(
             candidate.NotBefore = settings.Time.GetUtcNow()
                 + (RetryLeast * Math.Pow(2, Math.Min(candidate.Tries - 1, TriesMost)));
         }
+    }
+
+    private async Task<(PeerSession Session, PeerEnd End)> TalkAsync(
+        IPEndPoint place, bool isObfuscated, CancellationToken cancellationToken)
+    {
+        IPeerLink link = new SocketLink(await DialAsync(place, cancellationToken));
+        if (isObfuscated)
+        {
+            using var limit = new CancellationTokenSource(settings.HandshakeWithin, settings.Time);
+            using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            var plain = link;
+            try
+            {
+                link = await ObfuscatedHandshake.ConnectAsync(plain, swarm.Hashes[0], random, both.Token);
+            }
+            catch
+            {
+                await plain.DisposeAsync();
+                throw;
+            }
+        }
+        var session = new PeerSession(link, swarm, settings, received: null);
+        return (session, await session.RunAsync(cancellationToken));
     }
 
     private async Task<Socket> DialAsync(IPEndPoint place, CancellationToken cancellationToken)

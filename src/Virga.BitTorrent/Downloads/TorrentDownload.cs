@@ -2,6 +2,7 @@ using System.Net;
 using Virga.BitTorrent.Wire;
 using Virga.Content.Torrents;
 using Virga.Core;
+using Virga.Protocol;
 
 namespace Virga.BitTorrent.Downloads;
 
@@ -37,7 +38,8 @@ public sealed class TorrentDownload : IAsyncDisposable
     /// <param name="info">Where it is known already.</param>
     /// <param name="rules">Where peers and web seeds that others named may lie.</param>
     public TorrentDownload(
-        MagnetLink link, TorrentInfo? info, PeerSettings settings, AddressRules rules, Action<string>? log = null)
+        MagnetLink link, TorrentInfo? info, PeerSettings settings, AddressRules rules, RandomBytes random,
+        Action<string>? log = null)
     {
         this.link = link;
         this.settings = settings;
@@ -47,7 +49,7 @@ public sealed class TorrentDownload : IAsyncDisposable
         Swarm.Downloads = Join;
         Swarm.Progress.Left = 1;
         Metadata = new MetadataFetch(link, Ban);
-        pool = new PeerPool(Swarm, settings, rules, IsBanned, log);
+        pool = new PeerPool(Swarm, settings, rules, random, IsBanned, log);
     }
 
     public Swarm Swarm { get; }
@@ -124,7 +126,9 @@ public sealed class TorrentDownload : IAsyncDisposable
 
     /// <summary>Everything is known: pieces may come.</summary>
     /// <param name="isWanted">By place in the torrent's list of files.</param>
-    public TorrentSource Begin(PieceLayers layers, Func<int, bool> isWanted, int rangeBytes)
+    /// <param name="receiving">Bounds what comes, with everything else that shares it; null: nothing does.</param>
+    public TorrentSource Begin(
+        PieceLayers layers, Func<int, bool> isWanted, int rangeBytes, Pace? receiving = null)
     {
         var layout = Swarm.Layout ?? throw new InvalidOperationException("the torrent is not known yet");
         var needed = new bool[layout.PieceCount];
@@ -145,7 +149,7 @@ public sealed class TorrentDownload : IAsyncDisposable
         Volatile.Write(ref scheduler, made);
         foreach (var side in Sides()) side.Attach(made);
         foreach (var url in link.WebSeeds) AddWebSeed(url, layout, made);
-        return new TorrentSource(layout, made, rangeBytes);
+        return new TorrentSource(layout, made, rangeBytes, receiving);
     }
 
     /// <summary>Why nothing comes now, with what was tried; null while something does.</summary>

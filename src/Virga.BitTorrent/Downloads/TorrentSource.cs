@@ -18,11 +18,14 @@ public sealed class TorrentSource : ISource
 
     private readonly PieceLayout layout;
     private readonly BlockScheduler scheduler;
+    private readonly Pace? receiving;
     private readonly Dictionary<Hash256, (long Start, long Length)> places = [];
 
     /// <param name="rangeBytes">Bytes of one read of the engine.</param>
-    public TorrentSource(PieceLayout layout, BlockScheduler scheduler, int rangeBytes)
+    /// <param name="receiving">Bounds what comes; null: nothing does.</param>
+    public TorrentSource(PieceLayout layout, BlockScheduler scheduler, int rangeBytes, Pace? receiving = null)
     {
+        this.receiving = receiving;
         this.layout = layout;
         this.scheduler = scheduler;
         for (var i = 0; i < layout.Info.Files.Count; i++)
@@ -40,7 +43,8 @@ public sealed class TorrentSource : ISource
 
     public double WaitShare { get; }
 
-    public Task ReadAsync(Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    public async Task ReadAsync(
+        Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {
         var read = scheduler.ReadAsync(PlaceOf(root).Start + offset, destination, cancellationToken);
         // A piece longer than a read holds up all reads in it: the next one is begun while it comes.
@@ -49,7 +53,8 @@ public sealed class TorrentSource : ISource
             var last = (PlaceOf(root).Start + offset + destination.Length - 1) / layout.PieceBytes;
             if (offset + destination.Length < PlaceOf(root).Length) scheduler.Prefetch((int)last + 1);
         }
-        return read;
+        await read;
+        await PaidAsync(destination.Length, cancellationToken);
     }
 
     public async Task ReadManyAsync(
@@ -63,7 +68,12 @@ public sealed class TorrentSource : ISource
             reads.Add(scheduler.ReadAsync(PlaceOf(root).Start + range.Offset, part, cancellationToken));
         }
         await Task.WhenAll(reads);
+        await PaidAsync(reads.Count == 0 ? 0 : ranges.Sum(r => r.Range.Length), cancellationToken);
     }
+
+    /// <summary>What was read is paid for by waiting; the next read is asked for later then.</summary>
+    private ValueTask PaidAsync(long bytes, CancellationToken cancellationToken) =>
+        receiving?.PayAsync(bytes, cancellationToken) ?? ValueTask.CompletedTask;
 
     /// <summary>How many peers have all of a range: for the choice of what is fetched first.</summary>
     public int Availability(Hash256 root, ByteRange range)

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using Virga.Agent;
+using Virga.BitTorrent;
 using Virga.BitTorrent.Trackers;
 using Virga.Cli.Terminals;
 using Virga.Core;
@@ -15,7 +16,7 @@ internal static class UpCommand
 {
     private sealed record Choices(
         PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen,
-        Option<string?> Torrent, Option<string[]> Trackers);
+        Option<string?> Torrent, Option<string[]> Trackers, Option<bool> TorrentLocal);
 
     public static Command Create(GlobalOptions options)
     {
@@ -44,6 +45,10 @@ internal static class UpCommand
             {
                 HelpName = "URL",
                 Description = "announce public shares at this tracker, http://... or udp://...; may be repeated",
+            },
+            new Option<bool>("--torrent-local")
+            {
+                Description = "let torrents name peers, trackers and web seeds in your own network",
             });
         var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
         {
@@ -70,6 +75,7 @@ internal static class UpCommand
         verb.Add(choices.RepositoryListen);
         verb.Add(choices.Torrent);
         verb.Add(choices.Trackers);
+        verb.Add(choices.TorrentLocal);
         verb.Run(options, (run, cancellationToken) => RunAsync(run, choices, cancellationToken));
         return verb;
     }
@@ -91,6 +97,8 @@ internal static class UpCommand
                 Listen = listen,
                 PublicUrl = publicUrl,
                 IsPublicUrlPinned = run.Parsed.GetValue(choices.Peer.IsPinned),
+                TorrentAddresses = run.Parsed.GetValue(choices.TorrentLocal)
+                    ? AddressRules.LocalToo : AddressRules.PublicOnly,
                 Torrent = run.Parsed.GetValue(choices.Torrent) is { } torrent ? ListenAddress.Parse(torrent) : null,
                 Trackers = TrackersOf(
                     run.Parsed.GetValue(choices.Trackers) ?? [], run.Parsed.GetValue(choices.Torrent)),

@@ -106,6 +106,11 @@ internal sealed partial class ControlClient : IDisposable
         ControlJson.Default.TransferInfo,
         cancellationToken);
 
+    public Task<TransferInfo> StartTorrentAsync(TorrentRequest request, CancellationToken cancellationToken) =>
+        SendAsync(
+            HttpMethod.Post, "/control/torrents", JsonContent.Create(request, ControlJson.Default.TorrentRequest),
+            ControlJson.Default.TransferInfo, cancellationToken);
+
     public Task<List<TransferInfo>> TransfersAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/transfers", null, ControlJson.Default.ListTransferInfo, cancellationToken);
 

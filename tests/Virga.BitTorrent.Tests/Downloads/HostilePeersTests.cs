@@ -147,7 +147,7 @@ internal sealed class WirePeers : IAsyncDisposable
             InfoHashV1 = torrent.Info.InfoHashV1 is { } v1 ? new SwarmHash(v1) : null,
             InfoHashV2 = torrent.Info.InfoHashV2,
         };
-        var download = new TorrentDownload(link, info, Settings(1), AddressRules.PublicOnly);
+        var download = new TorrentDownload(link, info, Settings(1), AddressRules.PublicOnly, new Seeded(2).RandomBytes);
         download.Start([], Places);
         if (info is not null) download.Begin(torrent.Layers, static _ => true, 1 << 20);
         return download;

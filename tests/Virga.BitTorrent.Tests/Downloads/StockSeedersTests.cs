@@ -92,7 +92,8 @@ internal sealed record Download(IReadOnlyList<string> Bans, long Fetched)
             new Pace(TimeProvider.System));
         var torrent = seeders[0].Torrent;
         await using var download = new TorrentDownload(
-            seeders[0].Link, isMagnet ? null : torrent.Info, settings, AddressRules.LocalToo);
+            seeders[0].Link, isMagnet ? null : torrent.Info, settings, AddressRules.LocalToo,
+            new Seeded(6).RandomBytes);
         download.Start([], [.. seeders.Select(s => s.Place)]);
         var info = await download.GetInfoAsync(CancellationToken.None);
         var isFileWanted = (int file) => isWanted?.Invoke(TorrentContent.PathOf(info, file)) ?? true;
