@@ -71,6 +71,7 @@ internal sealed class AgentState : IAsyncDisposable
         """,
         "ALTER TABLE accounts ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;",
         "ALTER TABLE shares ADD COLUMN hybrid_v1 BLOB; ALTER TABLE shares ADD COLUMN hybrid_v2 BLOB;",
+        "ALTER TABLE transfers ADD COLUMN torrent TEXT;",
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>
