@@ -15,7 +15,11 @@ internal static class TorrentCommands
     private const double RatioDefault = 1;
 
     public static Command Create(GlobalOptions options) =>
-        new Verb("torrent", "brings anybody's torrent into an account") { CreateAdd(options) };
+        new Verb("torrent", "brings anybody's torrent into an account")
+        {
+            Examples = { "virga torrent add 'magnet:?xt=urn:btih:...' --to cloud:films" },
+            Subcommands = { CreateAdd(options) },
+        };
 
     private static Verb CreateAdd(GlobalOptions options)
     {

@@ -1,6 +1,5 @@
-"""Seeds what lies in FOLDER/NAME with libtorrent. OPTIONS (JSON): kind (v1, hybrid, v2), piece (bytes), rate
-(bytes a second). Prints a line of JSON: port, magnet, torrent (hex); ends when its input is closed, so that it dies
-with its caller."""
+"""Seeds what lies in FOLDER/NAME with libtorrent. OPTIONS (JSON): kind (v1, hybrid, v2), piece (bytes). Prints a
+line of JSON: port, magnet, torrent (hex); ends when its input is closed, so that it dies with its caller."""
 import json
 import os
 import sys
@@ -18,17 +17,14 @@ torrent = lt.bencode(made.generate())
 session = lt.session({
     "listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False, "enable_upnp": False,
     "enable_natpmp": False, "enable_outgoing_utp": False, "enable_incoming_utp": False,
-    "allow_multiple_connections_per_ip": True, "upload_rate_limit": options.get("rate", 0),
-    "rate_limit_ip_overhead": False, "unchoke_slots_limit": 50, "max_metadata_size": 64 << 20,
+    "allow_multiple_connections_per_ip": True, "unchoke_slots_limit": 50, "max_metadata_size": 64 << 20,
     "alert_mask": lt.alert.category_t.error_notification | lt.alert.category_t.status_notification,
 })
 params = lt.add_torrent_params()
 params.ti = lt.torrent_info(torrent)
 params.save_path = folder
-params.flags = lt.torrent_flags.seed_mode | lt.torrent_flags.upload_mode
-params.flags &= ~(lt.torrent_flags.auto_managed | lt.torrent_flags.paused)
+params.flags = lt.torrent_flags.seed_mode
 handle = session.add_torrent(params)
-handle.unset_flags(lt.torrent_flags.upload_mode)
 magnet = lt.make_magnet_uri(params.ti)
 print(json.dumps({"port": session.listen_port(), "magnet": magnet, "torrent": torrent.hex()}), flush=True)
 sys.stdin.read()

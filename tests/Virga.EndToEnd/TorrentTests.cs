@@ -1,0 +1,139 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Virga.Agent.Control;
+using Virga.EndToEnd.Harness;
+
+namespace Virga.EndToEnd;
+
+/// <summary>Torrents of stock clients, brought over by the executable.</summary>
+[Trait("Needs", "server")]
+public sealed class TorrentTests
+{
+    private const int NotFound = 5, BadInput = 2;
+
+    [Theory]
+    [InlineData("v1")]
+    [InlineData("v2")]
+    public async Task A_transfer_goes_on_after_its_agent_was_killed_and_fetches_little_twice(string kind)
+    {
+        await using var scene = new Scene(inMemory: true);
+        var source = scene.Folder("seed/many");
+        FileTree.Write(Path.Combine(source, "a/large"), 40_000_003, 1);
+        FileTree.Write(Path.Combine(source, "b"), 9_999_999, 2);
+        FileTree.Write(Path.Combine(source, "c"), 5, 3);
+        await File.WriteAllBytesAsync(Path.Combine(source, "empty"), []);
+        using var seeder = await Seeder.StartAsync(scene.PathOf("seed"), "many", new { kind });
+        var agent = await StartAsync(scene);
+        // Slow enough to be killed in the middle.
+        var limited = await Executable.RunAsync(agent.DataFolder, ["limits", "set", "--receive", "20MB/s"]);
+        Assert.True(limited.Exit == 0, limited.ToString());
+        await Scene.AddDiskAsync(agent, "disk", scene.Folder("to"));
+        var begun = await agent.Control.StartTorrentAsync(
+            new TorrentRequest(seeder.Magnet, null, "disk", "in", Peers: [seeder.Place], Ratio: 0),
+            CancellationToken.None);
+        TransferInfo? seen = null;
+        await foreach (var info in agent.Control.WatchAsync(begun.Id, CancellationToken.None))
+        {
+            seen = info;
+            if (info.BytesDone > 10_000_000) break;
+        }
+
+        agent.Kill();
+        await agent.WaitEndedAsync();
+        agent = await StartAsync(scene);
+        var ended = await Scene.WatchAsync(agent, begun.Id);
+
+        Assert.True(ended.State == TransferState.Completed, $"{ended.Status}\n{scene.Logs()}");
+        Assert.Empty(FileTree.Differences(
+            FileTree.Hash(source), FileTree.Hash(Path.Combine(scene.PathOf("to"), "in", "many"))));
+        Assert.Equal(TransferState.Running, seen!.State);
+        Assert.True(ended.BytesFetched < 42_000_000, $"{ended.BytesFetched} bytes were fetched after the crash");
+    }
+
+    [Fact]
+    public async Task The_command_line_selects_shares_and_says_what_is_wrong()
+    {
+        await using var scene = new Scene(inMemory: true);
+        var source = scene.Folder("seed/many");
+        FileTree.Write(Path.Combine(source, "music/one.flac"), 300_000, 1);
+        FileTree.Write(Path.Combine(source, "music/two.txt"), 200_000, 2);
+        using var seeder = await Seeder.StartAsync(scene.PathOf("seed"), "many", new { kind = "hybrid" });
+        var agent = await StartAsync(scene);
+        await Scene.AddDiskAsync(agent, "disk", scene.Folder("to"));
+        var file = scene.PathOf("many.torrent");
+        await File.WriteAllBytesAsync(file, seeder.Torrent);
+
+        var none = await AddAsync(agent, file, "--select", "*.mp3");
+        Says(none, BadInput, "matches '*.mp3'", "music/one.flac");
+        var nobody = await AddAsync(agent, "magnet:?xt=urn:btih:" + new string('a', 40));
+        Says(nobody, NotFound, "names no tracker and no peer", "--peer");
+        Says(await AddAsync(agent, scene.PathOf("missing.torrent")), NotFound, "there is no file");
+        Says(await AddAsync(agent, "magnet:?xt=urn:btih:12"), BadInput, "2 characters");
+        var added = await AddAsync(
+            agent, file, "--select", "*.flac", "--peer", seeder.Place, "--share", "--no-seed");
+
+        Assert.True(added.Exit == 0, $"{added}\n{scene.Logs()}");
+        Assert.Equal(
+            ["many/", "many/music/", "many/music/one.flac"],
+            FileTree.Hash(Path.Combine(scene.PathOf("to"), "in")).Keys);
+        var shares = await Executable.RunAsync(agent.DataFolder, ["shares"]);
+        Assert.Contains("disk:in/many", shares.Out, StringComparison.Ordinal);
+    }
+
+    private static Task<PeerProcess> StartAsync(Scene scene) =>
+        scene.StartAsync("agent", ["up", "--no-repository", "--listen", "127.0.0.1:0"]);
+
+    private static Task<Outcome> AddAsync(PeerProcess agent, string what, params string[] more) =>
+        Executable.RunAsync(agent.DataFolder, ["torrent", "add", what, "--to", "disk:in", .. more]);
+
+    private static void Says(Outcome outcome, int exit, params string[] words)
+    {
+        Assert.True(outcome.Exit == exit, $"expected exit code {exit}: {outcome}");
+        foreach (var word in words) Assert.Contains(word, outcome.Out + outcome.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>libtorrent as a process of its own, that seeds a folder.</summary>
+    private sealed class Seeder : IDisposable
+    {
+        private readonly Process process;
+
+        private Seeder(Process process, JsonElement answer)
+        {
+            this.process = process;
+            Place = "127.0.0.1:" + answer.GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
+            Magnet = answer.GetProperty("magnet").GetString()!;
+            Torrent = Convert.FromHexString(answer.GetProperty("torrent").GetString()!);
+        }
+
+        public string Place { get; }
+
+        public string Magnet { get; }
+
+        public byte[] Torrent { get; }
+
+        public static async Task<Seeder> StartAsync(string folder, string name, object options)
+        {
+            const string python = "/usr/bin/python3";
+            var script = Path.Combine(AppContext.BaseDirectory, "Stock", "libtorrent_seed.py");
+            var process = Process.Start(new ProcessStartInfo(
+                python, [script, folder, name, JsonSerializer.Serialize(options)])
+            {
+                UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            var errors = process.StandardError.ReadToEndAsync();
+            var line = await process.StandardOutput.ReadLineAsync();
+            Assert.True(line is not null, line is null
+                ? $"libtorrent's Python module failed (./test installs python3-libtorrent):\n{await errors}" : "");
+            return new Seeder(process, JsonDocument.Parse(line!).RootElement);
+        }
+
+        public void Dispose()
+        {
+            process.Kill();
+            process.WaitForExit();
+            process.Dispose();
+        }
+    }
+}
