@@ -46,7 +46,7 @@ public sealed class TrackerHost : IAsyncDisposable
         http = new HttpAnswers(table);
         udp = new UdpAnswers(table, time, random);
         meter.CreateObservableGauge("virga.tracker.swarms", () => table.Swarms, "{swarm}", "Swarms known");
-        meter.CreateObservableGauge("virga.tracker.peers", () => table.Peers, "{peer}", "Peers of all swarms");
+        meter.CreateObservableGauge("virga.tracker.peers", () => table.PeerCount, "{peer}", "Peers of all swarms");
         Count("virga.tracker.announces", "Announces answered", () => http.Announces, () => udp.Announces);
         Count("virga.tracker.scrapes", "Scrapes answered", () => http.Scrapes, () => udp.Scrapes);
         Count("virga.tracker.refusals", "Requests refused in words", () => http.Refusals, () => udp.Refusals);
@@ -65,7 +65,7 @@ public sealed class TrackerHost : IAsyncDisposable
 
     public int Swarms => table.Swarms;
 
-    public int Peers => table.Peers;
+    public int Peers => table.PeerCount;
 
     /// <exception cref="VirgaException">InUse, Denied or BadInput where it can't listen.</exception>
     public static async Task<TrackerHost> StartAsync(

@@ -74,7 +74,7 @@ public sealed class SwarmTable
     /// <summary>Swarms kept, also those whose last peer has just left.</summary>
     public int Swarms => Volatile.Read(ref swarms);
 
-    public int Peers => Volatile.Read(ref peers);
+    public int PeerCount => Volatile.Read(ref peers);
 
     /// <summary>Whether an address may ask now; counts the question.</summary>
     public bool MayAsk(PeerPlace from)
@@ -143,6 +143,19 @@ public sealed class SwarmTable
                 ? new SwarmCounts(
                     found.V4.Seeders + found.V6.Seeders, found.V4.Leechers + found.V6.Leechers, found.Completed)
                 : new SwarmCounts(0, 0, 0);
+        }
+    }
+
+    /// <summary>Writes peers of a swarm, of one family, without announcing anybody.</summary>
+    /// <returns>The bytes written.</returns>
+    public int Peers(SwarmHash swarm, Span<byte> destination, int wanted, bool isV4)
+    {
+        var shard = ShardOf(swarm);
+        lock (shard.Gate)
+        {
+            if (!shard.Swarms.TryGetValue(swarm, out var found)) return 0;
+            ref var set = ref isV4 ? ref found.V4 : ref found.V6;
+            return set.Write(destination, wanted, -1, false, (uint)(shard.NextRandom() >> 32));
         }
     }
 

@@ -51,7 +51,7 @@ public sealed class SwarmTableTests
             var expected = model.Where(item => item.Key.Swarm == swarm).ToList();
             Assert.Equal(expected.Count(item => item.Value.IsSeeder), answer.Seeders);
             Assert.Equal(expected.Count(item => !item.Value.IsSeeder), answer.Leechers);
-            Assert.Equal(model.Count, table.Peers);
+            Assert.Equal(model.Count, table.PeerCount);
             if (told == AnnounceEvent.Stopped) Assert.Empty(peers);
             else
             {
@@ -64,7 +64,7 @@ public sealed class SwarmTableTests
 
         time.Advance(TimeSpan.FromHours(2));
         table.Sweep();
-        Assert.Equal((0, 0), (table.Peers, table.Swarms));
+        Assert.Equal((0, 0), (table.PeerCount, table.Swarms));
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public sealed class SwarmTableTests
         Assert.Equal(
             [AnnounceVerdict.Taken, AnnounceVerdict.Taken, AnnounceVerdict.Taken, AnnounceVerdict.NotKept], verdicts);
         for (var i = 1; i < 9; i++) Announce(table, 1, PeerPlace.OfV4((uint)i, 1), false, AnnounceEvent.None, 9);
-        Assert.Equal(5, table.Peers);
+        Assert.Equal(5, table.PeerCount);
 
         // Who is not kept still gets peers.
         Assert.Equal(5, Announce(table, 1, PeerPlace.OfV4(99, 1), false, AnnounceEvent.None, 9).Peers.Count);
@@ -107,7 +107,7 @@ public sealed class SwarmTableTests
         for (ulong i = 0; i < 5; i++)
             Announce(table, 1, new PeerPlace(0x2001_0db8_0000_0000, i, 1), false, AnnounceEvent.None, 9);
 
-        Assert.Equal(2, table.Peers);
+        Assert.Equal(2, table.PeerCount);
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public sealed class SwarmTableTests
         Assert.Equal(AnnounceVerdict.Full, Announce(table, 3, Place(1, false)).Answer.Verdict);
         Assert.Equal(AnnounceVerdict.Taken, Announce(table, 2, Place(2, false)).Answer.Verdict);
         Assert.Equal(AnnounceVerdict.NotKept, Announce(table, 2, Place(3, false)).Answer.Verdict);
-        Assert.Equal((2, 3), (table.Swarms, table.Peers));
+        Assert.Equal((2, 3), (table.Swarms, table.PeerCount));
     }
 
     [Fact]
@@ -141,7 +141,7 @@ public sealed class SwarmTableTests
         var table = Table(Unlimited with { NewPeersPerSecond = 1, NewPeersBurst = 4 });
 
         for (var swarm = 0; swarm < 20; swarm++) Announce(table, swarm, Place(1, false));
-        Assert.Equal(4, table.Peers);
+        Assert.Equal(4, table.PeerCount);
     }
 
     [Fact]
