@@ -43,17 +43,31 @@ internal sealed class TorrentBenchmark : IBenchmark
             await File.WriteAllBytesAsync(ourTorrent, ours.Torrent, token);
             await using var theirs = await LibtorrentProcess.SeedAsync(folder, FileName, ours.PieceBytes, token);
             var theirTorrent = Path.Combine(root.FullName, "theirs.torrent");
-            await File.WriteAllBytesAsync(
-                theirTorrent, Convert.FromHexString(theirs.Said.GetProperty("torrent").GetString()!), token);
+            var theirBytes = Convert.FromHexString(theirs.Said.GetProperty("torrent").GetString()!);
+            await File.WriteAllBytesAsync(theirTorrent, theirBytes, token);
             var theirPeer = $"127.0.0.1:{theirs.Said.GetProperty("port").GetInt32()}";
             var (rates, theirRates, seconds) = (new List<double>(), new List<double>(), new List<double>());
+            var (taken, both, bothSeconds) = (new List<double>(), new List<double>(), new List<double>());
             for (var round = 0; round < Rounds; round++)
             {
                 theirRates.Add(mebibytes / await GetAsync(theirTorrent, theirPeer, root.FullName, token));
                 var before = Process.GetCurrentProcess().TotalProcessorTime;
                 rates.Add(mebibytes / await GetAsync(ourTorrent, ours.Peer, root.FullName, token));
                 seconds.Add((Process.GetCurrentProcess().TotalProcessorTime - before).TotalSeconds);
+                taken.Add(mebibytes / await TorrentReceiver.GetAsync(theirBytes, theirPeer, root.FullName, token));
+                before = Process.GetCurrentProcess().TotalProcessorTime;
+                both.Add(mebibytes / await TorrentReceiver.GetAsync(ours.Torrent, ours.Peer, root.FullName, token));
+                bothSeconds.Add((Process.GetCurrentProcess().TotalProcessorTime - before).TotalSeconds);
             }
+            yield return new BenchLine(
+                Name, "libtorrent-to-us", Duel.Median(taken), "MiB/s", "libtorrent-to-libtorrent",
+                Duel.Median(taken) / Duel.Median(theirRates));
+            yield return new BenchLine(
+                Name, "us-to-us", Duel.Median(both), "MiB/s", "libtorrent-to-libtorrent",
+                Duel.Median(both) / Duel.Median(theirRates));
+            yield return new BenchLine(
+                Name, "us-to-us-cpu", Duel.Median(bothSeconds) * 1024 / mebibytes, "s/GiB", "the whole of two cores",
+                Duel.Median(bothSeconds) / (2 * mebibytes / Duel.Median(both)));
             var rate = Duel.Median(rates);
             yield return new BenchLine(
                 Name, "us-to-libtorrent", rate, "MiB/s", "libtorrent-to-libtorrent",
