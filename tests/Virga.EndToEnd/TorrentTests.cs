@@ -51,6 +51,46 @@ public sealed class TorrentTests
         Assert.True(ended.BytesFetched < 42_000_000, $"{ended.BytesFetched} bytes were fetched after the crash");
     }
 
+    [Theory]
+    [InlineData("v1")]
+    [InlineData("hybrid")]
+    public async Task What_arrived_is_given_to_others_from_the_account_also_by_the_next_agent(string kind)
+    {
+        await using var scene = new Scene(inMemory: true);
+        var source = scene.Folder("seed/many");
+        FileTree.Write(Path.Combine(source, "a/large"), 3_000_003, 1);
+        FileTree.Write(Path.Combine(source, "b"), 99_999, 2);
+        await File.WriteAllBytesAsync(Path.Combine(source, "empty"), []);
+        var port = FreePort.Take();
+        var agent = await StartAsync(scene, "--torrent", $"127.0.0.1:{port}");
+        await Scene.AddDiskAsync(agent, "disk", scene.Folder("to"));
+        using (var seeder = await Seeder.StartAsync(scene.PathOf("seed"), "many", new { kind }))
+        {
+            await File.WriteAllBytesAsync(scene.PathOf("t.torrent"), seeder.Torrent);
+            var added = await AddAsync(
+                agent, scene.PathOf("t.torrent"), "--peer", seeder.Place, "--ratio", "100");
+            Assert.True(added.Exit == 0, $"{added}\n{scene.Logs()}");
+        }
+        await TakeAsync("first");
+
+        agent.Kill();
+        await agent.WaitEndedAsync();
+        agent = await StartAsync(scene, "--torrent", $"127.0.0.1:{port}");
+        await TakeAsync("second");
+        var transfer = Assert.Single(await agent.Control.TransfersAsync(CancellationToken.None));
+        Assert.Contains("giving it to others", transfer.Status, StringComparison.Ordinal);
+
+        var cancelled = await agent.Control.CancelAsync(transfer.Id, CancellationToken.None);
+        Assert.Equal("complete", cancelled.Status);
+
+        async Task TakeAsync(string folder)
+        {
+            using var taker = await Seeder.TakeAsync(scene.PathOf("t.torrent"), scene.Folder(folder), port);
+            Assert.Empty(FileTree.Differences(
+                FileTree.Hash(source), FileTree.Hash(Path.Combine(scene.PathOf(folder), "many"))));
+        }
+    }
+
     [Fact]
     public async Task The_command_line_selects_shares_and_says_what_is_wrong()
     {
@@ -81,8 +121,8 @@ public sealed class TorrentTests
         Assert.Contains("disk:in/many", shares.Out, StringComparison.Ordinal);
     }
 
-    private static Task<PeerProcess> StartAsync(Scene scene) =>
-        scene.StartAsync("agent", ["up", "--no-repository", "--listen", "127.0.0.1:0"]);
+    private static Task<PeerProcess> StartAsync(Scene scene, params string[] more) =>
+        scene.StartAsync("agent", ["up", "--no-repository", "--listen", "127.0.0.1:0", .. more]);
 
     private static Task<Outcome> AddAsync(PeerProcess agent, string what, params string[] more) =>
         Executable.RunAsync(agent.DataFolder, ["torrent", "add", what, "--to", "disk:in", .. more]);
@@ -93,31 +133,49 @@ public sealed class TorrentTests
         foreach (var word in words) Assert.Contains(word, outcome.Out + outcome.Error, StringComparison.Ordinal);
     }
 
-    /// <summary>libtorrent as a process of its own, that seeds a folder.</summary>
+    /// <summary>libtorrent as a process of its own.</summary>
     private sealed class Seeder : IDisposable
     {
         private readonly Process process;
 
-        private Seeder(Process process, JsonElement answer)
+        private Seeder(Process process) => this.process = process;
+
+        private Seeder(Process process, JsonElement answer) : this(process)
         {
-            this.process = process;
             Place = "127.0.0.1:" + answer.GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
             Magnet = answer.GetProperty("magnet").GetString()!;
             Torrent = Convert.FromHexString(answer.GetProperty("torrent").GetString()!);
         }
 
-        public string Place { get; }
+        public string Place { get; } = "";
 
-        public string Magnet { get; }
+        public string Magnet { get; } = "";
 
-        public byte[] Torrent { get; }
+        public byte[] Torrent { get; } = [];
 
+        /// <summary>Seeds a folder.</summary>
         public static async Task<Seeder> StartAsync(string folder, string name, object options)
         {
+            var (process, said) = await RunAsync("libtorrent_seed.py", folder, name, JsonSerializer.Serialize(options));
+            return new Seeder(process, said);
+        }
+
+        /// <summary>Downloads from one peer; ends when all is there.</summary>
+        public static async Task<Seeder> TakeAsync(string torrent, string folder, int port)
+        {
+            var (process, said) = await RunAsync(
+                "libtorrent_get.py", torrent, folder,
+                JsonSerializer.Serialize(new { peers = new[] { $"127.0.0.1:{port}" } }));
+            Assert.False(said.TryGetProperty("error", out var error), error.ToString());
+            return new Seeder(process);
+        }
+
+        private static async Task<(Process Process, JsonElement Said)> RunAsync(
+            string script, params string[] arguments)
+        {
             const string python = "/usr/bin/python3";
-            var script = Path.Combine(AppContext.BaseDirectory, "Stock", "libtorrent_seed.py");
             var process = Process.Start(new ProcessStartInfo(
-                python, [script, folder, name, JsonSerializer.Serialize(options)])
+                python, [Path.Combine(AppContext.BaseDirectory, "Stock", script), .. arguments])
             {
                 UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
                 RedirectStandardError = true,
@@ -126,7 +184,7 @@ public sealed class TorrentTests
             var line = await process.StandardOutput.ReadLineAsync();
             Assert.True(line is not null, line is null
                 ? $"libtorrent's Python module failed (./test installs python3-libtorrent):\n{await errors}" : "");
-            return new Seeder(process, JsonDocument.Parse(line!).RootElement);
+            return (process, JsonDocument.Parse(line!).RootElement);
         }
 
         public void Dispose()
