@@ -16,6 +16,10 @@ public sealed record FolderListing(
     DateTimeOffset Walked)
 {
     private const int Version = 1;
+
+    /// <summary>The year 9999.</summary>
+    private const long TimeMsMax = 253_370_764_800_000;
+
     private static readonly BencodeLimits Limits = new(int.MaxValue, 4, 64_000_000);
 
     /// <summary>Whether it was made of an earlier one and what changed, and not by listing all.</summary>
@@ -98,7 +102,7 @@ public sealed record FolderListing(
                 }
             }
         }
-        if (version != Version || path is null || walked is null) throw Bad();
+        if (version != Version || path is null || walked is not (>= 0 and < TimeMsMax)) throw Bad();
         return new FolderListing(
             EntryPath.Parse(path), entries, skipped, cursor, tag,
             DateTimeOffset.FromUnixTimeMilliseconds(walked.Value));

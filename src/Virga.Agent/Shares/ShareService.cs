@@ -84,7 +84,7 @@ internal sealed class ShareService(
         {
             var before = rows.Values
                 .Where(r => r.Account == request.Account && r.Path == path && r.Audience == audience)
-                .MaxBy(r => r.Created);
+                .OrderBy(r => r.Created).ThenBy(WrittenAt).LastOrDefault();
             // Who was trusted before keeps the old secret: what is shared after a cut has a new one, and new keys.
             var isAfterCut = audience == AudienceKind.Trusted && before is not null && trust.LastCut > before.Created;
             var secret = audience is not (AudienceKind.Link or AudienceKind.Trusted) ? null
@@ -240,6 +240,9 @@ internal sealed class ShareService(
 
     private Task<OwnerIndex> ReadIndexAsync(Hash256 infoHash, CancellationToken cancellationToken) =>
         Task.Run(() => OwnerIndex.Parse(state.ReadSealed(state.IndexPath(infoHash))), cancellationToken);
+
+    /// <summary>Which of two shares of one second is the newer: a restart knows their times no closer.</summary>
+    private DateTime WrittenAt(ShareRow row) => File.GetLastWriteTimeUtc(state.IndexPath(row.InfoHash));
 
     private Task<FolderListing?> ReadListingAsync(Hash256 infoHash, CancellationToken cancellationToken) =>
         Task.Run(

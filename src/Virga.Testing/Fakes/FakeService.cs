@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -48,6 +49,9 @@ public abstract class FakeService : IAsyncDisposable
 
     public PrivateAuthority Authority => authority;
 
+    /// <summary>Of the certificate that it shows, for clients that know no authority.</summary>
+    public string CertSha256 { get; private set; } = "";
+
     /// <summary>The same service on a socket file, for who has no way to this machine's loopback.</summary>
     public string SocketPath => Path.Combine(folder, "socket");
 
@@ -58,6 +62,7 @@ public abstract class FakeService : IAsyncDisposable
     {
         await File.WriteAllTextAsync(AuthorityPath, authority.Pem, cancellationToken);
         var certificate = IsPlain ? null : authority.Issue(Hosts);
+        if (certificate is not null) CertSha256 = Convert.ToHexStringLower(SHA256.HashData(certificate.RawData));
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.UseKestrelHttpsConfiguration();

@@ -27,6 +27,8 @@ internal sealed class FullCloud : IAsyncDisposable
 
     public Func<IAccount> Open { get; }
 
+    public FaultPlan Faults => counted;
+
     /// <summary>That the service has been asked so far.</summary>
     public int Requests => counted.Counts.Values.Sum();
 
@@ -45,8 +47,8 @@ internal sealed class FullCloud : IAsyncDisposable
                 foreach (var file in tree) dropbox.User.AddFile($"/{Folder}/{file.Folder}/{file.Name}", file.Content);
                 return new FullCloud(dropbox, dropbox.Fake.Faults, () => dropbox.Open());
             case "nextcloud" or "webdav":
-                var server = await FakeWebDav.StartAsync(
-                    kind == "webdav" ? DavFlavour.Sync : DavFlavour.Nextcloud, TimeProvider.System);
+                var server = await FakeWebDavConformance.StartAsync(
+                    kind == "webdav" ? DavFlavour.Sync : DavFlavour.Nextcloud);
                 foreach (var file in tree) server.AddFile($"{Folder}/{file.Folder}/{file.Name}", file.Content);
                 var account = await FakeWebDavConformance.OpenAsync(server);
                 return new FullCloud(server, server.Faults, () => account, account);

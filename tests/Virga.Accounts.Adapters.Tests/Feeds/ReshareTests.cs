@@ -7,6 +7,7 @@ using Virga.Content.Snapshots;
 using Virga.Core;
 using Virga.Core.Age;
 using Virga.Testing;
+using Virga.Testing.Fakes;
 
 namespace Virga.Accounts.Adapters.Tests.Feeds;
 
@@ -85,6 +86,52 @@ public sealed class ReshareTests : IDisposable
         async Task WriteAsync(int seed) => await cloud.Account.WriteAsync(
             Shared.Append(EntryPath.Parse("folder 1/file 100")), Seeded.Bytes(1000, (ulong)seed), WriteOptions.Default,
             default);
+    }
+
+    [Theory]
+    [InlineData("dropbox", "files/list_folder/continue", FaultKind.Throttled)]
+    [InlineData("dropbox", "files/list_folder/continue", FaultKind.BreakAnswer)]
+    [InlineData("drive", "changes.list", FaultKind.ServerError)]
+    [InlineData("drive", "changes.list", FaultKind.LoseAnswer)]
+    [InlineData("onedrive", "GET delta", FaultKind.Throttled)]
+    [InlineData("onedrive", "GET delta", FaultKind.LoseAnswer)]
+    [InlineData("webdav", "REPORT", FaultKind.BreakAnswer)]
+    [InlineData("nextcloud", "PROPFIND", FaultKind.ServerError)]
+    public async Task What_befalls_a_feed_costs_a_try_and_no_listing(string kind, string operation, FaultKind fault)
+    {
+        await using var cloud = await FullCloud.CreateAsync(kind, 300);
+        var account = new RetryingAccount(cloud.Account, new SkippingTime(), new Seeded(1).RandomBytes);
+        var first = await ShareAsync(account, null);
+        await account.WriteAsync(
+            Shared.Append(EntryPath.Parse("folder 1/file 100")), Seeded.Bytes(10, 5), WriteOptions.Default, default);
+        cloud.Faults.Add(new Fault(fault, operation, AfterBytes: 40));
+        await AssertAsAllAsync(account, await ShareAsync(account, first));
+    }
+
+    [Fact]
+    public async Task A_feed_that_is_down_is_told_as_a_listing_would_be()
+    {
+        await using var cloud = await FullCloud.CreateAsync("drive", 100);
+        var first = await ShareAsync(cloud.Account, null);
+        cloud.Faults.Add(new Fault(FaultKind.Throttled, "changes.list", RetryAfter: TimeSpan.FromSeconds(3)));
+        var failure = await Assert.ThrowsAsync<VirgaException>(() => ShareAsync(cloud.Account, first));
+        Assert.Equal(FailureKind.Throttled, failure.Kind);
+    }
+
+    [Fact]
+    public async Task A_stored_listing_that_is_damaged_is_none()
+    {
+        await using var cloud = await FullCloud.CreateAsync("dropbox", 5);
+        var stored = (await ShareAsync(cloud.Account, null)).Listing!.Encode();
+        var random = new Seeded(7);
+        for (var i = 0; i < 2_000; i++)
+        {
+            var damaged = stored.AsSpan(0, i % 2 == 0 ? stored.Length : (int)random.Next(stored.Length)).ToArray();
+            for (var left = random.Next(3); left >= 0 && damaged.Length > 0; left--)
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            // Whatever it is, it is read or it is none.
+            if (FolderListing.TryParse(damaged) is { } read) Assert.NotNull(FolderListing.TryParse(read.Encode()));
+        }
     }
 
     [Fact]

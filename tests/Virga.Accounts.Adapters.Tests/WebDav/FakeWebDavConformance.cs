@@ -14,8 +14,14 @@ public class FakeWebDavConformance : AccountConformance
 
     protected override async ValueTask<IAccount> OpenAsync()
     {
-        server ??= await FakeWebDav.StartAsync(Flavour, TimeProvider.System);
-        return await OpenAsync(server);
+        return await OpenAsync(server ??= await StartAsync(Flavour));
+    }
+
+    public static async Task<FakeWebDav> StartAsync(DavFlavour flavour)
+    {
+        var server = new FakeWebDav(flavour, TimeProvider.System);
+        await server.StartAsync();
+        return server;
     }
 
     public static ValueTask<IAccount> OpenAsync(FakeWebDav server)
@@ -23,8 +29,8 @@ public class FakeWebDavConformance : AccountConformance
         var adapter = new WebDavAdapter(TestServices.Real);
         return adapter.OpenAsync(
             adapter.ParseAddress(
-                server.Url.Replace("http:", "webdav:", StringComparison.Ordinal), TestServices.None,
-                TestServices.None),
+                server.Url.Replace("https:", "webdavs:", StringComparison.Ordinal),
+                TestServices.Map(("certSha256", server.CertSha256)), TestServices.None),
             default);
     }
 

@@ -3,11 +3,8 @@ using System.Net;
 using System.Security;
 using System.Text;
 using System.Xml.Linq;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.Extensions.Logging;
 
 namespace Virga.Testing.Fakes.WebDav;
 
@@ -28,42 +25,35 @@ public enum DavFlavour
 /// of the standards, and refuses what they let it refuse: PUT into a folder that isn't there, PUT of ranges, listings
 /// without end.
 /// </summary>
-public sealed partial class FakeWebDav : IAsyncDisposable
+public sealed partial class FakeWebDav : FakeService
 {
-    private const string Prefix = "/remote.php/dav/files/ann";
+    public const string Host = "cloud.example.org", Prefix = "/remote.php/dav/files/ann";
 
     private readonly Lock gate = new();
     private readonly DavFlavour flavour;
-    private readonly TimeProvider clock;
-    private readonly WebApplication app;
     private readonly DavNode root = new("", isFolder: true);
     private long counter;
 
-    private FakeWebDav(WebApplication app, DavFlavour flavour, TimeProvider clock)
+    public FakeWebDav(DavFlavour flavour, TimeProvider clock) : base(clock)
     {
-        (this.app, this.flavour, this.clock) = (app, flavour, clock);
+        this.flavour = flavour;
         root.ETag = NextTag();
     }
 
-    public string Url => app.Urls.First() + Prefix;
+    public override IReadOnlyList<string> Hosts => [Host, "127.0.0.1"];
 
-    public FaultPlan Faults { get; } = new();
+    /// <summary>By address; who knows the name may use that.</summary>
+    public string Url => $"https://{EndPoint}{Prefix}";
 
-    public static async Task<FakeWebDav> StartAsync(
-        DavFlavour flavour, TimeProvider clock, CancellationToken cancellationToken = default)
+    protected override string OperationOf(HttpRequest request) => request.Method;
+
+    protected override Task RefuseThrottledAsync(HttpContext context, TimeSpan? retryAfter)
     {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Limits.MaxRequestBodySize = null);
-        builder.Logging.ClearProviders();
-        var built = builder.Build();
-        var server = new FakeWebDav(built, flavour, clock);
-        built.Run(server.AnswerAsync);
-        await built.StartAsync(cancellationToken);
-        return server;
+        if (retryAfter is { } wait) context.Response.Headers.RetryAfter = $"{wait.TotalSeconds:0}";
+        return Status(context, 429);
     }
 
-    public ValueTask DisposeAsync() => app.DisposeAsync();
+    protected override Task RefuseExpiredAsync(HttpContext context) => Status(context, 401);
 
     /// <summary>A file that somebody else wrote; makes the folders above.</summary>
     public void AddFile(string path, byte[] content)
@@ -116,14 +106,13 @@ public sealed partial class FakeWebDav : IAsyncDisposable
     private void Changed(string[] names, DavNode? node)
     {
         changes.Add(names);
-        if (node is not null) (node.ETag, node.Modified) = (NextTag(), clock.GetUtcNow());
+        if (node is not null) (node.ETag, node.Modified) = (NextTag(), Clock.GetUtcNow());
         if (flavour != DavFlavour.Nextcloud) return;
         for (var i = 0; i < names.Length; i++) Find(names[..i])!.ETag = NextTag();
     }
 
-    private async Task AnswerAsync(HttpContext context)
+    protected override async Task HandleAsync(HttpContext context, string operation)
     {
-        Faults.Next(context.Request.Method);
         var target = context.Features.Get<IHttpRequestFeature>()!.RawTarget;
         if (NamesOf(target) is not { } names)
         {
@@ -131,14 +120,14 @@ public sealed partial class FakeWebDav : IAsyncDisposable
             return;
         }
         context.Response.StatusCode = 200;
-        await (context.Request.Method switch
+        await (operation switch
         {
             "OPTIONS" => Options(context),
             "PROPFIND" => PropfindAsync(context, names),
             "REPORT" when flavour == DavFlavour.Sync => ReportAsync(context, names),
             "GET" or "HEAD" => ReadAsync(context, names),
             "PUT" => PutAsync(context, names),
-            "MKCOL" or "DELETE" or "MOVE" => Change(context, names),
+            "MKCOL" or "DELETE" or "MOVE" or "COPY" => Change(context, names),
             _ => Status(context, 501),
         });
     }
@@ -155,7 +144,7 @@ public sealed partial class FakeWebDav : IAsyncDisposable
         context.Response.Headers["DAV"] = isSync ? "1, 3"
             : "1, 3, extended-mkcol, access-control, oc-resource-sharing, nextcloud-checksum-update";
         context.Response.Headers.Allow =
-            "OPTIONS, GET, HEAD, DELETE, PROPFIND, PUT, MKCOL, MOVE" + (isSync ? ", REPORT" : "");
+            "OPTIONS, GET, HEAD, DELETE, PROPFIND, PUT, MKCOL, COPY, MOVE" + (isSync ? ", REPORT" : "");
         return Task.CompletedTask;
     }
 
@@ -221,13 +210,15 @@ public sealed partial class FakeWebDav : IAsyncDisposable
         "getcontentlength" when !node.IsFolder => node.Content.Length.ToString(CultureInfo.InvariantCulture),
         "getlastmodified" => node.Modified.ToString("R", CultureInfo.InvariantCulture),
         "getetag" when !node.IsFolder || flavour == DavFlavour.Nextcloud => SecurityElement.Escape(node.ETag),
-        "quota-used-bytes" when node.IsFolder => "0",
+        "quota-used-bytes" when node.IsFolder => BytesOf(node).ToString(CultureInfo.InvariantCulture),
         "quota-available-bytes" when node.IsFolder => "-3",
         "supported-report-set" when node.IsFolder && flavour == DavFlavour.Sync =>
             "<d:supported-report><d:report><d:sync-collection/></d:report></d:supported-report>",
         "sync-token" when node.IsFolder && flavour == DavFlavour.Sync => TokenOf(changes.Count),
         _ => null,
     };
+
+    private static long BytesOf(DavNode node) => node.Content.Length + node.Children.Values.Sum(BytesOf);
 
     private async Task ReadAsync(HttpContext context, string[] names)
     {
@@ -281,8 +272,9 @@ public sealed partial class FakeWebDav : IAsyncDisposable
             {
                 "MKCOL" => MakeFolder(names),
                 "DELETE" => Delete(names),
-                _ => Move(names, context.Request.Headers["Destination"].ToString(),
-                    context.Request.Headers["Overwrite"].ToString() != "F"),
+                var method => Relocate(
+                    names, context.Request.Headers["Destination"].ToString(),
+                    context.Request.Headers["Overwrite"].ToString() != "F", isMove: method == "MOVE"),
             };
         }
         return Task.CompletedTask;
@@ -304,7 +296,7 @@ public sealed partial class FakeWebDav : IAsyncDisposable
         return (int)HttpStatusCode.NoContent;
     }
 
-    private int Move(string[] names, string destination, bool overwrites)
+    private int Relocate(string[] names, string destination, bool overwrites, bool isMove)
     {
         if (Find(names) is not { } node || names.Length == 0) return (int)HttpStatusCode.NotFound;
         if (NamesOf(destination) is not { Length: > 0 } to) return (int)HttpStatusCode.BadGateway;
@@ -313,18 +305,26 @@ public sealed partial class FakeWebDav : IAsyncDisposable
         var there = Find(to);
         if (there is not null && !overwrites) return (int)HttpStatusCode.PreconditionFailed;
         if (there is not null) Remove(to, there);
-        Remove(names, node);
-        var moved = new DavNode(to[^1], node.IsFolder)
-        {
-            Content = node.Content, Modified = node.Modified, ETag = node.ETag, Made = changes.Count,
-        };
-        foreach (var (name, child) in node.Children) moved.Children.Add(name, child);
+        if (isMove) Remove(names, node);
+        var moved = Taken(node, to[^1], isMove);
         folder.Children.Add(moved.Name, moved);
         // A move keeps the ETag and the time of what is moved, and changes those of the folders.
         Changed(to, null);
         // Each member has a new URL, which is told (RFC 6578, 3.5.1).
         foreach (var (child, below) in moved.Children) Remap([.. to, child], below);
         return there is null ? (int)HttpStatusCode.Created : (int)HttpStatusCode.NoContent;
+    }
+
+    // What is moved keeps its tags; a copy is something new.
+    private DavNode Taken(DavNode node, string name, bool isMove)
+    {
+        var taken = new DavNode(name, node.IsFolder)
+        {
+            Content = node.Content, Modified = node.Modified, ETag = isMove ? node.ETag : NextTag(),
+            Made = changes.Count,
+        };
+        foreach (var (below, child) in node.Children) taken.Children.Add(below, Taken(child, below, isMove));
+        return taken;
     }
 
     private void Remove(string[] names, DavNode node)
