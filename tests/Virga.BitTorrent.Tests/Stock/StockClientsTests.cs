@@ -13,6 +13,9 @@ namespace Virga.BitTorrent.Tests.Stock;
 [Trait("Needs", "server")]
 public sealed partial class StockClientsTests : IDisposable
 {
+    private static readonly string[] Columns =
+        ["v2, magnet link", "v2, .torrent", "hybrid, magnet link", "hybrid, .torrent"];
+
     private const string Page = "docs/reference/torrent-clients.md";
 
     // ./test BitTorrent with this set writes the page.
@@ -128,7 +131,8 @@ public sealed partial class StockClientsTests : IDisposable
     public void Dispose() => folder.Delete(recursive: true);
 
     /// <summary>One for each, in a network of their own.</summary>
-    private static int PortFor(string folder) => 40_000 + (folder.Aggregate(7, static (sum, c) => ((sum * 31) + c) & 0xffff) % 20_000);
+    private static int PortFor(string folder) =>
+        40_000 + (folder.Aggregate(7, static (sum, c) => ((sum * 31) + c) & 0xffff) % 20_000);
 
     private async Task<string> WriteAsync(string name, TorrentInfo info, SeededShare share)
     {
@@ -177,14 +181,13 @@ public sealed partial class StockClientsTests : IDisposable
 
     private static async Task<string> PageAsync((Client Client, Given Given, bool Ok)[] results)
     {
-        var text = new StringBuilder("""
-            # BitTorrent clients
-            Each client, unmodified, took one public share from us: files of odd sizes, an empty one, one of a single byte, one of exactly a piece, folders; nothing but the magnet link or the .torrent file, and a tracker that knows us. Made by `tests/Virga.BitTorrent.Tests` (`StockClientsTests`).
-
-            | client | v2, magnet link | v2, .torrent | hybrid, magnet link | hybrid, .torrent |
-            |---|---|---|---|---|
-
-            """);
+        var text = new StringBuilder("# BitTorrent clients\n")
+            .Append("Each client, unmodified, took one public share from us: files of odd sizes, an empty one, one of ")
+            .Append("a single byte, one of exactly a piece, folders; nothing but the magnet link or the .torrent ")
+            .Append("file, and a tracker that knows us. Made by `tests/Virga.BitTorrent.Tests` ")
+            .Append("(`StockClientsTests`).\n\n| client |");
+        foreach (var column in Columns) text.Append($" {column} |");
+        text.Append("\n|---|---|---|---|---|\n");
         foreach (var client in Clients)
         {
             text.Append($"| {client.Name} {await VersionAsync(client.Program)} |");
@@ -193,7 +196,13 @@ public sealed partial class StockClientsTests : IDisposable
                 var result = results.Where(r => r.Client == client && r.Given == given).Select(r => (bool?)r.Ok)
                     .SingleOrDefault();
                 var isV1Alone = client.NeedsV1Alone && given == Given.HybridMagnet;
-                text.Append(result switch { true when isV1Alone => " yes, without `urn:btmh` |", true => " yes |", false => " **no** |", null => " knows no v2 |" });
+                text.Append(result switch
+                {
+                    true when isV1Alone => " yes, without `urn:btmh` |",
+                    true => " yes |",
+                    false => " **no** |",
+                    null => " knows no v2 |",
+                });
             }
             text.Append('\n');
         }
