@@ -183,6 +183,7 @@ public sealed partial class BlockScheduler : IDisposable
                 if (isNow) peer.Have.Add(piece);
                 else peer.Have.Remove(piece);
             }
+            peer.HasNews = true;
         }
         BecomeInterested(peer);
         Fill(peer);
@@ -194,6 +195,7 @@ public sealed partial class BlockScheduler : IDisposable
         {
             if (peer.IsGone || peer.Have.Contains(piece)) return;
             peer.Have.Add(piece);
+            peer.HasNews = true;
             availability[piece]++;
         }
         BecomeInterested(peer);
@@ -361,8 +363,17 @@ public sealed partial class BlockScheduler : IDisposable
     private bool IsWorthAsking(DownloadPeer peer)
     {
         if (byPiece.Keys.Any(peer.Have.Contains)) return true;
-        for (var piece = 0; piece < layout.PieceCount; piece++)
-            if (needed[piece] && peer.Have.Contains(piece)) return true;
+        // What is needed only becomes less: the search goes on where it ended, and who has nothing is looked at again
+        // when it has something new.
+        if (needed.Count == 0 || (!peer.IsInterested && !peer.HasNews)) return false;
+        peer.HasNews = false;
+        for (var i = 0; i < layout.PieceCount; i++)
+        {
+            var piece = (peer.WantedAt + i) % layout.PieceCount;
+            if (!needed[piece] || !peer.Have.Contains(piece)) continue;
+            peer.WantedAt = piece;
+            return true;
+        }
         return false;
     }
 }

@@ -28,6 +28,10 @@ public sealed class DownloadPeer
     internal readonly Dictionary<(int Piece, int Block), long> Pending = [];
     internal bool IsChoked = true;
     internal bool IsInterested;
+    internal bool HasNews;
+
+    /// <summary>A piece that it has and that is needed, when it was looked for last.</summary>
+    internal int WantedAt;
     internal bool IsGone;
     internal bool IsBanned;
     internal bool IsSnubbed;

@@ -20,9 +20,14 @@ internal sealed class PeerPool(
 
     /// <summary>Peers that are remembered: a tracker tells 200 at a time.</summary>
     private const int KnownMost = 2_000;
-    private const int TriesMost = 6;
+
+    /// <summary>The pause between tries doubles so many times: up to eight minutes.</summary>
+    private const int DoublingsMost = 5;
     private static readonly TimeSpan ConnectWithin = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan RetryLeast = TimeSpan.FromSeconds(15);
+
+    /// <summary>Who has nothing for us, or serves another swarm, may be another one later.</summary>
+    private static readonly TimeSpan RetryUseless = TimeSpan.FromMinutes(30);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
@@ -69,7 +74,9 @@ internal sealed class PeerPool(
         if (place.Port == 0 || (!isTrusted && !rules.Allows(place)) || isBanned(place)) return false;
         lock (gate)
         {
-            if (known.Count >= KnownMost || !known.TryAdd(place, new Candidate(place))) return true;
+            if (known.ContainsKey(place)) return true;
+            if (known.Count >= KnownMost && !MakeRoom()) return true;
+            known.Add(place, new Candidate(place));
             news.TrySetResult();
         }
         return true;
@@ -105,6 +112,13 @@ internal sealed class PeerPool(
         await Task.WhenAll(running);
     }
 
+    /// <summary>Under the lock: forgets who was tried in vain most often.</summary>
+    private bool MakeRoom()
+    {
+        var worst = known.Values.Where(c => !c.IsRunning && c.Tries > 1).MaxBy(c => c.Tries);
+        return worst is not null && known.Remove(worst.Place);
+    }
+
     private Candidate? Next()
     {
         lock (gate)
@@ -113,8 +127,7 @@ internal sealed class PeerPool(
             Candidate? best = null;
             foreach (var candidate in known.Values)
             {
-                if (candidate.IsRunning || candidate.NotBefore > now || candidate.Tries >= TriesMost
-                    || isBanned(candidate.Place)) continue;
+                if (candidate.IsRunning || candidate.NotBefore > now || isBanned(candidate.Place)) continue;
                 if (best is null || candidate.Tries < best.Tries) best = candidate;
             }
             if (best is null) return null;
@@ -127,6 +140,7 @@ internal sealed class PeerPool(
     private async Task ConnectAsync(Candidate candidate, CancellationToken cancellationToken)
     {
         string problem;
+        var isUseless = false;
         try
         {
             var (session, end) = await TalkAsync(candidate.Place, isObfuscated: false, cancellationToken);
@@ -137,7 +151,7 @@ internal sealed class PeerPool(
             problem = end.Detail;
             // Who talked with us was there: it is worth another try as if it were new.
             if (session.ReceivedBytes > 0) candidate.Tries = 1;
-            if (end.Reason is PeerEndReason.WrongSwarm or PeerEndReason.NothingToDo) candidate.Tries = TriesMost;
+            isUseless = end.Reason is PeerEndReason.WrongSwarm or PeerEndReason.NothingToDo;
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException or IOException or VirgaException)
         {
@@ -149,8 +163,8 @@ internal sealed class PeerPool(
         {
             candidate.IsRunning = false;
             candidate.Problem = problem;
-            candidate.NotBefore = settings.Time.GetUtcNow()
-                + (RetryLeast * Math.Pow(2, Math.Min(candidate.Tries - 1, TriesMost)));
+            candidate.NotBefore = settings.Time.GetUtcNow() + (isUseless
+                ? RetryUseless : RetryLeast * Math.Pow(2, Math.Min(candidate.Tries - 1, DoublingsMost)));
         }
     }
 
