@@ -122,32 +122,38 @@ internal sealed class WirePeers : IAsyncDisposable
     public List<IPEndPoint> Places { get; } = [];
 
     /// <param name="lies">Every block has a wrong byte.</param>
-    public IPEndPoint Add(MadeTorrent torrent, bool lies = false)
+    /// <param name="has">Which pieces it has; null: all.</param>
+    public IPEndPoint Add(MadeTorrent torrent, bool lies = false, Func<int, bool>? has = null)
     {
-        var settings = Settings((ulong)Places.Count + 10);
         var swarm = new Swarm(torrent.Info)
         {
-            Upload = new SeedUpload(
-                torrent.Layout, torrent.Layers, new RowSource(torrent, lies), new SeedCache(SeedCache.BytesMaxDefault)),
+            Upload = new SomePieces(
+                new SeedUpload(
+                    torrent.Layout, torrent.Layers, new RowSource(torrent, lies),
+                    new SeedCache(SeedCache.BytesMaxDefault)),
+                torrent.Layout.PieceCount, has ?? (static _ => true)),
         };
         swarm.Choker = new Choker(swarm, TimeProvider.System, new Seeded(3).RandomBytes);
-        var listener = PeerListener.Start(
-            new IPEndPoint(IPAddress.Loopback, 0), settings,
-            (asked, _) => ValueTask.FromResult(swarm.Hashes.Contains(asked) ? swarm : null), () => swarm.Hashes,
-            new Seeded(4).RandomBytes, static _ => { });
+        var listener = Listen(swarm, (ulong)Places.Count + 10);
         owned.Add(listener);
         Places.Add(listener.LocalEndPoint);
         return listener.LocalEndPoint;
     }
 
+    public static PeerListener Listen(Swarm swarm, ulong seed) => PeerListener.Start(
+        new IPEndPoint(IPAddress.Loopback, 0), Settings(seed),
+        (asked, _) => ValueTask.FromResult(swarm.Hashes.Contains(asked) ? swarm : null), () => swarm.Hashes,
+        new Seeded(4).RandomBytes, static _ => { });
+
+    public static MagnetLink LinkOf(MadeTorrent torrent) => new()
+    {
+        InfoHashV1 = torrent.Info.InfoHashV1 is { } v1 ? new SwarmHash(v1) : null,
+        InfoHashV2 = torrent.Info.InfoHashV2,
+    };
+
     public TorrentDownload Download(MadeTorrent torrent, TorrentInfo? info)
     {
-        var link = new MagnetLink
-        {
-            InfoHashV1 = torrent.Info.InfoHashV1 is { } v1 ? new SwarmHash(v1) : null,
-            InfoHashV2 = torrent.Info.InfoHashV2,
-        };
-        var download = new TorrentDownload(link, info, Settings(1), AddressRules.PublicOnly, new Seeded(2).RandomBytes);
+        var download = new TorrentDownload(LinkOf(torrent), info, Settings(1), AddressRules.PublicOnly, new Seeded(2).RandomBytes);
         download.Start([], Places);
         if (info is not null) download.Begin(torrent.Layers, static _ => true, 1 << 20);
         return download;
@@ -158,8 +164,24 @@ internal sealed class WirePeers : IAsyncDisposable
         foreach (var item in owned) await item.DisposeAsync();
     }
 
-    private static PeerSettings Settings(ulong seed) => new(
+    public static PeerSettings Settings(ulong seed) => new(
         TimeProvider.System, new PeerId(new Seeded(seed).RandomBytes), new Pace(TimeProvider.System));
+
+    private sealed class SomePieces(SeedUpload all, int count, Func<int, bool> has) : IUploadSide
+    {
+        public int HeldPieces => Enumerable.Range(0, count).Count(has);
+
+        public bool Has(int piece) => has(piece);
+
+        public void Expect(int piece) => all.Expect(piece);
+
+        public ValueTask<UploadBlock> ReadAsync(
+            int piece, int begin, int length, CancellationToken cancellationToken) =>
+            all.ReadAsync(piece, begin, length, cancellationToken);
+
+        public ValueTask<ReadOnlyMemory<byte>?> HashesAsync(
+            HashRequest request, CancellationToken cancellationToken) => all.HashesAsync(request, cancellationToken);
+    }
 
     private sealed class RowSource(MadeTorrent torrent, bool lies) : ISeedSource
     {
