@@ -153,7 +153,8 @@ internal sealed class WirePeers : IAsyncDisposable
 
     public TorrentDownload Download(MadeTorrent torrent, TorrentInfo? info)
     {
-        var download = new TorrentDownload(LinkOf(torrent), info, Settings(1), AddressRules.PublicOnly, new Seeded(2).RandomBytes);
+        var download = new TorrentDownload(
+            LinkOf(torrent), info, Settings(1), AddressRules.PublicOnly, new Seeded(2).RandomBytes);
         download.Start([], Places);
         if (info is not null) download.Begin(torrent.Layers, static _ => true, 1 << 20);
         return download;
