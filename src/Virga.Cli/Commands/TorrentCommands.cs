@@ -139,10 +139,16 @@ internal static class TorrentCommands
             var file = new FileInfo(path);
             if (file.Exists && file.Length > TorrentBytesMax)
                 throw new VirgaException(
-                    FailureKind.BadInput, $"'{Display.Safe(path)}' has {file.Length:N0} bytes, which no torrent has");
+                    FailureKind.BadInput, $"it has {file.Length:N0} bytes, which no torrent has");
             var bytes = await File.ReadAllBytesAsync(path, cancellationToken);
             Torrent.Parse(bytes);
             return bytes;
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.BadInput)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"'{Display.Safe(path)}' is not a torrent that can be used: {e.Message}",
+                "Give a .torrent file that is whole, or a magnet link in quotes.", e);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
