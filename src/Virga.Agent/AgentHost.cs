@@ -41,6 +41,12 @@ public sealed record AgentOptions
     /// <summary>Trackers at which public shares are announced while peers are taken, by their URLs.</summary>
     public IReadOnlyList<string> Trackers { get; init; } = [];
 
+    /// <summary>
+    /// HOST:PORT of nodes by which BitTorrent's DHT is joined, to find peers and to announce public shares while peers
+    /// are taken; empty for those that everybody uses; null to stay out of it.
+    /// </summary>
+    public IReadOnlyList<string>? Dht { get; init; }
+
     /// <summary>Where peers, trackers and web seeds that a torrent names may lie.</summary>
     public AddressRules TorrentAddresses { get; init; } = AddressRules.PublicOnly;
 

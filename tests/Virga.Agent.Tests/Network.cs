@@ -41,11 +41,16 @@ internal sealed class Network : IAsyncDisposable
 
     public string Folder(string name) => Directory.CreateDirectory(PathOf(name)).FullName;
 
-    public async Task<TestAgent> AgentAsync(
+    public Task<TestAgent> AgentAsync(
         string name, bool usesRepository = true, Action<string>? notice = null, IPEndPoint? torrent = null,
-        params string[] trackers)
+        params string[] trackers) =>
+        AgentAsync(name, options => options with { Torrent = torrent, Trackers = trackers }, usesRepository, notice);
+
+    public async Task<TestAgent> AgentAsync(
+        string name, Func<AgentOptions, AgentOptions> change, bool usesRepository = true,
+        Action<string>? notice = null)
     {
-        var host = await AgentHost.StartAsync(new AgentOptions
+        var host = await AgentHost.StartAsync(change(new AgentOptions
         {
             DataFolder = PathOf("agent-" + name), Repositories = usesRepository ? [Repository!.Endpoint] : [],
             Adapters =
@@ -55,8 +60,8 @@ internal sealed class Network : IAsyncDisposable
                 .. MoreAdapters,
             ],
             Time = TimeProvider.System, Random = RandomNumberGenerator.Fill, Version = "test",
-            Notice = notice, Torrent = torrent, Trackers = trackers,
-        }, CancellationToken.None);
+            Notice = notice,
+        }), CancellationToken.None);
         running.Add(host);
         return new TestAgent(host, Path.Combine(PathOf("agent-" + name), AgentHost.ControlSocketName));
     }

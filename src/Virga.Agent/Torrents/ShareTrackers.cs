@@ -6,8 +6,9 @@ using Virga.BitTorrent.Trackers;
 namespace Virga.Agent.Torrents;
 
 /// <summary>
-/// Announces public shares, and nothing else, at the trackers that the user named, as long as peers are taken here; a
-/// share that is withdrawn is taken away there at once.
+/// Announces public shares, and nothing else, at the trackers that the user named and in the DHT where it is on, as
+/// long as peers are taken here; a share that is withdrawn is taken away at trackers at once, and in the DHT fades
+/// away.
 /// </summary>
 internal sealed class ShareTrackers(
     ShareService shares, TorrentHub hub, AgentOptions options, Action<string> log) : IDisposable
@@ -26,7 +27,7 @@ internal sealed class ShareTrackers(
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        if (options.Trackers.Count == 0 || hub.Listens is null) return;
+        if ((options.Trackers.Count == 0 && hub.Dht is null) || hub.Listens is null) return;
         try
         {
             while (true)
@@ -69,11 +70,12 @@ internal sealed class ShareTrackers(
     private async Task AnnounceAsync(SwarmHash hash, CancellationToken cancellationToken)
     {
         // Each tracker on its own: a tier would be content with one.
-        var finders = options.Trackers.Select(tracker => clients.Finder([[tracker]], Report));
+        IEnumerable<IPeerFinder> finders = options.Trackers.Select(tracker => clients.Finder([[tracker]], Report));
+        if (hub.Dht is { } dht) finders = finders.Append(dht);
         await Task.WhenAll(finders.Select(finder => AnnounceAsync(finder, hash, cancellationToken)));
     }
 
-    private async Task AnnounceAsync(TrackerFinder finder, SwarmHash hash, CancellationToken cancellationToken)
+    private async Task AnnounceAsync(IPeerFinder finder, SwarmHash hash, CancellationToken cancellationToken)
     {
         try
         {

@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Sockets;
 using Virga.BitTorrent;
+using Virga.BitTorrent.Dht;
 using Virga.BitTorrent.Seeding;
 using Virga.BitTorrent.Wire;
 using Virga.Protocol;
@@ -15,6 +17,7 @@ internal sealed class TorrentHub : IAsyncDisposable
     private readonly Action<string> log;
     private readonly List<(SwarmLookup Find, Func<IEnumerable<SwarmHash>> All)> lookups = [];
     private PeerListener? listener;
+    private DhtService? dht;
 
     public TorrentHub(AgentOptions options, Pace sending, Action<string> log)
     {
@@ -33,6 +36,9 @@ internal sealed class TorrentHub : IAsyncDisposable
     /// <summary>Where peers are taken; null where the user did not turn it on.</summary>
     public IPEndPoint? Listens => listener?.LocalEndPoint;
 
+    /// <summary>Null where the user did not turn it on.</summary>
+    public DhtService? Dht => dht;
+
     /// <summary>Asked, in the order in which they were added, for the swarm that a peer names.</summary>
     /// <param name="all">All that it finds.</param>
     public void Add(SwarmLookup find, Func<IEnumerable<SwarmHash>> all) => lookups.Add((find, all));
@@ -40,10 +46,33 @@ internal sealed class TorrentHub : IAsyncDisposable
     /// <summary>Takes peers from now on, if the user wants that.</summary>
     public void Start()
     {
-        if (options.Torrent is not { } listen) return;
-        listener = PeerListener.Start(
-            listen, settings, FindAsync, () => lookups.SelectMany(lookup => lookup.All()), options.Random, log);
+        if (options.Torrent is { } listen)
+        {
+            listener = PeerListener.Start(
+                listen, settings, FindAsync, () => lookups.SelectMany(lookup => lookup.All()), options.Random, log);
+        }
+
+        if (options.Dht is { } nodes) dht = StartDht(nodes);
     }
+
+    /// <summary>On the port where peers are taken; where none are, on a free one, only to ask (BEP 43).</summary>
+    private DhtService StartDht(IReadOnlyList<string> nodes)
+    {
+        var place = Listens ?? new IPEndPoint(IPAddress.IPv6Any, 0);
+        var started = new DhtServiceOptions
+        {
+            Listen = place.Address.Equals(IPAddress.IPv6Any) && Socket.OSSupportsIPv6
+                ? [new IPEndPoint(IPAddress.Any, place.Port), place] : [place],
+            Rules = options.TorrentAddresses,
+            IsReadOnly = Listens is null,
+            State = File.Exists(StatePath) ? File.ReadAllBytes(StatePath) : ReadOnlyMemory<byte>.Empty,
+            Time = options.Time,
+            Random = options.Random,
+        };
+        return DhtService.Start(nodes.Count == 0 ? started : started with { Bootstrap = nodes });
+    }
+
+    private string StatePath => Path.Combine(options.DataFolder, "dht");
 
     /// <summary>
     /// How peers reach this machine, for a magnet link; null where they can't. Never anything but its own address, or
@@ -59,6 +88,10 @@ internal sealed class TorrentHub : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (listener is not null) await listener.DisposeAsync();
+        if (dht is null) return;
+        await dht.DisposeAsync();
+        // Nothing is lost without it but the time to join.
+        if (dht.Nodes.Any(node => node.Nodes > 0)) await File.WriteAllBytesAsync(StatePath, dht.Save());
     }
 
     private async ValueTask<Swarm?> FindAsync(SwarmHash hash, CancellationToken cancellationToken)

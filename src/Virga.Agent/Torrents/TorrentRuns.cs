@@ -6,6 +6,7 @@ using Virga.Agent.Shares;
 using Virga.Agent.State;
 using Virga.Agent.Transfers;
 using Virga.BitTorrent;
+using Virga.BitTorrent.Dht;
 using Virga.BitTorrent.Downloads;
 using Virga.BitTorrent.Seeding;
 using Virga.BitTorrent.Trackers;
@@ -180,6 +181,12 @@ internal sealed class TorrentRuns : IAsyncDisposable
         var asked = trackers.Finder(link.Trackers.Select(t => new[] { t }), tried.Report);
         if (asked.Trackers.Any()) finders.Add(asked);
         if (link.Peers.Count > 0) finders.Add(new NamedPeers(link.Peers));
+        if (hub.Dht is { } dht && !download.Swarm.IsTrackerOnly)
+        {
+            finders.Add(new DhtPeers(dht, download.Swarm, options.Time));
+            tried.Dht = dht;
+        }
+
         tried.Trackers = asked.Trackers.Count();
         if (finders.Count == 0 && named.Count == 0 && hub.Listens is null && (!isKnown || link.WebSeeds.Count == 0))
         {
@@ -189,7 +196,8 @@ internal sealed class TorrentRuns : IAsyncDisposable
                     ? "there is nobody to ask for it: the torrent names no tracker and no web seed that can be asked"
                     : "there is nobody to ask for what the link names: it names no tracker and no peer that can be "
                         + "asked",
-                "Get a link with trackers (tr=) or peers (x.pe=), or name a peer: --peer HOST:PORT.");
+                "Get a link with trackers (tr=) or peers (x.pe=), name a peer with --peer HOST:PORT, or run the "
+                    + "agent with --torrent-dht.");
         }
         download.Start(finders, named);
         download.Swarm.Choker = new Choker(download.Swarm, options.Time, options.Random);
@@ -317,16 +325,22 @@ internal sealed class TriedWays
 
     public int Trackers { get; set; }
 
+    /// <summary>Null where it was not asked.</summary>
+    public DhtService? Dht { get; set; }
+
     public void Report(TrackerReport report) => trackers[report.Tracker] = report.Failure is { } failure
         ? failure.Message : $"named {report.Answer!.Peers.Count} peers";
 
     public string Describe()
     {
-        if (Trackers == 0) return "it names no tracker";
+        if (Trackers == 0) return "it names no tracker" + InDht("; ");
         // A tracker's address may hold the key of its user.
         var said = trackers.Take(NamedMost).Select(t => $"tracker {t.Key.Host}: {t.Value}").ToList();
         var silent = Trackers - trackers.Count;
         if (silent > 0) said.Add($"{silent} of {Trackers} trackers have not answered yet");
-        return string.Join("; ", said);
+        return string.Join("; ", said) + InDht("; ");
     }
+
+    private string InDht(string before) => Dht is null ? ""
+        : $"{before}the DHT was asked ({Dht.Nodes.Sum(node => node.Nodes)} nodes)";
 }

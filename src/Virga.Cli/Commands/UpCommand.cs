@@ -16,7 +16,8 @@ internal static class UpCommand
 {
     private sealed record Choices(
         PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen,
-        Option<string?> Torrent, Option<string[]> Trackers, Option<bool> TorrentLocal);
+        Option<string?> Torrent, Option<string[]> Trackers, Option<bool> TorrentLocal,
+        Option<bool> Dht, Option<string[]> DhtNodes);
 
     public static Command Create(GlobalOptions options)
     {
@@ -49,6 +50,15 @@ internal static class UpCommand
             new Option<bool>("--torrent-local")
             {
                 Description = "let torrents name peers, trackers and web seeds in your own network",
+            },
+            new Option<bool>("--torrent-dht")
+            {
+                Description = "find peers of torrents by BitTorrent's DHT, and announce public shares there",
+            },
+            new Option<string[]>("--torrent-dht-node")
+            {
+                HelpName = "HOST:PORT",
+                Description = "join the DHT by this node instead of those that everybody uses; may be repeated",
             });
         var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
         {
@@ -76,6 +86,8 @@ internal static class UpCommand
         verb.Add(choices.Torrent);
         verb.Add(choices.Trackers);
         verb.Add(choices.TorrentLocal);
+        verb.Add(choices.Dht);
+        verb.Add(choices.DhtNodes);
         verb.Run(options, (run, cancellationToken) => RunAsync(run, choices, cancellationToken));
         return verb;
     }
@@ -102,6 +114,8 @@ internal static class UpCommand
                 Torrent = run.Parsed.GetValue(choices.Torrent) is { } torrent ? ListenAddress.Parse(torrent) : null,
                 Trackers = TrackersOf(
                     run.Parsed.GetValue(choices.Trackers) ?? [], run.Parsed.GetValue(choices.Torrent)),
+                Dht = run.Parsed.GetValue(choices.DhtNodes) is { Length: > 0 } nodes ? nodes
+                    : run.Parsed.GetValue(choices.Dht) ? [] : null,
                 Repositories = repositories,
                 Adapters = Adapters.All,
                 Time = TimeProvider.System,

@@ -1,0 +1,62 @@
+using System.Net;
+using System.Runtime.CompilerServices;
+using Virga.BitTorrent;
+using Virga.BitTorrent.Dht;
+
+namespace Virga.Agent.Torrents;
+
+/// <summary>
+/// Peers of one swarm by the DHT. While nobody knows whether the torrent is for its trackers alone (BEP 27), as of a
+/// magnet link before its metadata is here, it is looked for and not announced; if it is, it is not looked for again.
+/// </summary>
+internal sealed class DhtPeers(DhtService dht, Swarm swarm, TimeProvider time) : IPeerFinder
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+
+    public async IAsyncEnumerable<IPEndPoint> FindAsync(
+        SwarmHash hash, SwarmProgress progress, int listenPort,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var peer in UntilKnownAsync(hash, progress, cancellationToken)) yield return peer;
+        if (swarm.IsTrackerOnly) yield break;
+        await foreach (var peer in dht.FindAsync(hash, progress, listenPort, cancellationToken)) yield return peer;
+    }
+
+    private async IAsyncEnumerable<IPEndPoint> UntilKnownAsync(
+        SwarmHash hash, SwarmProgress progress, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        if (swarm.Layout is not null) yield break;
+        using var known = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var waiting = WaitAsync();
+        await using var found = dht.FindAsync(hash, progress, 0, known.Token).GetAsyncEnumerator(known.Token);
+        while (await NextAsync(found)) yield return found.Current;
+        await known.CancelAsync();
+        await waiting;
+        cancellationToken.ThrowIfCancellationRequested();
+
+        async Task WaitAsync()
+        {
+            try
+            {
+                while (swarm.Layout is null) await Task.Delay(LookEvery, time, known.Token);
+                await known.CancelAsync();
+            }
+            catch (OperationCanceledException)
+            {
+                // Nobody looks any more.
+            }
+        }
+    }
+
+    private static async ValueTask<bool> NextAsync(IAsyncEnumerator<IPEndPoint> found)
+    {
+        try
+        {
+            return await found.MoveNextAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+}
