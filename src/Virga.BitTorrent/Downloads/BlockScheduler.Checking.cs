@@ -46,7 +46,7 @@ public sealed partial class BlockScheduler
             if (fetch.Owner != read) fetch.Buffer.Slice(offset, destination.Length).CopyTo(destination);
         var liars = Liars(fetch);
         if (slot is not null)
-            lock (gate) cache.Release(slot);
+            lock (gate) cache.Release(slot, wants.Sum(want => want.Destination.Length));
         foreach (var want in wants) want.Read.Arrived();
         foreach (var (liar, proof) in liars) Ban(liar, proof);
     }

@@ -135,7 +135,7 @@ public sealed partial class BlockScheduler : IDisposable
         }
         foreach (var (slot, part, at) in cached) slot.Data.AsMemory(at, part.Length).CopyTo(part);
         lock (gate)
-            foreach (var (slot, _, _) in cached) cache.Release(slot);
+            foreach (var (slot, part, _) in cached) cache.Release(slot, part.Length);
         read.Arrived();
         FillAll();
         try

@@ -1,8 +1,9 @@
 namespace Virga.BitTorrent.Downloads;
 
 /// <summary>
-/// Verified pieces that more than one read needs: those that lie across files, and those longer than a read. As many as
-/// fit the bound; the oldest give way. Guarded by the scheduler's lock.
+/// Verified pieces that more than one read needs: those that lie across files, and those longer than a read. Each stays
+/// until all of it was read, as every byte is read once; of those that are not, as many as fit the bound, and the oldest
+/// give way. Guarded by the scheduler's lock.
 /// </summary>
 internal sealed class PieceCache(int pieceBytes)
 {
@@ -10,6 +11,9 @@ internal sealed class PieceCache(int pieceBytes)
     private const long BytesMax = 24 << 20;
     private const int CountLeast = 2;
     private const int CountMost = 256;
+
+    /// <summary>Buffers that wait for the next piece.</summary>
+    private const long FreeBytesMax = 8 << 20;
 
     private readonly int most = (int)Math.Clamp(BytesMax / pieceBytes, CountLeast, CountMost);
     private readonly Dictionary<int, LinkedListNode<Slot>> byPiece = [];
@@ -20,7 +24,9 @@ internal sealed class PieceCache(int pieceBytes)
     {
         public readonly int Piece = piece;
         public readonly byte[] Data = data;
-        public readonly int Bytes = bytes;
+
+        /// <summary>Bytes that nobody has read yet.</summary>
+        public int Unread = bytes;
         public int Pins;
         public bool IsOut;
     }
@@ -29,7 +35,7 @@ internal sealed class PieceCache(int pieceBytes)
 
     public void Return(byte[] buffer)
     {
-        if (free.Count < most) free.Push(buffer);
+        if (free.Count < Math.Max(1, FreeBytesMax / pieceBytes)) free.Push(buffer);
     }
 
     public bool Contains(int piece) => byPiece.ContainsKey(piece);
@@ -53,9 +59,13 @@ internal sealed class PieceCache(int pieceBytes)
         return slot;
     }
 
-    public void Release(Slot slot)
+    /// <param name="read">Bytes that were read of it meanwhile.</param>
+    public void Release(Slot slot, int read)
     {
-        if (--slot.Pins == 0 && slot.IsOut) Return(slot.Data);
+        slot.Pins--;
+        slot.Unread -= read;
+        if (slot.IsOut && slot.Pins == 0) Return(slot.Data);
+        else if (!slot.IsOut && slot.Unread <= 0) Drop(byPiece[slot.Piece]);
     }
 
     private void Drop(LinkedListNode<Slot> node)
