@@ -99,4 +99,7 @@ public interface IAccountLinker
 public interface ILinkedAdapter : IAccountAdapter
 {
     IAccountLinker Linker { get; }
+
+    /// <summary>False for an account of this kind that was never linked, because it has a key of its own.</summary>
+    bool IsLinked(AccountConfig config) => true;
 }

@@ -58,7 +58,8 @@ internal sealed class AccountLinks(AccountTable table, AccountPool pool, AgentOp
     {
         var config = await FindAsync(name, cancellationToken) ?? throw new VirgaException(
             FailureKind.NotFound, $"there is no account '{name}'", "See them with: virga account list");
-        var linker = (options.Adapters.FirstOrDefault(a => a.Name == config.Adapter) as ILinkedAdapter)?.Linker;
+        var adapter = options.Adapters.FirstOrDefault(a => a.Name == config.Adapter) as ILinkedAdapter;
+        var linker = adapter?.IsLinked(config) == true ? adapter.Linker : null;
         var (tokens, problem) = linker is null ? ("none", null)
             : await RevokeAsync(linker, config, name, force, cancellationToken);
         await pool.RemoveAsync(name, CancellationToken.None);

@@ -34,6 +34,7 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
         Traits = new AccountTraits
         {
             Adapter = "gcs",
+            IsReadOnly = settings.IsReadOnly,
             MaxConcurrency = 16,
             SingleWriteBytesMax = 8 << 20,
             PartOrder = PartOrder.Any,
@@ -54,9 +55,10 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
     public AccountTraits Traits { get; }
 
     public TAbility? FindAbility<TAbility>() where TAbility : class =>
-        typeof(TAbility) == typeof(ISignedReadUrls)
-            ? (TAbility)(object)new GcsSignedUrls(client)
-            : this as TAbility;
+        typeof(TAbility) != typeof(ISignedReadUrls) ? this as TAbility
+        // Only a key signs: who has linked the account by consent has none.
+        : client.Settings.Key is { } key ? (TAbility)(object)new GcsSignedUrls(client, key)
+        : null;
 
     public async ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken)
     {

@@ -79,12 +79,20 @@ internal static class GcsFailures
                 FailureKind.Changed, $"{what}: it is no longer the version that was asked for"),
             HttpStatusCode.RequestedRangeNotSatisfiable => new(
                 FailureKind.BadInput, $"{what}: the range lies beyond its end"),
+            HttpStatusCode.Unauthorized when client.Settings.Key is null => new(
+                FailureKind.Unauthenticated, $"{what}: Google no longer takes the account's token",
+                "Link the account again: virga account link NAME"),
             HttpStatusCode.Unauthorized => new(
                 FailureKind.Unauthenticated, $"{what}: Google Cloud Storage refuses the access token",
                 "Set serviceAccountKey to a key of the service account that is not deleted."),
+            HttpStatusCode.Forbidden when client.Settings.Key is null => new(
+                FailureKind.Denied,
+                $"{what}: who linked the account is not allowed to do that in bucket '{client.Settings.Bucket}'",
+                "They need the role Storage Object User on the bucket (to share from it Object Viewer); "
+                    + "an account that was linked for reading has to be linked again with full access."),
             HttpStatusCode.Forbidden => new(
                 FailureKind.Denied,
-                $"{what}: {client.Settings.Key.Mail} is not allowed to do that in bucket '{client.Settings.Bucket}'",
+                $"{what}: {client.Settings.Key?.Mail} is not allowed to do that in bucket '{client.Settings.Bucket}'",
                 "Give it the role Storage Object User on the bucket; to share from it Object Viewer is enough."),
             HttpStatusCode.RequestTimeout or HttpStatusCode.GatewayTimeout => new(
                 FailureKind.Timeout, $"{what}: Google Cloud Storage gave up waiting"),

@@ -9,7 +9,7 @@ namespace Virga.Accounts.Adapters.Gcs;
 /// V4 signed URLs, signed here with the service account's key ("V4 signing process with your own program"). The
 /// generation is among what is signed: the URL reads that one version and no other.
 /// </summary>
-internal sealed class GcsSignedUrls(GcsClient client) : ISignedReadUrls
+internal sealed class GcsSignedUrls(GcsClient client, ServiceAccountKey key) : ISignedReadUrls
 {
     private const string Host = "storage.googleapis.com";
 
@@ -23,7 +23,7 @@ internal sealed class GcsSignedUrls(GcsClient client) : ISignedReadUrls
         var place = new Uri(client.XmlUrl(client.Name(path))).AbsolutePath;
         (string Name, string Value)[] fields =
         [
-            ("X-Goog-Algorithm", "GOOG4-RSA-SHA256"), ("X-Goog-Credential", $"{client.Settings.Key.Mail}/{scope}"),
+            ("X-Goog-Algorithm", "GOOG4-RSA-SHA256"), ("X-Goog-Credential", $"{key.Mail}/{scope}"),
             ("X-Goog-Date", moment),
             ("X-Goog-Expires", Math.Max(1, (long)lifetime.TotalSeconds).ToString(CultureInfo.InvariantCulture)),
             ("X-Goog-SignedHeaders", "host"), ("generation", pin.Value),
@@ -32,7 +32,7 @@ internal sealed class GcsSignedUrls(GcsClient client) : ISignedReadUrls
         var canonical = $"GET\n{place}\n{query}\nhost:{Host}\n\nhost\nUNSIGNED-PAYLOAD";
         var text = $"GOOG4-RSA-SHA256\n{moment}\n{scope}\n"
             + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(canonical)));
-        using var rsa = client.Settings.Key.Open();
+        using var rsa = key.Open();
         var signature = Convert.ToHexStringLower(rsa.SignData(
             Encoding.UTF8.GetBytes(text), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1));
         return ValueTask.FromResult(new SignedReadUrl(

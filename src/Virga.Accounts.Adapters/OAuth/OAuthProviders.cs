@@ -34,6 +34,31 @@ public static class OAuthProviders
     };
 
     /// <summary>
+    /// The same endpoints; https://cloud.google.com/storage/docs/oauth-scopes. Not by device code: that gives no scope
+    /// of Cloud Storage (.../limited-input-device#allowedscopes).
+    /// </summary>
+    public static OAuthProvider GoogleCloudStorage { get; } = GoogleDrive with
+    {
+        Title = "Google Cloud Storage",
+        Device = null,
+        DeviceAccess = [],
+        Scopes = new Dictionary<LinkAccess, IReadOnlyList<LinkScope>>
+        {
+            [LinkAccess.Full] =
+            [
+                new("https://www.googleapis.com/auth/devstorage.read_write",
+                    "see, change, make and delete objects in all buckets that you may use"),
+            ],
+            [LinkAccess.ReadOnly] =
+            [
+                new("https://www.googleapis.com/auth/devstorage.read_only",
+                    "see and read objects in all buckets that you may use"),
+            ],
+        },
+        Guide = "guides/linking.md#google-cloud-storage",
+    };
+
+    /// <summary>
     /// https://developers.dropbox.com/oauth-guide: the redirect must be registered to the letter, port included; a
     /// request without one shows the code on a page. No device code.
     /// https://www.dropbox.com/developers/documentation/http/documentation#auth-token-revoke: revoking an access token

@@ -29,6 +29,7 @@ internal static class LinkCommand
                 "virga account link photos drive --client-id 1234-abcd.apps.googleusercontent.com",
                 "virga account link inbox dropbox --client-id k2s9x7q4 --read-only",
                 "virga account link photos drive --client-id 1234-abcd.apps.googleusercontent.com --paste",
+                "virga account link backups gcs:my-bucket --client-id 1234-abcd.apps.googleusercontent.com",
                 "virga account link photos",
             },
             Notes =
@@ -59,7 +60,7 @@ internal static class LinkCommand
         AccountCommands.AccountName(options),
         new Argument<string?>("KIND")
         {
-            Description = "the service, and a folder of it after a colon: drive, drive:photos, dropbox, onedrive; "
+            Description = "the service, and a folder of it after a colon: drive, drive:photos, dropbox, onedrive, gcs:bucket; "
                 + "left out: link NAME anew",
             Arity = ArgumentArity.ZeroOrOne,
         },

@@ -2,9 +2,12 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using Virga.Accounts.Adapters.Gcs;
+using Virga.Accounts.Adapters.Tests.Fakes;
+using Virga.Accounts.Adapters.Tests.OAuth;
 using Virga.Core;
 using Virga.Testing;
 using Virga.Testing.Fakes;
+using Virga.Testing.Fakes.OAuth;
 
 namespace Virga.Accounts.Adapters.Tests.Gcs;
 
@@ -118,6 +121,80 @@ public sealed class GcsTests : IAsyncLifetime
         await using var account = await scratch.OpenAsync(services: scratch.Services with { Clock = clock });
         var failure = await Failing.WithAsync(FailureKind.ClockSkew, () => WriteAsync(account), "clock");
         Assert.Matches("differ by (69|70|71) minutes", failure.Message);
+    }
+
+    [Fact]
+    public async Task A_user_links_a_bucket_in_the_browser_after_the_permission_was_named()
+    {
+        await using var scene = await OAuthScene.StartAsync(rules: new AuthorizationRules
+        {
+            AuthorizePath = "/o/oauth2/v2/auth", RotatesRefreshTokens = false,
+            OfflineParameter = KeyValuePair.Create("access_type", "offline"),
+        });
+        const string scope = "https://www.googleapis.com/auth/devstorage.read_write";
+        scene.Server.Clients["mine"] = new RegisteredClient("mine", "s3cr3t", ["http://127.0.0.1/"], [scope], []);
+        var adapter = new GcsAdapter(scene.Services);
+        var config = adapter.ParseAddress(
+            "gcs:bucket/folder",
+            TestServices.Map(
+                ("clientId", "mine"), ("authority", scene.Server.Origin.GetLeftPart(UriPartial.Authority))),
+            TestServices.Map(("clientSecret", "s3cr3t")));
+        using var browser = new HttpClient();
+        using var refused = new CancellationTokenSource();
+        var user = new ScriptedUser(async invitation =>
+        {
+            using var answer = await browser.GetAsync(invitation.Url);
+            if (!answer.IsSuccessStatusCode) await refused.CancelAsync();
+        });
+        var secrets = await adapter.Linker.LinkAsync(config, LinkWay.Browser, user, refused.Token);
+        var asked = Assert.Single(user.Invitation!.Scopes);
+        Assert.Equal(scope, asked.Name);
+        Assert.Contains("change", asked.Permits, StringComparison.Ordinal);
+        Assert.Contains(Uri.EscapeDataString(scope), user.Invitation.Url.Query, StringComparison.Ordinal);
+        Assert.False(adapter.IsLinked(config));
+        var linked = config with { Secrets = secrets };
+        Assert.True(adapter.IsLinked(linked));
+        Assert.Equal("gcs:bucket/folder", adapter.Describe(linked));
+        var whole = new Dictionary<string, string>(secrets) { ["clientSecret"] = "s3cr3t" };
+        Assert.Equal(LinkEnd.Revoked, await adapter.Linker.RevokeAsync(linked with { Secrets = whole }, default));
+        await user.Acting;
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_linked_bucket_is_used_with_the_users_rights_and_signs_nothing(bool mayWrite)
+    {
+        var tokens = new TestTokens(scratch.Fake.AddToken(mayWrite));
+        await using var account = new GcsAccount(
+            new GcsSettings(GcsScratch.Bucket, "", null, IsReadOnly: !mayWrite), tokens, scratch.Services);
+        Assert.Equal(!mayWrite, account.Traits.IsReadOnly);
+        Assert.Empty(await Failing.ListAsync(account));
+        Assert.Null(((IAccount)account).Find<ISignedReadUrls>());
+        if (mayWrite) await WriteAsync(account);
+        else
+        {
+            var failure = await Failing.WithAsync(
+                FailureKind.Denied, () => WriteAsync(account), "who linked the account is not allowed");
+            Assert.Contains("linked again with full access", failure.Advice, StringComparison.Ordinal);
+        }
+        scratch.Fake.ExpireTokens();
+        var ended = await Failing.WithAsync(
+            FailureKind.Unauthenticated, () => Failing.ListAsync(account), "no longer takes the account's token");
+        Assert.Contains("virga account link", ended.Advice, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_account_with_neither_key_nor_link_says_both_ways()
+    {
+        var adapter = new GcsAdapter(TestServices.Real);
+        var failure = await Failing.WithAsync(
+            FailureKind.Unauthenticated,
+            () => adapter.OpenAsync(
+                adapter.ParseAddress("gcs:bucket", TestServices.None, TestServices.None), default), "is not linked");
+        Assert.Contains("virga account link NAME gcs:BUCKET", failure.Advice, StringComparison.Ordinal);
+        Assert.False(adapter.IsLinked(adapter.ParseAddress(
+            "gcs:bucket", TestServices.None, TestServices.Map(("serviceAccountKey", scratch.Key)))));
     }
 
     [Fact]
