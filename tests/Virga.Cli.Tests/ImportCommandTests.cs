@@ -110,6 +110,44 @@ public sealed class ImportCommandTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Clouds_become_accounts_of_our_own_also_from_an_encrypted_configuration()
+    {
+        const string token = "token={\"access_token\":\"planted-a\",\"token_type\":\"Bearer\","
+            + "\"refresh_token\":\"planted-refresh\",\"expiry\":\"2026-01-01T00:00:00Z\"}";
+        string[][] remotes =
+        [
+            ["gd", "drive", "client_id=me", "client_secret=planted-client", "scope=drive", token],
+            ["plain", "drive", "scope=drive", token],
+            ["drop", "dropbox", "client_id=me", token],
+            ["one", "onedrive", "client_id=me", token, "drive_id=b1", "drive_type=personal"],
+            ["cloud", "google cloud storage", "client_id=me", "project_number=7", token],
+            ["back", "b2", "account=0012", "key=planted-b2"],
+            ["blob", "azureblob", "account=acme", "key=" + Convert.ToBase64String(new byte[64])],
+            ["box", "sftp", "host=box.example.org", "user=ann", "pass=planted-pass", "--obscure"],
+        ];
+        foreach (var remote in remotes) await RcloneAsync(["config", "create", "--non-interactive", .. remote]);
+        await EncryptAsync("planted-config-pass");
+        var run = await ImportAsync(
+            new Setting { Typed = "planted-config-pass" }, "--select", "gd:Photos", "--select", "plain", "--select",
+            "drop", "--select", "one", "--select", "cloud:my-bucket", "--select", "back:bucket-1", "--select",
+            "blob:photos", "--select", "box:files");
+        Assert.True(run.Exit == 0, run.Out + run.Error);
+        Assert.Equal(
+            [
+                "azure:https://acme.blob.core.windows.net/photos", "b2:bucket-1", "drive:Photos", "dropbox:",
+                "gcs:my-bucket", "onedrive:", "rclone:plain:", "sftp://ann@box.example.org/~/files",
+            ],
+            added.Select(a => a.Address).Order(StringComparer.Ordinal));
+        Assert.Contains(
+            "rclone's own client", run.Out.Split('\n').Single(l => l.StartsWith("plain", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
+        Assert.Equal("planted-refresh", added.Single(a => a.Address == "drive:Photos").Secrets["refreshToken"]);
+        Assert.Equal("planted-pass", added.Single(a => a.Address.StartsWith("sftp", StringComparison.Ordinal))
+            .Secrets["password"]);
+        AssertSilent(run);
+    }
+
+    [Fact]
     public async Task What_can_not_be_imported_says_why()
     {
         var missing = await Run.OfAsync("account", "import", "/nowhere/rclone.conf", "--data", agent.DataFolder);

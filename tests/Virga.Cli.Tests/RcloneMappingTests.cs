@@ -8,6 +8,9 @@ public sealed class RcloneMappingTests
     private const string Obscured = "aOfXZ3ILeDPi6u5mE7BE4e8OZOi-G8-hjExuhZvla0Z_";
     private const string Revealed = "planted-pass \u00e4\u00f6";
 
+    private const string Token =
+        "{\"access_token\":\"planted\",\"refresh_token\":\"planted-refresh\",\"expiry\":\"2026-01-01T00:00:00Z\"}";
+
     private static readonly RcloneRemote[] All =
     [
         Remote("work", "s3", ("provider", "Ceph"), ("endpoint", "s3.example.org"), ("access_key_id", "AK"),
@@ -25,6 +28,25 @@ public sealed class RcloneMappingTests
         Remote("photos", "alias", ("remote", "work:bucket/photos")),
         Remote("loop", "alias", ("remote", "loop:x")),
         Remote("gdrive", "drive", ("token", "{\"access_token\":\"planted\"}")),
+        Remote("mydrive", "drive", ("client_id", "me"), ("client_secret", "planted"), ("token", Token),
+            ("scope", "drive.readonly"), ("root_folder_id", "0AB")),
+        Remote("team", "drive", ("client_id", "me"), ("token", Token), ("team_drive", "0AC")),
+        Remote("export", "drive", ("client_id", "me"), ("token", Token), ("export_formats", "pdf")),
+        Remote("untoken", "drive", ("client_id", "me"), ("token", "{\"access_token\":\"planted\"}")),
+        Remote("drop", "dropbox", ("client_id", "me"), ("token", Token)),
+        Remote("one", "onedrive", ("client_id", "me"), ("token", Token), ("drive_id", "b!x"),
+            ("drive_type", "business")),
+        Remote("china", "onedrive", ("client_id", "me"), ("token", Token), ("region", "cn")),
+        Remote("back", "b2", ("account", "0012"), ("key", "planted")),
+        Remote("blob", "azureblob", ("account", "acme"),
+            ("key", Convert.ToBase64String(new byte[64]))),
+        Remote("msi", "azureblob", ("account", "acme"), ("use_msi", "true")),
+        Remote("cloud", "google cloud storage", ("client_id", "me"), ("token", Token), ("project_number", "7")),
+        Remote("keyed", "google cloud storage", ("service_account_file", "/home/ann/key.json")),
+        Remote("box", "sftp", ("host", "box.example.org"), ("user", "ann"), ("port", "2222"), ("pass", Obscured)),
+        Remote("keybox", "sftp", ("host", "box.example.org"), ("key_file", "/home/ann/.ssh/id"),
+            ("key_file_pass", Obscured), ("shell_type", "unix")),
+        Remote("agentbox", "sftp", ("host", "box.example.org"), ("key_use_agent", "true")),
         Remote("safe", "crypt", ("remote", "gdrive:x"), ("password", Obscured)),
     ];
 
@@ -45,6 +67,15 @@ public sealed class RcloneMappingTests
     [InlineData("music", "", "disk:/srv/music")]
     [InlineData("music", "jazz", "disk:/srv/music/jazz")]
     [InlineData("here", "/srv/data", "disk:/srv/data")]
+    [InlineData("mydrive", "Photos/2025", "drive:Photos/2025")]
+    [InlineData("drop", "", "dropbox:")]
+    [InlineData("one", "a b", "onedrive:a b")]
+    [InlineData("back", "bucket-1/photos", "b2:bucket-1/photos")]
+    [InlineData("blob", "photos/2025", "azure:https://acme.blob.core.windows.net/photos/2025")]
+    [InlineData("cloud", "my-bucket/x", "gcs:my-bucket/x")]
+    [InlineData("box", "", "sftp://ann@box.example.org:2222/~")]
+    [InlineData("box", "photos", "sftp://ann@box.example.org:2222/~/photos")]
+    [InlineData("keybox", "/srv/photos", "sftp://box.example.org/srv/photos")]
     public void What_carries_over_becomes_an_account_of_our_own(string name, string path, string address)
     {
         var mapped = Map(name, path);
@@ -61,7 +92,16 @@ public sealed class RcloneMappingTests
     [InlineData("role", "env_auth")]
     [InlineData("share", "SharePoint")]
     [InlineData("here", "no folder")]
-    [InlineData("gdrive", null)]
+    [InlineData("gdrive", "rclone's own client")]
+    [InlineData("untoken", "no refresh token")]
+    [InlineData("team", "shared drive of a team")]
+    [InlineData("export", "export_formats")]
+    [InlineData("china", "national cloud")]
+    [InlineData("back", "no bucket")]
+    [InlineData("blob", "no bucket")]
+    [InlineData("cloud", "no bucket")]
+    [InlineData("msi", "use_msi")]
+    [InlineData("agentbox", "key_use_agent")]
     [InlineData("safe", null)]
     public void Everything_else_goes_through_rclone_and_says_why(string name, string? why)
     {
@@ -72,6 +112,26 @@ public sealed class RcloneMappingTests
         if (why is null) Assert.Null(mapped.Why);
         else Assert.Contains(why, mapped.Why, StringComparison.Ordinal);
         Adapters.Of(mapped.Address).ParseAddress(mapped.Address, mapped.Settings, mapped.Secrets);
+    }
+
+    [Fact]
+    public void Tokens_and_clients_of_linked_remotes_carry_over()
+    {
+        var drive = Map("mydrive");
+        Assert.Equal(("me", "read-only", "0AB"),
+            (drive.Settings["clientId"], drive.Settings["access"], drive.Settings["rootId"]));
+        Assert.Equal(("planted-refresh", "planted"), (drive.Secrets["refreshToken"], drive.Secrets["clientSecret"]));
+        var one = Map("one");
+        Assert.Equal(("b!x", "business"), (one.Settings["driveId"], one.Settings["driveType"]));
+        Assert.Equal("planted-refresh", Assert.Single(one.Secrets).Value);
+        Assert.Equal(("0012", "planted"), (Map("back", "bucket-1").Secrets["keyId"],
+            Map("back", "bucket-1").Secrets["applicationKey"]));
+        Assert.Equal(Revealed, Map("box").Secrets["password"]);
+        Assert.Equal(("/home/ann/.ssh/id", Revealed),
+            (Map("keybox").Settings["key"], Map("keybox").Secrets["passphrase"]));
+        Assert.Contains("service_account_file", Map("keyed", "bucket").Why, StringComparison.Ordinal);
+        foreach (var name in new[] { "mydrive", "one", "box" })
+            Assert.DoesNotContain("planted", Map(name).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

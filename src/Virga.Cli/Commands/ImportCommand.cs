@@ -51,9 +51,11 @@ internal static class ImportCommand
             },
             Notes =
             {
-                "Remotes that an adapter of Virga's own can reach with all their settings become accounts of it: s3 "
-                    + "where --select names a bucket, webdav, and folders of this machine. All others go through "
-                    + "rclone, which has to stay installed, and keep their settings there.",
+                "Remotes that an adapter of Virga's own can reach with all their settings become accounts of it: "
+                    + "webdav, sftp, folders of this machine; s3, b2, azureblob and google cloud storage where "
+                    + "--select names a bucket; drive, dropbox and onedrive that were linked by a client of your own. "
+                    + "All others go through rclone, which has to stay installed, and keep their settings there; the "
+                    + "table says why.",
                 "Of an encrypted configuration the password is asked for, or taken from RCLONE_CONFIG_PASS or "
                     + "VIRGA_SECRET_CONFIGPASS; rclone opens it. No password is printed.",
             },

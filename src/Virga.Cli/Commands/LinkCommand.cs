@@ -60,8 +60,8 @@ internal static class LinkCommand
         AccountCommands.AccountName(options),
         new Argument<string?>("KIND")
         {
-            Description = "the service, and a folder of it after a colon: drive, drive:photos, dropbox, onedrive, gcs:bucket; "
-                + "left out: link NAME anew",
+            Description = "the service, and a folder of it after a colon: drive, drive:photos, dropbox, onedrive, "
+                + "gcs:bucket; left out: link NAME anew",
             Arity = ArgumentArity.ZeroOrOne,
         },
         new Option<string?>("--client-id")

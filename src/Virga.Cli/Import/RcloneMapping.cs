@@ -33,6 +33,7 @@ internal sealed class RcloneMapping(IReadOnlyList<RcloneRemote> remotes, string?
         {
             "s3" => S3(at, inside, through),
             "webdav" => WebDav(at, inside, through),
+            _ when RcloneClouds.Map(at, inside, through) is { } cloud => cloud,
             "local" => inside.StartsWith('/') && at["encoding"] is null
                 ? Disk(inside)
                 : through with { Why = "no folder was named: --select " + remote.Name + ":/folder" },
@@ -132,7 +133,7 @@ internal sealed class RcloneMapping(IReadOnlyList<RcloneRemote> remotes, string?
         return new MappedRemote(scheme + root + (folder.Length > 0 ? "/" + folder : ""), settings, secrets, null);
     }
 
-    private static void Copy(
+    internal static void Copy(
         RcloneRemote remote, Dictionary<string, string> to, params ReadOnlySpan<(string From, string To)> names)
     {
         foreach (var (from, name) in names)
@@ -140,7 +141,7 @@ internal sealed class RcloneMapping(IReadOnlyList<RcloneRemote> remotes, string?
     }
 
     /// <summary>The first setting beyond those that carry over.</summary>
-    private static string? Other(RcloneRemote remote, params ReadOnlySpan<string> known)
+    internal static string? Other(RcloneRemote remote, params ReadOnlySpan<string> known)
     {
         foreach (var name in remote.Values.Keys)
         {
@@ -150,6 +151,6 @@ internal sealed class RcloneMapping(IReadOnlyList<RcloneRemote> remotes, string?
         return null;
     }
 
-    private static string Encode(string path) =>
+    internal static string Encode(string path) =>
         string.Join('/', path.Trim('/').Split('/').Select(Uri.EscapeDataString));
 }
