@@ -51,6 +51,10 @@ public sealed class SkippedTests
         await account.MoveAsync(EntryPath.Parse("in/deep"), EntryPath.Parse("in/low"), default);
         look = await FollowAsync(account, look, skipped: 1);
         Assert.Equal("in/low", look.Skipped[0].Folder.Value);
+        scratch.User.Trash(document);
+        look = await FollowAsync(account, look, skipped: 0);
+        scratch.User.AddItem("in/low/letter", Document);
+        look = await FollowAsync(account, look, skipped: 1);
         await account.MoveAsync(EntryPath.Parse("in/low"), EntryPath.Parse("out"), default);
         await FollowAsync(account, look, skipped: 0);
     }

@@ -149,6 +149,16 @@ public sealed class DriveUser
         }
     }
 
+    /// <summary>Into the bin, as its owner would in the browser.</summary>
+    public void Trash(string id)
+    {
+        lock (Gate)
+        {
+            Items[id].IsTrashed = true;
+            Changes.Add(id);
+        }
+    }
+
     /// <summary>Many files at once, below a folder that is made for them.</summary>
     public void AddFiles(string folder, IEnumerable<(string Folder, string Name, byte[] Content)> files)
     {
