@@ -2,8 +2,8 @@ namespace Virga.BitTorrent.Downloads;
 
 /// <summary>
 /// Verified pieces that more than one read needs: those that lie across files, and those longer than a read. Each stays
-/// until all of it was read, as every byte is read once; of those that are not, as many as fit the bound, and the oldest
-/// give way. Guarded by the scheduler's lock.
+/// until all of it was read, as every byte is read once; of those that are not, as many as fit the bound, and the
+/// oldest give way. Guarded by the scheduler's lock.
 /// </summary>
 internal sealed class PieceCache(int pieceBytes)
 {
