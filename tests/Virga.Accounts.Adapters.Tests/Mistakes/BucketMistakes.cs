@@ -177,6 +177,15 @@ internal static class BucketMistakes
     [
         new("gcs", "a file that is no service account's key", FailureKind.BadInput, "no service account's key file",
             "JSON key", async () => await scratch.OpenAsync(key: "hunter2")),
+        new("gcs", "neither a key nor a link", FailureKind.Unauthenticated,
+            "has no serviceAccountKey and is not linked", "virga account link", async () => await scratch.OpenAsync(key: "")),
+        new("gcs", "a link for reading alone, or a user without the role", FailureKind.Denied,
+            "who linked the account is not allowed", "linked again with full access", async () =>
+            {
+                var tokens = new Fakes.TestTokens(scratch.Fake.AddToken(mayWrite: false));
+                await WriteAsync(new Adapters.Gcs.GcsAccount(
+                    new Adapters.Gcs.GcsSettings(GcsScratch.Bucket, "", null), tokens, scratch.Services));
+            }),
         new("gcs", "a key that was deleted", FailureKind.Unauthenticated, "Google refuses the key of",
             "make a new one", async () =>
             {
@@ -193,7 +202,7 @@ internal static class BucketMistakes
             }),
         new("gcs", "a bucket that isn't there", FailureKind.NotFound, "there is no bucket 'no-such-bucket'",
             "create it", async () => await ListAsync(await scratch.OpenAsync(bucket: "no-such-bucket"))),
-        new("gcs", "a service account that may only read", FailureKind.Denied, "is not allowed to do that in bucket",
+        new("gcs", "a service account that may only read", FailureKind.Denied, "gserviceaccount.com is not allowed",
             "Storage Object User", async () => await WriteAsync(await scratch.OpenAsync(
                 key: scratch.Fake.AddServiceAccount(isReader: true)))),
         new("gcs", "a clock that is off", FailureKind.ClockSkew, "this machine's clock and Google's differ",
