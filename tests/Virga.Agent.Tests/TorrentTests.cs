@@ -30,6 +30,7 @@ public sealed class TorrentTests
         var share = await ShareAsync(alice, "public", isHybrid);
         Assert.Equal(isHybrid, share.IsHybrid);
         Assert.Equal(isHybrid, share.Magnet!.Contains("urn:btih:", StringComparison.Ordinal));
+        Assert.Equal(isHybrid, share.MagnetV1 is not null);
         // The web seed's certificate is the agent's own, which the client has no reason to believe: peers alone.
         var magnet = string.Join(
             '&', share.Magnet.Split('&').Where(p => !p.StartsWith("ws=", StringComparison.Ordinal)));
@@ -118,14 +119,14 @@ public sealed class TorrentTests
         await ShareAsync(alice, "link", isHybrid: false);
         var share = await ShareAsync(alice, "public", isHybrid: true);
         Assert.Contains("&tr=http", share.Magnet!, StringComparison.Ordinal);
-        // Its own swarm and the two hashes of the hybrid.
-        while (tracker.Peers < 3) await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
-        Assert.Equal(3, tracker.Swarms);
+        // Its own swarm, the two hashes of the hybrid, and its v1 part alone.
+        while (tracker.Peers < 4) await Task.Delay(TimeSpan.FromMilliseconds(20), TimeProvider.System);
+        Assert.Equal(4, tracker.Swarms);
         // Without the peer that the link names: the tracker alone knows it.
         var magnet = string.Join('&', share.Magnet!.Split('&').Where(p => p[..3] is not ("ws=" or "x.p")));
         await GetAsync(magnet, network.Folder("got"));
         AssertGot(network);
-        Assert.Equal(3, tracker.Swarms);
+        Assert.Equal(4, tracker.Swarms);
     }
 
     private static async Task<TestAgent> AliceAsync(Network network, bool takesPeers = true, string[]? trackers = null)

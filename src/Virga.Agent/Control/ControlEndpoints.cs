@@ -98,7 +98,8 @@ internal sealed class ControlEndpoints(
         });
         routes.Control("GET", "/control/shares/{hash}/torrent", async http =>
         {
-            var torrent = await shares.TorrentAsync(InfoHash(http), http.RequestAborted);
+            var torrent = await shares.TorrentAsync(
+                InfoHash(http), http.Request.Query.ContainsKey("v1"), http.RequestAborted);
             http.Response.ContentType = "application/x-bittorrent";
             await http.Response.Body.WriteAsync(torrent, http.RequestAborted);
         });

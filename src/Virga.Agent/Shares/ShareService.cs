@@ -102,6 +102,8 @@ internal sealed class ShareService(
             var hybrid = request.IsHybrid ? HybridTorrent.Create(made.Index) : null;
             var hybridHashes = hybrid is null
                 ? ((SwarmHash, Hash256)?)null : (new SwarmHash(hybrid.InfoHashV1), hybrid.InfoHashV2!.Value);
+            var v1Alone = hybrid is null
+                ? (SwarmHash?)null : new SwarmHash(HybridTorrent.CreateV1(made.Index).InfoHashV1);
             if (before is not null && IsSame(made.Index, previous!) && before.Readers.SequenceEqual(readerIds)
                 && before.Reach == request.Reach)
             {
@@ -109,6 +111,7 @@ internal sealed class ShareService(
                 var kept = before with
                 {
                     IsDirect = request.IsDirect, CopyService = copyService, Hybrid = hybridHashes,
+                    V1Alone = v1Alone,
                 };
                 if (kept.IsDirect != before.IsDirect || kept.CopyService != before.CopyService
                     || kept.Hybrid != before.Hybrid)
@@ -129,7 +132,7 @@ internal sealed class ShareService(
                 [.. made.Skipped.Select(s => new Control.SkippedEntry(s.Path, s.Reason))], request.Feed,
                 request.Reach, request.IsDirect, copyService)
             {
-                Hybrid = hybridHashes,
+                Hybrid = hybridHashes, V1Alone = v1Alone,
             };
             WriteIndex(made.Index, hybrid);
             await table.PutAsync(row, cancellationToken);
@@ -196,17 +199,25 @@ internal sealed class ShareService(
         if (row.Hybrid is not { } hybrid) yield break;
         yield return hybrid.V1;
         yield return SwarmHash.OfV2(hybrid.V2);
+        if (row.V1Alone is { } v1) yield return v1;
     }
 
     /// <summary>Info dict of a share's hybrid torrent.</summary>
     public byte[] ReadHybrid(Hash256 infoHash) => state.ReadSealed(state.HybridPath(infoHash));
 
     /// <summary>The .torrent file of a share, with the agent as web seed where it is public.</summary>
-    public async Task<byte[]> TorrentAsync(Hash256 infoHash, CancellationToken cancellationToken)
+    /// <param name="isV1">The one for clients that know v1 alone.</param>
+    public async Task<byte[]> TorrentAsync(Hash256 infoHash, bool isV1, CancellationToken cancellationToken)
     {
         var reader = await OpenAsync(infoHash, cancellationToken);
         var row = Find(infoHash);
-        var info = row?.Hybrid is null ? reader.Index.Info : TorrentInfo.Parse(ReadHybrid(infoHash));
+        if (isV1 && row?.V1Alone is null)
+        {
+            throw new VirgaException(
+                FailureKind.NotFound, "the share has no torrent for clients that know v1 alone",
+                "Share it again with --public --hybrid.");
+        }
+        var info = isV1 ? HybridTorrent.CreateV1(reader.Index) : row?.Hybrid is null ? reader.Index.Info : TorrentInfo.Parse(ReadHybrid(infoHash));
         return Torrent.Write(
             info, reader.Index.Layers, row is { Audience: AudienceKind.Public } ? [WebSeed(infoHash)] : [],
             row is { Audience: AudienceKind.Public } ? options.Trackers : []);
@@ -215,9 +226,12 @@ internal sealed class ShareService(
     private string WebSeed(Hash256 infoHash) => $"{ownEndpoint().Origin}/{WebSeedEndpoints.Place}{infoHash}/";
 
     /// <summary>For BitTorrent clients; null where the share is not public.</summary>
-    private string? MagnetOf(ShareRow row) => row.Audience != AudienceKind.Public ? null : new MagnetLink
+    private string? MagnetOf(ShareRow row) => row.Audience != AudienceKind.Public ? null
+        : MagnetOf(row, row.Hybrid?.V1, row.Hybrid?.V2 ?? row.InfoHash);
+
+    private string MagnetOf(ShareRow row, SwarmHash? v1, Hash256? v2) => new MagnetLink
     {
-        InfoHashV1 = row.Hybrid?.V1, InfoHashV2 = row.Hybrid?.V2 ?? row.InfoHash, Name = row.Name,
+        InfoHashV1 = v1, InfoHashV2 = v2, Name = row.Name,
         WebSeeds = [WebSeed(row.InfoHash)], Trackers = options.Trackers,
         Peers = ReachOfPeers?.Invoke(ownEndpoint().Url) is { } peer ? [peer] : [],
     }.ToText();
@@ -361,5 +375,6 @@ internal sealed class ShareService(
         row.InfoHash.ToString(), LinkOf(row).ToText(), row.Account, row.Path.Value,
         row.Audience.ToString().ToLowerInvariant(), [.. row.Readers.Select(r => r.ToString())],
         row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem,
-        row.IsDirect, row.CopyService is not null, MagnetOf(row), row.Hybrid is not null);
+        row.IsDirect, row.CopyService is not null, MagnetOf(row), row.Hybrid is not null,
+        row.V1Alone is { } v1 ? MagnetOf(row, v1, null) : null);
 }

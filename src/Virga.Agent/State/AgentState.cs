@@ -71,6 +71,7 @@ internal sealed class AgentState : IAsyncDisposable
         """,
         "ALTER TABLE accounts ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;",
         "ALTER TABLE shares ADD COLUMN hybrid_v1 BLOB; ALTER TABLE shares ADD COLUMN hybrid_v2 BLOB;",
+        "ALTER TABLE shares ADD COLUMN v1_alone BLOB;",
         "ALTER TABLE transfers ADD COLUMN torrent TEXT;",
     ]);
 
@@ -141,6 +142,9 @@ internal sealed record ShareRow(
     /// <summary>Info-hashes of its hybrid torrent; null where it has none.</summary>
     public (SwarmHash V1, Hash256 V2)? Hybrid { get; init; }
 
+    /// <summary>Info-hash of the hybrid's v1 part as a torrent of its own; null where there is none.</summary>
+    public SwarmHash? V1Alone { get; init; }
+
     /// <summary>What its torrent is called.</summary>
     public string Name => Path.IsRoot ? "share" : Path.Name;
 
@@ -160,10 +164,12 @@ internal sealed class ShareTable(AgentState state)
                 db.Execute(
                     "INSERT OR REPLACE INTO shares (info_hash, account, path, audience, readers, secret, "
                         + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service, "
-                        + "hybrid_v1, hybrid_v2) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + "hybrid_v1, hybrid_v2, v1_alone) "
+                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.InfoHash, row.Account, row.Path.Value, (int)row.Audience, readers, secret,
                     row.ProofKey, row.Created, row.Files, row.Bytes, skipped, row.Feed, row.Reach,
-                    row.IsDirect ? 1 : 0, row.CopyService, row.Hybrid?.V1.ToArray(), row.Hybrid?.V2);
+                    row.IsDirect ? 1 : 0, row.CopyService, row.Hybrid?.V1.ToArray(), row.Hybrid?.V2,
+                    row.V1Alone?.ToArray());
             },
             cancellationToken);
     }
@@ -174,7 +180,7 @@ internal sealed class ShareTable(AgentState state)
             db => db.Query(
                 "SELECT info_hash, account, path, audience, readers, secret, "
                     + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service, "
-                    + "hybrid_v1, hybrid_v2 FROM shares ORDER BY created",
+                    + "hybrid_v1, hybrid_v2, v1_alone FROM shares ORDER BY created",
                 row => (
                     Hash: row.Hash(0), Account: row.Text(1), Path: row.Text(2),
                     Audience: (AudienceKind)row.Long(3), Readers: row.Text(4),
@@ -184,7 +190,8 @@ internal sealed class ShareTable(AgentState state)
                     Feed: row.IsNull(11) ? null : row.Text(11), Reach: (int)row.Long(12),
                     IsDirect: row.Long(13) != 0, CopyService: row.IsNull(14) ? null : row.Text(14),
                     Hybrid: row.IsNull(15)
-                        ? ((SwarmHash, Hash256)?)null : (new SwarmHash(row.Bytes(15)), row.Hash(16)))),
+                        ? ((SwarmHash, Hash256)?)null : (new SwarmHash(row.Bytes(15)), row.Hash(16)),
+                    V1Alone: row.IsNull(17) ? (SwarmHash?)null : new SwarmHash(row.Bytes(17)))),
             cancellationToken);
         return
         [
@@ -195,7 +202,7 @@ internal sealed class ShareTable(AgentState state)
                 JsonSerializer.Deserialize(r.Skipped, StateJson.Default.ListSkippedEntry)!, r.Feed, r.Reach,
                 r.IsDirect, r.CopyService)
             {
-                Hybrid = r.Hybrid,
+                Hybrid = r.Hybrid, V1Alone = r.V1Alone,
             }),
         ];
     }

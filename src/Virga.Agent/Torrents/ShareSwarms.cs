@@ -104,8 +104,9 @@ internal sealed class ShareSwarms : IDisposable
     private async Task<Swarm> OpenAsync(SwarmHash hash, ShareRow row, CancellationToken cancellationToken)
     {
         var reader = await shares.OpenAsync(row.InfoHash, cancellationToken);
-        var isHybrid = SwarmHash.OfV2(row.InfoHash) != hash;
-        var info = isHybrid ? TorrentInfo.Parse(shares.ReadHybrid(row.InfoHash)) : reader.Index.Info;
+        var info = SwarmHash.OfV2(row.InfoHash) == hash ? reader.Index.Info
+            : row.V1Alone == hash ? HybridTorrent.CreateV1(reader.Index)
+            : TorrentInfo.Parse(shares.ReadHybrid(row.InfoHash));
         var swarm = new Swarm(info);
         var upload = new SeedUpload(
             swarm.Layout!, reader.Index.Layers, new ShareSeedSource(reader, info), hub.Cache);

@@ -17,13 +17,28 @@ public interface ISeedSource
 }
 
 /// <summary>The files of one of our own public shares, as they lie in the account.</summary>
-/// <param name="info">The share's torrent, or a hybrid of the same files in the same order.</param>
-public sealed class ShareSeedSource(ShareReader reader, TorrentInfo info) : ISeedSource
+public sealed class ShareSeedSource : ISeedSource
 {
+    private readonly ShareReader reader;
+    private readonly Hash256?[] roots;
+
+    /// <param name="info">The share's torrent, or its hybrid, or the v1 part of that alone.</param>
+    public ShareSeedSource(ShareReader reader, TorrentInfo info)
+    {
+        this.reader = reader;
+        roots = [.. info.Files.Select(static file => file.Root)];
+        if (info.InfoHashV2 is not null) return;
+        // A v1 torrent knows files by their names alone.
+        var known = reader.Index.Info.Files.ToDictionary(static file => string.Join('/', file.Path));
+        for (var i = 0; i < roots.Length; i++)
+            if (known.TryGetValue(string.Join('/', info.Files[i].Path), out var file)
+                && file.Length == info.Files[i].Length) roots[i] = file.Root;
+    }
+
     public async ValueTask ReadAsync(
         int file, long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {
-        var root = info.Files[file].Root ?? throw new VirgaException(FailureKind.NotFound, "an empty file was read");
+        var root = roots[file] ?? throw new VirgaException(FailureKind.NotFound, "an empty file was read");
         var writer = new MemoryWriter(destination);
         await reader.CopyRangeAsync(root, new ByteRange(offset, destination.Length), writer, cancellationToken);
         if (writer.Written != destination.Length)

@@ -59,6 +59,11 @@ internal static class ShareCommands
         {
             HelpName = "FILE", Description = "also write the share's .torrent file",
         };
+        var torrentV1 = new Option<string?>("--torrent-v1")
+        {
+            HelpName = "FILE",
+            Description = "with --hybrid: also write one without a v2 part, for clients that stumble over it (aria2)",
+        };
         var verb = new Verb("share", "makes a share of a folder or file, and prints its link")
         {
             Examples =
@@ -90,6 +95,7 @@ internal static class ShareCommands
         verb.Add(copy);
         verb.Add(feed);
         verb.Add(torrent);
+        verb.Add(torrentV1);
         verb.Run(options, async (run, cancellationToken) =>
         {
             var from = Place.Parse(run.Parsed.GetRequiredValue(place));
@@ -104,7 +110,9 @@ internal static class ShareCommands
             var (share, error) = await FollowAsync(run, agent, from, request, cancellationToken);
             if (error is not null) return run.Fail(error);
             if (run.Parsed.GetValue(torrent) is { } file)
-                await WriteTorrentAsync(agent, share!.InfoHash, file, cancellationToken);
+                await WriteTorrentAsync(agent, share!.InfoHash, false, file, cancellationToken);
+            if (run.Parsed.GetValue(torrentV1) is { } fileV1)
+                await WriteTorrentAsync(agent, share!.InfoHash, true, fileV1, cancellationToken);
             if (run.IsJson) run.PrintJson(share!, ControlJson.Default.ShareInfo);
             else Show(run, share!);
             return ExitCode.Ok;
@@ -223,6 +231,7 @@ internal static class ShareCommands
             run.Say($"  and {share.Skipped.Count - 10:#,0} more: `virga shares --json` names them all");
         if (share.Problem is { } problem) run.Say($"  {paint.Yellow("note")}: {Display.Safe(problem)}");
         if (share.Magnet is { } magnet) run.Say($"  for BitTorrent clients: {magnet}");
+        if (share.MagnetV1 is { } magnetV1) run.Say($"  for those that know v1 alone: {magnetV1}");
         run.Print(share.Link);
     }
 
@@ -257,9 +266,9 @@ internal static class ShareCommands
     };
 
     private static async Task WriteTorrentAsync(
-        ControlClient agent, string infoHash, string file, CancellationToken cancellationToken)
+        ControlClient agent, string infoHash, bool isV1, string file, CancellationToken cancellationToken)
     {
         await using var target = new FileStream(file, FileMode.Create, FileAccess.Write);
-        await agent.TorrentAsync(infoHash, target, cancellationToken);
+        await agent.TorrentAsync(infoHash, isV1, target, cancellationToken);
     }
 }

@@ -93,10 +93,12 @@ internal sealed partial class ControlClient : IDisposable
     public Task UnshareAsync(string infoHash, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Delete, $"/control/shares/{Escape(infoHash)}", null, cancellationToken);
 
-    public async Task TorrentAsync(string infoHash, Stream destination, CancellationToken cancellationToken)
+    public async Task TorrentAsync(
+        string infoHash, bool isV1, Stream destination, CancellationToken cancellationToken)
     {
         using var answer = await OpenAsync(
-            HttpMethod.Get, $"/control/shares/{Escape(infoHash)}/torrent", null, cancellationToken);
+            HttpMethod.Get, $"/control/shares/{Escape(infoHash)}/torrent{(isV1 ? "?v1" : "")}", null,
+            cancellationToken);
         await Guard(() => answer.Content.CopyToAsync(destination, cancellationToken));
     }
 

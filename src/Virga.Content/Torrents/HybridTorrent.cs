@@ -14,16 +14,26 @@ namespace Virga.Content.Torrents;
 public static class HybridTorrent
 {
     /// <summary>Of a share that was made with <see cref="SnapshotOptions.HasV1"/>.</summary>
-    public static TorrentInfo Create(OwnerIndex index)
+    public static TorrentInfo Create(OwnerIndex index) => Create(index, isHybrid: true);
+
+    /// <summary>
+    /// The same without its v2 part, for clients that stumble over one: its file tree has empty keys, which aria2 1.36
+    /// loses and Transmission 3.00 refuses.
+    /// </summary>
+    public static TorrentInfo CreateV1(OwnerIndex index) => Create(index, isHybrid: false);
+
+    private static TorrentInfo Create(OwnerIndex index, bool isHybrid)
     {
         var share = index.Info;
         var tree = new BencodeReader(share.Raw.Span, ContentLimits.Info);
         var output = new ArrayBufferWriter<byte>(share.Raw.Length * 2);
         var writer = new BencodeWriter(output);
-        writer.StartDictionary().Key("file tree").Raw(FileTree(ref tree));
+        writer.StartDictionary();
+        if (isHybrid) writer.Key("file tree").Raw(FileTree(ref tree));
         if (share.IsSingleFile) writer.Key("length").Integer(share.Files[0].Length);
         else WriteList(writer, share);
-        writer.Key("meta version").Integer(2).Key("name").Text(share.Name).Key("piece length")
+        if (isHybrid) writer.Key("meta version").Integer(2);
+        writer.Key("name").Text(share.Name).Key("piece length")
             .Integer(share.PieceBytes).Key("pieces").Bytes(Pieces(index)).End();
         return TorrentInfo.Parse(output.WrittenSpan.ToArray());
     }
