@@ -217,7 +217,8 @@ internal sealed class ShareService(
                 FailureKind.NotFound, "the share has no torrent for clients that know v1 alone",
                 "Share it again with --public --hybrid.");
         }
-        var info = isV1 ? HybridTorrent.CreateV1(reader.Index) : row?.Hybrid is null ? reader.Index.Info : TorrentInfo.Parse(ReadHybrid(infoHash));
+        var info = isV1 ? HybridTorrent.CreateV1(reader.Index)
+            : row?.Hybrid is null ? reader.Index.Info : TorrentInfo.Parse(ReadHybrid(infoHash));
         return Torrent.Write(
             info, reader.Index.Layers, row is { Audience: AudienceKind.Public } ? [WebSeed(infoHash)] : [],
             row is { Audience: AudienceKind.Public } ? options.Trackers : []);

@@ -71,8 +71,8 @@ internal sealed class AgentState : IAsyncDisposable
         """,
         "ALTER TABLE accounts ADD COLUMN generation INTEGER NOT NULL DEFAULT 0;",
         "ALTER TABLE shares ADD COLUMN hybrid_v1 BLOB; ALTER TABLE shares ADD COLUMN hybrid_v2 BLOB;",
-        "ALTER TABLE shares ADD COLUMN v1_alone BLOB;",
         "ALTER TABLE transfers ADD COLUMN torrent TEXT;",
+        "ALTER TABLE shares ADD COLUMN v1_alone BLOB;",
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>

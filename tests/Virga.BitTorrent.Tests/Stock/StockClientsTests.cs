@@ -14,7 +14,9 @@ namespace Virga.BitTorrent.Tests.Stock;
 public sealed partial class StockClientsTests : IDisposable
 {
     private static readonly string[] Columns =
-        ["v2, magnet link", "v2, .torrent", "hybrid, magnet link", "hybrid, .torrent", "v1, magnet link", "v1, .torrent"];
+    [
+        "v2, magnet link", "v2, .torrent", "hybrid, magnet link", "hybrid, .torrent", "v1, magnet link", "v1, .torrent",
+    ];
 
     private const string Page = "docs/reference/torrent-clients.md";
 
