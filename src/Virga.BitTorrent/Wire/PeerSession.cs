@@ -142,7 +142,10 @@ public sealed partial class PeerSession
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, ending.Token);
         try
         {
-            var hash = received?.Swarm ?? swarm.Hashes[0];
+            // Who knows v2 is answered by the v2 hash of a hybrid, whichever it came by (BEP 52): libtorrent may have
+            // learnt of it since it sent the other, and then takes nothing else.
+            var hash = received is { HasV2: true } && swarm.InfoHashV2 is { } v2 ? SwarmHash.OfV2(v2)
+                : received?.Swarm ?? swarm.Hashes[0];
             var ours = PeerHandshake.Write(
                 hash, settings.Id, settings.DhtNode is not null, swarm.InfoHashV2 is not null);
             await link.SendAsync([ours], stop.Token);
