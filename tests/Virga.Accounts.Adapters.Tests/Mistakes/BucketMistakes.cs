@@ -178,7 +178,8 @@ internal static class BucketMistakes
         new("gcs", "a file that is no service account's key", FailureKind.BadInput, "no service account's key file",
             "JSON key", async () => await scratch.OpenAsync(key: "hunter2")),
         new("gcs", "neither a key nor a link", FailureKind.Unauthenticated,
-            "has no serviceAccountKey and is not linked", "virga account link", async () => await scratch.OpenAsync(key: "")),
+            "has no serviceAccountKey and is not linked", "virga account link",
+            async () => await scratch.OpenAsync(key: "")),
         new("gcs", "a link for reading alone, or a user without the role", FailureKind.Denied,
             "who linked the account is not allowed", "linked again with full access", async () =>
             {
