@@ -26,7 +26,7 @@ public sealed class TorrentTests
         using var seeder = await Seeder.StartAsync(scene.PathOf("seed"), "many", new { kind });
         var agent = await StartAsync(scene);
         // Slow enough to be killed in the middle.
-        var limited = await Executable.RunAsync(agent.DataFolder, ["limits", "set", "--receive", "20MB/s"]);
+        var limited = await Executable.RunAsync(agent.DataFolder, ["limits", "set", "--receive", "10MB/s"]);
         Assert.True(limited.Exit == 0, limited.ToString());
         await Scene.AddDiskAsync(agent, "disk", scene.Folder("to"));
         var begun = await agent.Control.StartTorrentAsync(
@@ -42,6 +42,7 @@ public sealed class TorrentTests
         agent.Kill();
         await agent.WaitEndedAsync();
         agent = await StartAsync(scene);
+        await Executable.RunAsync(agent.DataFolder, ["limits", "set", "--receive", "none"]);
         var ended = await Scene.WatchAsync(agent, begun.Id);
 
         Assert.True(ended.State == TransferState.Completed, $"{ended.Status}\n{scene.Logs()}");

@@ -160,7 +160,8 @@ public sealed partial class BlockScheduler
             }
         }
         foreach (var peer in left) peer.Link.Close("it sends nothing of what it was asked for");
-        foreach (var peer in all)
+        // What a slow one gave up is for others first.
+        foreach (var peer in all.OrderBy(p => p.IsSnubbed))
         {
             BecomeInterested(peer);
             Fill(peer);

@@ -47,8 +47,8 @@ public sealed partial class BlockScheduler
         var liars = Liars(fetch);
         if (slot is not null)
             lock (gate) cache.Release(slot, wants.Sum(want => want.Destination.Length));
-        foreach (var want in wants) want.Read.Arrived();
         foreach (var (liar, proof) in liars) Ban(liar, proof);
+        foreach (var want in wants) want.Read.Arrived();
     }
 
     /// <summary>Now that the right bytes are here: who sent other ones before.</summary>
@@ -73,13 +73,20 @@ public sealed partial class BlockScheduler
     private void Wrong(PieceFetch fetch)
     {
         DownloadPeer? liar = null;
+        List<DownloadPeer> senders;
         lock (gate)
         {
             var from = (DownloadPeer?[])fetch.From.Clone();
-            var senders = from.OfType<DownloadPeer>().Distinct().ToList();
+            senders = from.OfType<DownloadPeer>().Distinct().ToList();
             if (senders.Count == 1) liar = senders[0];
             else if (fetch.WrongAttempts.Count < AttemptsMost) fetch.WrongAttempts.Add((from, BlockHashes(fetch)));
             wasted += fetch.Bytes;
+        }
+        log?.Invoke($"piece {fetch.Piece} came wrong");
+        if (liar is not null)
+            Ban(liar, $"sent all of piece {fetch.Piece}, which is not what the torrent's hash says");
+        lock (gate)
+        {
             fetch.StartAgain();
             fetch.Checking = null;
             // From one alone: either it is right, or it is known who is wrong.
@@ -94,9 +101,6 @@ public sealed partial class BlockScheduler
                 active.Insert(0, fetch);
             }
         }
-        log?.Invoke($"piece {fetch.Piece} came wrong");
-        if (liar is not null)
-            Ban(liar, $"sent all of piece {fetch.Piece}, which is not what the torrent's hash says");
         FillAll();
     }
 

@@ -39,7 +39,11 @@ public sealed class WebSeedTests
         Assert.Contains("status 503", run.Seed.Problem);
         server.IsDown = false;
 
-        await Pump.UntilAsync(read, () => run.Time.Advance(TimeSpan.FromSeconds(1)));
+        // No time passes while it is asked for something: a slow machine makes no slow server.
+        await Pump.UntilAsync(read, () =>
+        {
+            if (run.Scheduler.Peers.Open == 0) run.Time.Advance(TimeSpan.FromSeconds(1));
+        });
 
         Assert.Equal(torrent.Row, content);
     }
