@@ -38,7 +38,8 @@ public sealed class LibtorrentDhtTests
             s.dht_get_peers(lt.sha1_hash(bytes.fromhex(ours)))
             s.dht_get_mutable_item(bytes.fromhex(key), b'salt')
             s.dht_put_immutable_item('from libtorrent')
-            time.sleep(0.2)
+            s.add_dht_node(('127.0.0.1', port))
+            time.sleep(0.5)
             for alert in s.pop_alerts():
                 if isinstance(alert, lt.dht_get_peers_reply_alert) and ('127.0.0.1', 7002) in alert.peers():
                     wanted.discard('peer')
@@ -74,7 +75,8 @@ public sealed class LibtorrentDhtTests
             {
                 Assert.False(python.HasExited, "libtorrent has ended");
                 if (verdict.IsCompleted) Assert.Equal("found", await verdict);
-                if (node.Nodes == 0) ours.Add(theirPeer);
+                // Either may have lost the other's first packet, as packets get lost.
+                ours.Add(theirPeer);
                 await node.FindPeersAsync(Hash(1), 7002, true, _ => { }, default);
                 await node.FindPeersAsync(Hash(2), 0, false, peer => isPeerFound |= peer.Equals(theirPeer), default);
                 await node.PutAsync(item, default);
@@ -84,7 +86,7 @@ public sealed class LibtorrentDhtTests
                     isItemFound = true;
                 }
 
-                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+                await Task.Delay(TimeSpan.FromMilliseconds(500), TimeProvider.System);
             }
 
             Assert.Equal("found", await verdict);
