@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http;
 using System.Net.Sockets;
 using Virga.Core;
+using Virga.Protocol;
 
 namespace Virga.BitTorrent;
 
@@ -13,22 +14,6 @@ namespace Virga.BitTorrent;
 /// </summary>
 public sealed class AddressRules
 {
-    /// <summary>IANA's registry of special-purpose IPv4 addresses (RFC 6890), and Azure's metadata host.</summary>
-    private static readonly IPNetwork[] SpecialV4 = Networks(
-        "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-        "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
-        "168.63.129.16/32");
-
-    /// <summary>Special ranges inside 2000::/3, outside of which no address is public (RFC 6890, 9637).</summary>
-    private static readonly IPNetwork[] SpecialV6 = Networks("2001::/23", "2001:db8::/32", "3fff::/20");
-
-    private static readonly IPNetwork GlobalV6 = IPNetwork.Parse("2000::/3");
-
-    /// <summary>Translated (RFC 6052) and 6to4 (RFC 3056) addresses: the IPv4 address inside decides.</summary>
-    private static readonly IPNetwork TranslatedV6 = IPNetwork.Parse("64:ff9b::/96");
-
-    private static readonly IPNetwork SixToFour = IPNetwork.Parse("2002::/16");
-
     private static readonly IPNetwork[] NeverV4 = Networks("0.0.0.0/8", "224.0.0.0/4", "240.0.0.0/4");
 
     /// <summary>Who may ask these can take over the machine in many clouds: only a named network opens them.</summary>
@@ -58,9 +43,8 @@ public sealed class AddressRules
         if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
         if (IsNever(address) || IsIn(Blocked, address)) return false;
         if (IsIn(Allowed, address)) return true;
-        if (address.AddressFamily == AddressFamily.InterNetworkV6 && Embedded(address) is { } inner)
-            return Allows(inner);
-        return AllowsLocal ? !IsIn(Metadata, address) : IsPublic(address);
+        if (PublicAddresses.Embedded(address) is { } inner) return Allows(inner);
+        return AllowsLocal ? !IsIn(Metadata, address) : PublicAddresses.Contains(address);
     }
 
     /// <summary>The addresses of a host, by the DNS if it is a name, without those that are not allowed.</summary>
@@ -128,18 +112,6 @@ public sealed class AddressRules
         AddressFamily.InterNetworkV6 => address.IsIPv6Multicast || address.Equals(IPAddress.IPv6Any),
         _ => true,
     };
-
-    private static bool IsPublic(IPAddress address) => address.AddressFamily == AddressFamily.InterNetwork
-        ? !IsIn(SpecialV4, address)
-        : GlobalV6.Contains(address) && !IsIn(SpecialV6, address);
-
-    private static IPAddress? Embedded(IPAddress address)
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        address.TryWriteBytes(bytes, out _);
-        if (TranslatedV6.Contains(address)) return new IPAddress(bytes[12..]);
-        return SixToFour.Contains(address) ? new IPAddress(bytes[2..6]) : null;
-    }
 
     private static bool IsIn(IReadOnlyList<IPNetwork> networks, IPAddress address)
     {

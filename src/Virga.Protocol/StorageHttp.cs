@@ -18,7 +18,7 @@ public sealed class StorageHttp : IDisposable
     {
         var own = (options ?? PeerHttpOptions.Default) with { IsTls12Allowed = true };
         inside = new PeerHttp(time, random, own);
-        outside = new PeerHttp(time, random, own with { MayReach = IsPublic });
+        outside = new PeerHttp(time, random, own with { MayReach = PublicAddresses.Contains });
     }
 
     /// <summary>Fills the destination (1 byte or more) with a range of what the URL reads.</summary>
@@ -57,25 +57,9 @@ public sealed class StorageHttp : IDisposable
         outside.Dispose();
     }
 
-    /// <summary>Whether an address is of the public Internet (IANA special-purpose registries, RFC 6890).</summary>
-    public static bool IsPublic(IPAddress address)
-    {
-        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-        var b = address.GetAddressBytes();
-        if (address.AddressFamily == AddressFamily.InterNetwork)
-        {
-            return !(b[0] is 0 or 10 or 127 || b[0] >= 224 || (b[0] == 169 && b[1] == 254)
-                || (b[0] == 172 && b[1] is >= 16 and < 32) || (b[0] == 192 && b[1] == 168)
-                || (b[0] == 100 && b[1] is >= 64 and < 128) || (b[0] == 192 && b[1] == 0 && b[2] is 0 or 2)
-                || (b[0] == 198 && b[1] is 18 or 19));
-        }
-        // Global unicast is 2000::/3; 2002::/16 and 2001::/32 carry an IPv4 address that nobody has looked at.
-        return (b[0] & 0xe0) == 0x20 && !(b[0] == 0x20 && b[1] == 2)
-            && !(b[0] == 0x20 && b[1] == 1 && b[2] == 0 && b[3] == 0);
-    }
-
     private static bool IsPrivateHost(string host) =>
-        host == "localhost" || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && !IsPublic(address));
+        host == "localhost"
+        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && !PublicAddresses.Contains(address));
 
     private static VirgaException Refused(ReadUrl url, PeerResponse response)
     {

@@ -33,7 +33,7 @@ public sealed class StorageHttpTests
     [InlineData("64:ff9b::7f00:1", false)]
     [InlineData("2002:7f00:1::", false)]
     public void Only_the_public_internet_is_reached_from_outside(string address, bool isPublic) =>
-        Assert.Equal(isPublic, StorageHttp.IsPublic(IPAddress.Parse(address)));
+        Assert.Equal(isPublic, PublicAddresses.Contains(IPAddress.Parse(address)));
 
     [Theory]
     [InlineData("https://agent.example")]
