@@ -121,7 +121,7 @@ internal sealed class Endpoint
         try
         {
             await socket.ConnectAsync((EndPoint?)route?.EndPoint ?? context.DnsEndPoint, cancellationToken);
-            var network = new NetworkStream(socket, ownsSocket: true);
+            var network = new BatchingStream(socket);
             // TLS asks for a record at a time; without it large reads go to the socket as they are.
             return Address.Scheme == Uri.UriSchemeHttps ? new ReadAheadStream(network) : network;
         }
