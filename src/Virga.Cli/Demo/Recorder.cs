@@ -48,8 +48,8 @@ internal sealed class Recorder : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await stopping.CancelAsync();
-        listener.Stop();
         await accepting;
+        listener.Stop();
         await recording.DisposeAsync();
     }
 

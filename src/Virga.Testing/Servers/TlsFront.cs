@@ -69,8 +69,9 @@ public sealed class TlsFront : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();
-        listener.Stop();
+        // Whoever still accepts when it has stopped is told that it was never begun: first the one, then the other.
         await accepting;
+        listener.Stop();
         certificate.Dispose();
         stop.Dispose();
     }
