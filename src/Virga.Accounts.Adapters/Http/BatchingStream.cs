@@ -5,9 +5,9 @@ namespace Virga.Accounts.Adapters.Http;
 
 /// <summary>
 /// A TCP connection that wakes its reader for 64 KiB at a time while a long answer comes in fast: each time costs a
-/// change of threads, and a server that writes 8 KiB after 8 KiB has us wake for each. Measured on loopback: a fifth less
-/// processor time a byte. A line that does not bring as much within five milliseconds, or the end of an answer, ends it
-/// until the next request. Linux has what it takes (SO_RCVLOWAT, socket(7)); elsewhere reads are what they are.
+/// change of threads, and a server that writes 8 KiB after 8 KiB has us wake for each. Measured on loopback: a fifth
+/// less processor time a byte. A line that does not bring as much within five milliseconds, or the end of an answer,
+/// ends it until the next request. Linux has what it takes (SO_RCVLOWAT, socket(7)); elsewhere reads are what they are.
 /// </summary>
 internal sealed class BatchingStream : Stream
 {
