@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Completions;
 using System.Globalization;
 using Virga.Agent.Control;
-using Virga.Cli.Control;
 using Virga.Core;
 
 namespace Virga.Cli;
@@ -116,7 +115,7 @@ internal sealed class Completions(GlobalOptions options)
         var place = Place.Parse(word);
         var slash = place.Path.LastIndexOf('/');
         var folder = word.EndsWith('/') ? place.Path : slash < 0 ? "" : place.Path[..slash];
-        var entries = await agent.EntriesAsync(new Place(place.Account, folder), cancellationToken);
+        var entries = await agent.EntriesAsync(place.Account, folder, cancellationToken);
         return entries.Select(e => $"{place.Account}:{e.Path}{(e.Kind == "folder" ? "/" : "")}")
             .Where(p => !p.Any(c => c is ' ' or '\n'));
     }

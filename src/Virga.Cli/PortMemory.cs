@@ -14,10 +14,11 @@ internal sealed class PortMemory(string dataFolder)
 {
     private readonly string file = Path.Combine(dataFolder, "ports.json");
 
-    /// <summary>The remembered port on that address while it is free, else 0.</summary>
-    public int Recall(string peer, IPAddress address)
+    /// <summary>The remembered port on that address, or the first to try, while it is free; else 0.</summary>
+    public int Recall(string peer, IPAddress address, int first = 0)
     {
-        if (!Read().TryGetValue(peer, out var port)) return 0;
+        if (!Read().TryGetValue(peer, out var port)) port = first;
+        if (port == 0) return 0;
         try
         {
             using var probe = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
@@ -64,9 +65,10 @@ internal sealed class PortMemory(string dataFolder)
 /// <param name="Kind">agent or repository.</param>
 /// <param name="Endpoint">In the form of a link's r and e parameters: URL, and ! with the certificate's hash.</param>
 /// <param name="Repositories">Where the agent announces, in the same form.</param>
+/// <param name="Page">Where the agent's page for browsers is; null where there is none.</param>
 internal sealed record PeerUp(
     string Kind, string Id, string Endpoint, IReadOnlyList<string> Repositories, string DataFolder, int Process,
-    IReadOnlyList<string>? Trackers = null);
+    IReadOnlyList<string>? Trackers = null, string? Page = null);
 
 /// <summary>One finding of <c>virga doctor</c>.</summary>
 internal sealed record Finding(string What, bool Ok, string Message, string? Advice);

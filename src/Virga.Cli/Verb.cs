@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Virga.Agent;
 using Virga.Agent.Control;
-using Virga.Cli.Control;
 using Virga.Cli.Terminals;
 using Virga.Core;
 

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Virga.Agent;
 using Virga.Cli;
 using Virga.Core;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Virga.Agent;
 using Virga.Core;
 
 namespace Virga.Cli.Tests;

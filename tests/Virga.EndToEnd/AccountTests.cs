@@ -27,7 +27,7 @@ public sealed class AccountTests
             Assert.True(found.Exit == 0, $"{name}: {found}{scene.Logs()}");
             Assert.Contains("nothing is left behind", found.Out, StringComparison.Ordinal);
             Assert.Contains("/s", found.Out, StringComparison.Ordinal);
-            Assert.Empty(await agent.Control.EntriesAsync(new(name, ""), CancellationToken.None));
+            Assert.Empty(await agent.Control.EntriesAsync(name, "", CancellationToken.None));
             if (name != "remote") Assert.Empty(await agent.Control.UploadsAsync(name, CancellationToken.None));
         }
         Assert.DoesNotContain("UploadId", await s3.OpenUploadsAsync(), StringComparison.Ordinal);

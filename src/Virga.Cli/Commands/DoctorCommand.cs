@@ -4,7 +4,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Virga.Agent.Control;
-using Virga.Cli.Control;
 using Virga.Cli.Terminals;
 using Virga.Cli.Trust;
 using Virga.Core;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Virga.Accounts;
 using Virga.Agent.Control;
-using Virga.Cli.Control;
 using Virga.Cli.Import;
 using Virga.Cli.Terminals;
 using Virga.Core;

@@ -3,7 +3,6 @@ using System.ComponentModel;
 using System.Diagnostics;
 using Virga.Accounts;
 using Virga.Agent.Control;
-using Virga.Cli.Control;
 using Virga.Cli.Terminals;
 using Virga.Core;
 

@@ -23,7 +23,7 @@ internal static class ListCommand
         {
             var folder = Place.Parse(run.Parsed.GetRequiredValue(place));
             using var agent = run.OpenAgent();
-            var entries = await agent.EntriesAsync(folder, cancellationToken);
+            var entries = await agent.EntriesAsync(folder.Account, folder.Path, cancellationToken);
             if (run.IsJson)
             {
                 run.PrintJson(entries, ControlJson.Default.ListEntryInfo);

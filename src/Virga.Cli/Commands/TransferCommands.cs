@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Virga.Agent.Control;
-using Virga.Cli.Control;
 using Virga.Cli.Terminals;
 using Virga.Core;
 

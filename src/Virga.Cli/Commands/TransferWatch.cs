@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using Virga.Agent.Control;
-using Virga.Cli.Control;
 using Virga.Cli.Terminals;
 
 namespace Virga.Cli.Commands;

@@ -7,6 +7,7 @@ using Virga.Cli.Terminals;
 using Virga.Core;
 using Virga.Protocol;
 using Virga.Repository;
+using Virga.Web;
 using Endpoint = Virga.Protocol.Endpoint;
 
 namespace Virga.Cli.Commands;
@@ -14,10 +15,15 @@ namespace Virga.Cli.Commands;
 /// <summary><c>virga up</c>.</summary>
 internal static class UpCommand
 {
+    private const string PagePort = "page";
+
+    /// <summary>Tried at the first start.</summary>
+    private const int PagePortDefault = 8480;
+
     private sealed record Choices(
         PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen,
         Option<string?> Torrent, Option<string[]> Trackers, Option<bool> TorrentLocal,
-        Option<bool> Dht, Option<string[]> DhtNodes);
+        Option<bool> Dht, Option<string[]> DhtNodes, Option<string?> Page, Option<bool> NoPage);
 
     public static Command Create(GlobalOptions options)
     {
@@ -59,7 +65,14 @@ internal static class UpCommand
             {
                 HelpName = "HOST:PORT",
                 Description = "join the DHT by this node instead of those that everybody uses; may be repeated",
-            });
+            },
+            new Option<string?>("--page")
+            {
+                HelpName = "ADDRESS:PORT",
+                Description = "where the page for browsers is (default: 127.0.0.1 and port 8480, or another that is "
+                    + "free, the same at each start)",
+            },
+            new Option<bool>("--no-page") { Description = "serve no page for browsers" });
         var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
         {
             Examples =
@@ -88,6 +101,8 @@ internal static class UpCommand
         verb.Add(choices.TorrentLocal);
         verb.Add(choices.Dht);
         verb.Add(choices.DhtNodes);
+        verb.Add(choices.Page);
+        verb.Add(choices.NoPage);
         verb.Run(options, (run, cancellationToken) => RunAsync(run, choices, cancellationToken));
         return verb;
     }
@@ -128,17 +143,18 @@ internal static class UpCommand
             },
             cancellationToken);
         if (asked is null && publicUrl is null) ports.Remember("agent", agent.Endpoint.Url.Port);
+        await using var page = StartPage(run, choices, ports);
         if (run.IsJson)
         {
             run.PrintJson(
                 new PeerUp(
                     "agent", agent.Id.ToString(), agent.Endpoint.ToText(), [.. repositories.Select(r => r.ToText())],
-                    run.DataFolder, Environment.ProcessId),
+                    run.DataFolder, Environment.ProcessId, Page: page?.Url.AbsoluteUri),
                 CliJson.Default.PeerUp);
         }
         else
         {
-            Show(run, agent, repository, named, publicUrl is null && IPAddress.IsLoopback(listen.Address));
+            Show(run, agent, page, repository, named, publicUrl is null && IPAddress.IsLoopback(listen.Address));
         }
         await choices.Peer.WaitAsync(run, agent.StopRequested, cancellationToken);
         return ExitCode.Ok;
@@ -175,6 +191,41 @@ internal static class UpCommand
         return host;
     }
 
+    private static PageServer? StartPage(Invocation run, Choices choices, PortMemory ports)
+    {
+        var asked = run.Parsed.GetValue(choices.Page);
+        if (run.Parsed.GetValue(choices.NoPage))
+        {
+            return asked is null ? null : throw new VirgaException(
+                FailureKind.BadInput, "--no-page and --page contradict each other", "Leave one of them out.");
+        }
+        if (asked is not null) return StartAt(ListenAddress.Parse(asked));
+        var loopback = new IPEndPoint(
+            IPAddress.Loopback, ports.Recall(PagePort, IPAddress.Loopback, PagePortDefault));
+        PageServer page;
+        try
+        {
+            page = StartAt(loopback);
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.InUse)
+        {
+            // Somebody was quicker: another agent that starts at the same time.
+            page = StartAt(new IPEndPoint(IPAddress.Loopback, 0));
+        }
+        ports.Remember(PagePort, page.Place.Port);
+        return page;
+
+        PageServer StartAt(IPEndPoint listen) => PageServer.Start(new PageOptions
+        {
+            Listen = listen,
+            DataFolder = run.DataFolder,
+            Time = TimeProvider.System,
+            Random = Adapters.SystemRandom,
+            Logger = choices.Peer.LoggerOf(run),
+            Version = PeerOptions.Version,
+        });
+    }
+
     private static string[] TrackersOf(string[] trackers, string? torrent)
     {
         foreach (var tracker in trackers)
@@ -197,13 +248,14 @@ internal static class UpCommand
         agent is null || port == 0 ? null : new UriBuilder(agent) { Port = port }.Uri;
 
     private static void Show(
-        Invocation run, AgentHost agent, RepositoryHost? repository, IReadOnlyList<Endpoint> named,
+        Invocation run, AgentHost agent, PageServer? page, RepositoryHost? repository, IReadOnlyList<Endpoint> named,
         bool isForThisMachineAlone)
     {
         var paint = run.Terminal.OutPaint;
         run.Print($"{paint.Bold("The agent is up.")}\n");
         run.Print($"  AgentId     {paint.Cyan(agent.Id.ToString())}");
         run.Print($"  Endpoint    {agent.Endpoint.Origin}");
+        if (page is not null) run.Print($"  Page        {page.Url}");
         if (repository is not null) run.Print($"  Repository  {repository.Endpoint.Origin} (beside the agent)");
         foreach (var other in named) run.Print($"  Repository  {other.Origin}");
         if (agent.TorrentListens is { } peers) run.Print($"  BitTorrent  {peers} (public shares alone)");

@@ -130,7 +130,7 @@ internal sealed class DemoRun(Invocation run) : IAsyncDisposable
         var request = new ShareRequest("cloud", FolderName, "agents", [bob.Up.Id]);
         await foreach (var line in ann.Control.ShareAsync(request, cancellationToken))
         {
-            if (line.Error is { } error) throw Control.ControlClient.ToException(error);
+            if (line.Error is { } error) throw ControlClient.ToException(error);
             if (line.Result is not { } share) continue;
             Detail(Paint.Cyan(Display.Fit(share.Link, 90)));
             return share.Link;
@@ -155,7 +155,7 @@ internal sealed class DemoRun(Invocation run) : IAsyncDisposable
             }
         }
         view.Clear();
-        if (transfer.Error is { } error) throw Control.ControlClient.ToException(error);
+        if (transfer.Error is { } error) throw ControlClient.ToException(error);
         var took = (transfer.Ended ?? transfer.Created) - transfer.Created;
         Check(
             transfer.State == TransferState.Completed,

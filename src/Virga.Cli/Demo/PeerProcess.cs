@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Virga.Cli.Control;
+using Virga.Agent.Control;
 using Virga.Core;
 
 namespace Virga.Cli.Demo;

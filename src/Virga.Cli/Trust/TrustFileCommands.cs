@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json;
 using Virga.Agent.Control;
-using Virga.Cli.Control;
 using Virga.Cli.Terminals;
 using Virga.Core;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Virga.Agent.Control;
-using Virga.Cli.Control;
 
 namespace Virga.EndToEnd.Harness;
 

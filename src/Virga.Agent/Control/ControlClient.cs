@@ -3,16 +3,15 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
-using Virga.Agent.Control;
 using Virga.Core;
 
-namespace Virga.Cli.Control;
+namespace Virga.Agent.Control;
 
 /// <summary>
 /// Talks to the agent that runs on a data folder, over its Unix socket (docs/reference/control-api.md). Throws only
 /// VirgaException (of the agent's own kind, or Unavailable when no agent answers) and OperationCanceledException.
 /// </summary>
-internal sealed partial class ControlClient : IDisposable
+public sealed partial class ControlClient : IDisposable
 {
     public const string SocketName = "control.sock";
 
@@ -78,8 +77,9 @@ internal sealed partial class ControlClient : IDisposable
         HttpMethod.Post, $"/control/links/{Escape(link)}/code",
         JsonContent.Create(new LinkCode(text), ControlJson.Default.LinkCode), cancellationToken);
 
-    public Task<List<EntryInfo>> EntriesAsync(Place place, CancellationToken cancellationToken) => SendAsync(
-        HttpMethod.Get, $"/control/accounts/{Escape(place.Account)}/entries?path={Escape(place.Path)}", null,
+    public Task<List<EntryInfo>> EntriesAsync(
+        string account, string path, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get, $"/control/accounts/{Escape(account)}/entries?path={Escape(path)}", null,
         ControlJson.Default.ListEntryInfo, cancellationToken);
 
     public IAsyncEnumerable<ShareEvent> ShareAsync(ShareRequest request, CancellationToken cancellationToken) =>

@@ -1,9 +1,9 @@
 using System.Net.Http.Json;
-using Virga.Agent.Control;
 
-namespace Virga.Cli.Control;
+namespace Virga.Agent.Control;
 
-internal sealed partial class ControlClient
+/// <summary>The routes about plans and prices.</summary>
+public sealed partial class ControlClient
 {
     public Task<PlanInfo> PlanAsync(PlanRequest request, CancellationToken cancellationToken) => SendAsync(
         HttpMethod.Post, "/control/plan", JsonContent.Create(request, ControlJson.Default.PlanRequest),

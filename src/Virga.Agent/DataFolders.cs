@@ -1,7 +1,7 @@
-namespace Virga.Cli;
+namespace Virga.Agent;
 
 /// <summary>Where an agent's state lies when nothing else is said.</summary>
-internal static class DataFolders
+public static class DataFolders
 {
     /// <summary>$VIRGA_DATA, else $XDG_DATA_HOME/virga, else ~/.local/share/virga.</summary>
     public static string Default(Func<string, string?> variable)

@@ -1,11 +1,10 @@
 using System.Net.Http.Json;
 using System.Text.Json.Serialization.Metadata;
-using Virga.Agent.Control;
 
-namespace Virga.Cli.Control;
+namespace Virga.Agent.Control;
 
 /// <summary>The routes about trust. WHO is an AgentId, an address or a name that the user gave.</summary>
-internal sealed partial class ControlClient
+public sealed partial class ControlClient
 {
     public Task<TrustInfo> TrustAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/trust", null, ControlJson.Default.TrustInfo, cancellationToken);

@@ -1,0 +1,27 @@
+using System.Net;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.Logging;
+using Virga.Core;
+
+namespace Virga.Web;
+
+/// <summary>Where and with what the page is served.</summary>
+public sealed record PageOptions
+{
+    /// <summary>Address and port for browsers; port 0 takes a free one.</summary>
+    public required IPEndPoint Listen { get; init; }
+
+    /// <summary>Of the agent whose page it is: its control socket lies there.</summary>
+    public required string DataFolder { get; init; }
+
+    public required TimeProvider Time { get; init; }
+
+    public required RandomBytes Random { get; init; }
+
+    public ILoggerProvider? Logger { get; init; }
+
+    public string Version { get; init; } = "";
+
+    /// <summary>Maps what others serve on the same listener. Called when the first browser comes.</summary>
+    public Action<IEndpointRouteBuilder>? Map { get; init; }
+}

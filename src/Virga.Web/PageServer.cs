@@ -1,0 +1,123 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Virga.Core;
+using Virga.Web.Serving;
+
+namespace Virga.Web;
+
+/// <summary>
+/// The agent's page for browsers. Until the first one connects there is a listening socket and nothing else: the web
+/// server and what it shows are loaded then.
+/// </summary>
+public sealed class PageServer : IAsyncDisposable
+{
+    private const int Backlog = 128;
+
+    private readonly PageOptions options;
+    private readonly Socket listening;
+    private readonly ILogger log;
+    private readonly CancellationTokenSource stopping = new();
+    private readonly Task opening;
+    private WebApplication? application;
+
+    private PageServer(PageOptions options, Socket listening)
+    {
+        this.options = options;
+        this.listening = listening;
+        log = options.Logger?.CreateLogger("Virga.Web") ?? NullLogger.Instance;
+        Place = (IPEndPoint)listening.LocalEndPoint!;
+        opening = OpenAsync();
+    }
+
+    /// <summary>Where it listens.</summary>
+    public IPEndPoint Place { get; }
+
+    /// <summary>
+    /// Where a browser on this machine finds it. By name where it can be: passkeys belong to a name, not to a number.
+    /// </summary>
+    public Uri Url => new UriBuilder(
+        Uri.UriSchemeHttp,
+        Place.Address.Equals(IPAddress.Loopback) || Place.Address.Equals(IPAddress.Any) ? "localhost"
+            : Place.Address.Equals(IPAddress.IPv6Any) ? "[::1]" : Place.Address.ToString(),
+        Place.Port).Uri;
+
+    /// <summary>Whether a browser has come, so that the web server is loaded.</summary>
+    public bool IsOpen => application is not null;
+
+    /// <exception cref="VirgaException">
+    /// InUse (the port), Denied (a port below 1024), BadInput (an address that isn't ours).
+    /// </exception>
+    public static PageServer Start(PageOptions options)
+    {
+        var place = options.Listen;
+        var socket = new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        try
+        {
+            socket.Bind(place);
+            socket.Listen(Backlog);
+            return new PageServer(options, socket);
+        }
+        catch (SocketException e)
+        {
+            socket.Dispose();
+            throw Explain(e, place);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stopping.CancelAsync();
+        await opening;
+        listening.Dispose();
+        if (application is not null)
+        {
+            await application.StopAsync(CancellationToken.None);
+            await application.DisposeAsync();
+        }
+        stopping.Dispose();
+    }
+
+    /// <summary>Waits for the first connection and hands it, with the socket, to a web server.</summary>
+    private async Task OpenAsync()
+    {
+        while (application is null && !stopping.IsCancellationRequested)
+        {
+            Socket? first = null;
+            try
+            {
+                first = await listening.AcceptAsync(stopping.Token);
+                application = await PageHost.StartAsync(
+                    options, Place, new AcceptedConnections(listening, first), stopping.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                first?.Dispose();
+            }
+            catch (SocketException)
+            {
+                first?.Dispose();
+            }
+            catch (Exception e)
+            {
+                log.LogError(e, "the page could not be opened");
+                first?.Dispose();
+            }
+        }
+    }
+
+    private static VirgaException Explain(SocketException e, IPEndPoint place) => e.SocketErrorCode switch
+    {
+        SocketError.AddressAlreadyInUse => new VirgaException(
+            FailureKind.InUse, $"port {place.Port} on {place.Address} is in use by another program",
+            "Stop that program, or give the page another port with --page (port 0 takes a free one).", e),
+        SocketError.AccessDenied => new VirgaException(
+            FailureKind.Denied, $"not allowed to listen on port {place.Port}",
+            "Ports below 1024 need a privilege: choose a higher one with --page.", e),
+        _ => new VirgaException(
+            FailureKind.BadInput, $"the page can't listen on {place}: {e.Message}",
+            "Give --page one of this machine's addresses, such as 127.0.0.1:8480.", e),
+    };
+}
