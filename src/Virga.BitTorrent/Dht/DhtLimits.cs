@@ -24,8 +24,14 @@ public static class DhtLimits
     /// <summary>Peers that a lookup takes.</summary>
     public const int LookupPeers = 2_000;
 
-    /// <summary>Peers of one answer to somebody whose address is proven, and to others.</summary>
-    public const int PeersProven = 50, PeersUnproven = 20;
+    /// <summary>Peers of one answer.</summary>
+    public const int PeersOfAnswer = 50;
+
+    /// <summary>Addresses whose questions wait until a ping is answered, and questions of each.</summary>
+    public const int Held = 128, HeldOfAddress = 4;
+
+    /// <summary>Addresses that are remembered as proven, and as silent.</summary>
+    public const int Recent = 4_000;
 
     /// <summary>Swarms and peers kept for others.</summary>
     public const int Swarms = 10_000, Peers = 200_000, PeersPerSwarm = 1_000;
@@ -39,14 +45,17 @@ public static class DhtLimits
     /// <summary>Answers in all: some 200 KB a second at most.</summary>
     public const int AnswersPerSecondInAll = 500, AnswersBurstInAll = 2_000;
 
-    /// <summary>Who asked us and is not known is asked back this often at most, all of them together.</summary>
-    public const int AskBackPerSecond = 5, AskBackBurst = 20;
-
     /// <summary>How long an answer is waited for.</summary>
     public static readonly TimeSpan AnswerWait = TimeSpan.FromSeconds(3);
 
     /// <summary>A token holds for once to twice as long (BEP 5 says ten minutes at most).</summary>
     public static readonly TimeSpan TokenSlot = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// Who has shown to get what is sent to its address is believed for once to twice as long; who hasn't is pinged
+    /// again after as long.
+    /// </summary>
+    public static readonly TimeSpan RecentSlot = TimeSpan.FromMinutes(5);
 
     /// <summary>A node that was not heard of for so long is asked again; a bucket likewise (BEP 5).</summary>
     public static readonly TimeSpan Questionable = TimeSpan.FromMinutes(15);

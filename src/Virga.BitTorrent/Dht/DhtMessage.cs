@@ -67,13 +67,19 @@ internal sealed class DhtMessage
             writer.Key("t").Bytes(transaction).Key("v").Text("VG01").Key("y").Text("q").End();
         });
 
-    /// <param name="to">Tells the asker by which address it is seen (BEP 42).</param>
-    public static byte[] Answer(byte[] transaction, IPEndPoint to, Action<BencodeWriter> values) =>
+    /// <param name="to">
+    /// Tells the asker by which address it is seen (BEP 42); null where it shall be as short as it can be.
+    /// </param>
+    public static byte[] Answer(byte[] transaction, IPEndPoint? to, Action<BencodeWriter> values) =>
         BencodeWriter.Encode(writer =>
         {
-            writer.StartDictionary().Key("ip").Bytes(Compact(to)).Key("r").StartDictionary();
+            writer.StartDictionary();
+            if (to is not null) writer.Key("ip").Bytes(Compact(to));
+            writer.Key("r").StartDictionary();
             values(writer);
-            writer.End().Key("t").Bytes(transaction).Key("v").Text("VG01").Key("y").Text("r").End();
+            writer.End().Key("t").Bytes(transaction);
+            if (to is not null) writer.Key("v").Text("VG01");
+            writer.Key("y").Text("r").End();
         });
 
     public static byte[] Error(byte[] transaction, int code, string words) => BencodeWriter.Encode(writer =>

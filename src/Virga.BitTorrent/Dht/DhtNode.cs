@@ -29,13 +29,14 @@ public sealed record DhtOptions
 /// <summary>
 /// A node of the BitTorrent DHT, for one family of addresses (BEP 5, 32, 42, 43, 44). It has no socket: packets are
 /// handed to <see cref="Receive"/> and leave by a delegate. Others get into its table only by answering it; what others
-/// say is bounded everywhere; and strangers' addresses get no more from it than the protocol forces. Safe for many
-/// threads.
+/// say is bounded everywhere; and an address that has not shown to get what is sent to it is never answered with more
+/// bytes than came from it. Safe for many threads.
 /// </summary>
 public sealed partial class DhtNode
 {
     private const int VotesMin = 8;
     private const int VotesMax = 64;
+    private const int TransactionBytes = 4;
 
     private readonly DhtOptions options;
     private readonly DhtSend send;
@@ -44,7 +45,7 @@ public sealed partial class DhtNode
     private readonly Dictionary<uint, Pending> pending = [];
     private readonly Dictionary<IPAddress, IPAddress> votes = [];
     private readonly KeyedHash keyed;
-    private readonly AddressRates answerRates, allRates, askBackRates;
+    private readonly AddressRates answerRates, allRates;
     private readonly SwarmTable swarms;
     private readonly long origin;
     /// <summary>Boxed, so that it is read whole while it changes.</summary>
@@ -63,7 +64,8 @@ public sealed partial class DhtNode
         table = new RoutingTable(Id, IsStrict, time);
         answerRates = new AddressRates(DhtLimits.AnswersPerSecond, DhtLimits.AnswersBurst);
         allRates = new AddressRates(DhtLimits.AnswersPerSecondInAll, DhtLimits.AnswersBurstInAll);
-        askBackRates = new AddressRates(DhtLimits.AskBackPerSecond, DhtLimits.AskBackBurst);
+        proven = new RecentPlaces(time);
+        silent = new RecentPlaces(time);
         swarms = new SwarmTable(
             new TrackerServerLimits
             {
@@ -95,6 +97,16 @@ public sealed partial class DhtNode
             lock (gate) return [.. table.All];
         }
     }
+
+    internal int HeldCount
+    {
+        get
+        {
+            lock (gate) return held.Count;
+        }
+    }
+
+    internal int RememberedCount => proven.Count + silent.Count;
 
     internal int PendingCount
     {
@@ -169,7 +181,7 @@ public sealed partial class DhtNode
     {
         var asked = new Pending(expected, place);
         // Nobody who does not see the question can answer it.
-        var transaction = new byte[4];
+        var transaction = new byte[TransactionBytes];
         uint number;
         lock (gate)
         {
@@ -204,7 +216,7 @@ public sealed partial class DhtNode
 
     private void Answered(DhtMessage message, IPEndPoint from)
     {
-        if (message.Transaction.Length != 4) return;
+        if (message.Transaction.Length != TransactionBytes) return;
         Pending? asked;
         DhtMessage? answer = message;
         lock (gate)
@@ -227,6 +239,7 @@ public sealed partial class DhtNode
             }
         }
 
+        Proved(from);
         asked.Answer.TrySetResult(answer);
     }
 
