@@ -1,6 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Text.Json;
 using Virga.Agent.Control;
 using Virga.EndToEnd.Harness;
 
@@ -23,7 +20,7 @@ public sealed class TorrentTests
         FileTree.Write(Path.Combine(source, "b"), 9_999_999, 2);
         FileTree.Write(Path.Combine(source, "c"), 5, 3);
         await File.WriteAllBytesAsync(Path.Combine(source, "empty"), []);
-        using var seeder = await Seeder.StartAsync(scene.PathOf("seed"), "many", new { kind });
+        using var seeder = await TorrentClient.SeedAsync(scene.PathOf("seed"), "many", new { kind });
         var agent = await StartAsync(scene);
         // Slow enough to be killed in the middle.
         var limited = await Executable.RunAsync(agent.DataFolder, ["limits", "set", "--receive", "10MB/s"]);
@@ -65,7 +62,7 @@ public sealed class TorrentTests
         var port = FreePort.Take();
         var agent = await StartAsync(scene, "--torrent", $"127.0.0.1:{port}");
         await Scene.AddDiskAsync(agent, "disk", scene.Folder("to"));
-        using (var seeder = await Seeder.StartAsync(scene.PathOf("seed"), "many", new { kind }))
+        using (var seeder = await TorrentClient.SeedAsync(scene.PathOf("seed"), "many", new { kind }))
         {
             await File.WriteAllBytesAsync(scene.PathOf("t.torrent"), seeder.Torrent);
             var added = await AddAsync(
@@ -86,7 +83,7 @@ public sealed class TorrentTests
 
         async Task TakeAsync(string folder)
         {
-            using var taker = await Seeder.TakeAsync(scene.PathOf("t.torrent"), scene.Folder(folder), port);
+            using var taker = await TorrentClient.TakeAsync(scene.PathOf("t.torrent"), scene.Folder(folder), port);
             Assert.Empty(FileTree.Differences(
                 FileTree.Hash(source), FileTree.Hash(Path.Combine(scene.PathOf(folder), "many"))));
         }
@@ -99,7 +96,7 @@ public sealed class TorrentTests
         var source = scene.Folder("seed/many");
         FileTree.Write(Path.Combine(source, "music/one.flac"), 300_000, 1);
         FileTree.Write(Path.Combine(source, "music/two.txt"), 200_000, 2);
-        using var seeder = await Seeder.StartAsync(scene.PathOf("seed"), "many", new { kind = "hybrid" });
+        using var seeder = await TorrentClient.SeedAsync(scene.PathOf("seed"), "many", new { kind = "hybrid" });
         var agent = await StartAsync(scene);
         await Scene.AddDiskAsync(agent, "disk", scene.Folder("to"));
         var file = scene.PathOf("many.torrent");
@@ -132,67 +129,5 @@ public sealed class TorrentTests
     {
         Assert.True(outcome.Exit == exit, $"expected exit code {exit}: {outcome}");
         foreach (var word in words) Assert.Contains(word, outcome.Out + outcome.Error, StringComparison.Ordinal);
-    }
-
-    /// <summary>libtorrent as a process of its own.</summary>
-    private sealed class Seeder : IDisposable
-    {
-        private readonly Process process;
-
-        private Seeder(Process process) => this.process = process;
-
-        private Seeder(Process process, JsonElement answer) : this(process)
-        {
-            Place = "127.0.0.1:" + answer.GetProperty("port").GetInt32().ToString(CultureInfo.InvariantCulture);
-            Magnet = answer.GetProperty("magnet").GetString()!;
-            Torrent = Convert.FromHexString(answer.GetProperty("torrent").GetString()!);
-        }
-
-        public string Place { get; } = "";
-
-        public string Magnet { get; } = "";
-
-        public byte[] Torrent { get; } = [];
-
-        /// <summary>Seeds a folder.</summary>
-        public static async Task<Seeder> StartAsync(string folder, string name, object options)
-        {
-            var (process, said) = await RunAsync("libtorrent_seed.py", folder, name, JsonSerializer.Serialize(options));
-            return new Seeder(process, said);
-        }
-
-        /// <summary>Downloads from one peer; ends when all is there.</summary>
-        public static async Task<Seeder> TakeAsync(string torrent, string folder, int port)
-        {
-            var (process, said) = await RunAsync(
-                "libtorrent_get.py", torrent, folder,
-                JsonSerializer.Serialize(new { peers = new[] { $"127.0.0.1:{port}" } }));
-            Assert.False(said.TryGetProperty("error", out var error), error.ToString());
-            return new Seeder(process);
-        }
-
-        private static async Task<(Process Process, JsonElement Said)> RunAsync(
-            string script, params string[] arguments)
-        {
-            const string python = "/usr/bin/python3";
-            var process = Process.Start(new ProcessStartInfo(
-                python, [Path.Combine(AppContext.BaseDirectory, "Stock", script), .. arguments])
-            {
-                UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            })!;
-            var errors = process.StandardError.ReadToEndAsync();
-            var line = await process.StandardOutput.ReadLineAsync();
-            Assert.True(line is not null, line is null
-                ? $"libtorrent's Python module failed (./test installs python3-libtorrent):\n{await errors}" : "");
-            return (process, JsonDocument.Parse(line!).RootElement);
-        }
-
-        public void Dispose()
-        {
-            process.Kill();
-            process.WaitForExit();
-            process.Dispose();
-        }
     }
 }

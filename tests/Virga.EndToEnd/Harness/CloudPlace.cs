@@ -35,6 +35,9 @@ internal sealed class CloudPlace : IAsyncDisposable
         string.Join(' ', Fake.Hosts.Where(h => !h.StartsWith('*'))),
     ];
 
+    /// <summary>A network that stays, for several programs and for agents that die.</summary>
+    public async Task<CloudNetwork> JoinAsync() => await CloudNetwork.StartAsync(Prefix);
+
     public static async Task<CloudPlace> StartAsync()
     {
         var fake = new FakeDropbox(TimeProvider.System);

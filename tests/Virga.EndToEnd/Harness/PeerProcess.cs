@@ -28,6 +28,9 @@ internal sealed class PeerProcess : IAsyncDisposable
 
     public string DataFolder { get; }
 
+    /// <summary>The process's id, also where a prefix stands before its command.</summary>
+    public int ProcessId => process.Id;
+
     /// <summary>Everything that it wrote to standard error, over all its lives.</summary>
     public string Log { get; }
 

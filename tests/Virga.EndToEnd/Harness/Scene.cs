@@ -105,4 +105,7 @@ internal static class Map
 
     public static IReadOnlyDictionary<string, string> Of(params (string Name, string Value)[] items) =>
         items.ToDictionary(i => i.Name, i => i.Value);
+
+    public static IReadOnlyDictionary<string, string> Of(params IEnumerable<KeyValuePair<string, string>> items) =>
+        items.ToDictionary();
 }

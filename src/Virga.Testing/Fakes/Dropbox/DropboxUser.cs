@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 
 namespace Virga.Testing.Fakes.Dropbox;
@@ -99,6 +100,17 @@ public sealed class DropboxUser
         {
             return [.. DropboxTree.All("", Tree.Root).Where(p => !p.Node.IsFolder)
                 .Select(p => $"{p.Parent}/{DropboxNode.Fold(p.Node.Name)}").Order(StringComparer.Ordinal)];
+        }
+    }
+
+    /// <summary>SHA-256 of each file, in hexadecimal, by its folded path.</summary>
+    public IReadOnlyDictionary<string, string> FileHashes()
+    {
+        lock (Gate)
+        {
+            return DropboxTree.All("", Tree.Root).Where(p => !p.Node.IsFolder).ToDictionary(
+                p => $"{p.Parent}/{DropboxNode.Fold(p.Node.Name)}",
+                p => Convert.ToHexStringLower(p.Node.Content!.Hash(HashAlgorithmName.SHA256)));
         }
     }
 
