@@ -92,7 +92,8 @@ public sealed class StraightToCloudTests(ITestOutputHelper output)
         memory = Math.Max(memory, DiskUse.PeakMemoryOf(agent));
         output.WriteLine(
             $"{Bytes:N0} bytes; the agent's folders held {use.Most:N0} at most, it had {written:N0} written to disk "
-            + $"and took {memory:N0} of memory; killed at {seen.BytesDone:N0}, fetched {ended.BytesFetched:N0} after it");
+            + $"and took {memory:N0} of memory; killed at {seen.BytesDone:N0}, fetched {ended.BytesFetched:N0} "
+            + "after it");
         Assert.InRange(use.Most, 1, DiskMost);
         Assert.InRange(written, 1, DiskMost);
         Assert.InRange(ended.BytesFetched, 1, Bytes * 9 / 10);

@@ -20,6 +20,16 @@ internal sealed class LibtorrentProcess : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
+    /// <summary>Seconds of processor time so far, of all its threads.</summary>
+    public double ProcessorSeconds
+    {
+        get
+        {
+            process.Refresh();
+            return process.TotalProcessorTime.TotalSeconds;
+        }
+    }
+
     /// <summary>What it says first.</summary>
     public JsonElement Said { get; private set; }
 
@@ -30,7 +40,9 @@ internal sealed class LibtorrentProcess : IAsyncDisposable
             "libtorrent_seed.py", folder, name, JsonSerializer.Serialize(new { kind = "v2", piece = pieceBytes })),
         cancellationToken);
 
-    /// <summary>Downloads from one peer; says the seconds when it has everything.</summary>
+    /// <summary>
+    /// Downloads from one peer; when it has everything, says the seconds and the processor time that it took.
+    /// </summary>
     public static Task<LibtorrentProcess> GetAsync(
         string torrent, string folder, string peer, CancellationToken cancellationToken) => ListenAsync(
         new LibtorrentProcess(

@@ -34,7 +34,7 @@ for peer in options.get("peers", []):
     handle.connect_peer((host, int(port)))
 closed = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), closed.set()), daemon=True).start()
-started = time.monotonic()
+started, worked = time.monotonic(), time.process_time()
 while not closed.is_set():
     session.wait_for_alert(50)
     for alert in session.pop_alerts():
@@ -45,5 +45,5 @@ while not closed.is_set():
         break
     if status.is_seeding:
         print(json.dumps({"seconds": time.monotonic() - started, "payload": status.total_payload_download,
-                          "failed": status.total_failed_bytes}), flush=True)
+                          "failed": status.total_failed_bytes, "cpu": time.process_time() - worked}), flush=True)
         break
