@@ -1,5 +1,6 @@
-"""Seeds what lies in FOLDER/NAME with libtorrent. OPTIONS (JSON): kind (v1, hybrid, v2), piece (bytes). Prints a
-line of JSON: port, magnet, torrent (hex); ends when its input is closed, so that it dies with its caller."""
+"""Seeds what lies in FOLDER/NAME with libtorrent. OPTIONS (JSON): kind (v1, hybrid, v2), piece (bytes), private (BEP
+27), trackers. Prints a line of JSON: port, magnet, torrent (hex); ends when its input is closed, so that it dies with
+its caller."""
 import json
 import os
 import sys
@@ -12,6 +13,9 @@ kinds = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybr
 files = lt.file_storage()
 lt.add_files(files, os.path.join(folder, name))
 made = lt.create_torrent(files, options.get("piece", 0), kinds[options["kind"]])
+made.set_priv(options.get("private", False))
+for tracker in options.get("trackers", []):
+    made.add_tracker(tracker)
 lt.set_piece_hashes(made, folder)
 torrent = lt.bencode(made.generate())
 session = lt.session({

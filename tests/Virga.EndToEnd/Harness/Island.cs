@@ -18,11 +18,12 @@ internal sealed class Island : IAsyncDisposable
         ["nsenter", "--target", keeper.Id.ToString(CultureInfo.InvariantCulture), "--net",
             .. Environment.IsPrivilegedProcess ? Array.Empty<string>() : ["--user", "--preserve-credentials"]];
 
-    public static async Task<Island> CreateAsync()
+    /// <param name="takesAll">Packets to anywhere, also to groups of machines, leave by the loopback, too.</param>
+    public static async Task<Island> CreateAsync(bool takesAll = false)
     {
         var space = Environment.IsPrivilegedProcess ? "-n" : "-Urn";
         // It ends with this process, whose end closes its input.
-        const string life = "ip link set lo up && echo up && exec cat";
+        var life = $"ip link set lo up && {(takesAll ? "ip route add default dev lo && " : "")}echo up && exec cat";
         var start = new ProcessStartInfo("unshare", [space, "sh", "-c", life])
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Virga.EndToEnd.Harness;
 
-/// <summary>Everything that goes over loopback from or to some ports, whole packets, into a file in memory.</summary>
+/// <summary>
+/// Everything that goes over loopback, or from or to some ports there, whole packets, into a file in memory.
+/// </summary>
 internal sealed class PacketCapture : IAsyncDisposable
 {
     private readonly Process process;
@@ -18,10 +20,19 @@ internal sealed class PacketCapture : IAsyncDisposable
 
     public string Path { get; }
 
-    public static async Task<PacketCapture> StartAsync(string path, IEnumerable<int> ports)
+    /// <param name="ports">Of TCP.</param>
+    public static Task<PacketCapture> StartAsync(string path, IEnumerable<int> ports) =>
+        StartAsync(path, string.Join(" or ", ports.Select(p => $"tcp port {p}")), []);
+
+    /// <summary>All packets of another network.</summary>
+    public static Task<PacketCapture> StartAsync(string path, Island island) =>
+        StartAsync(path, "", island.Prefix);
+
+    private static async Task<PacketCapture> StartAsync(string path, string filter, IReadOnlyList<string> prefix)
     {
-        var filter = string.Join(" or ", ports.Select(p => $"tcp port {p}"));
-        var start = new ProcessStartInfo("tcpdump", ["-i", "lo", "-s", "0", "-B", "262144", "-U", "-w", path, filter])
+        string[] command =
+            [.. prefix, "tcpdump", "-i", "lo", "-s", "0", "-B", "262144", "-U", "-Z", "root", "-w", path, filter];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             UseShellExecute = false, RedirectStandardError = true,
         };
