@@ -14,6 +14,9 @@ internal sealed class MetadataFetch(MagnetLink link, Action<PeerDownload, string
     /// <summary>Peers that are asked at once: one that lies or stalls holds up nobody.</summary>
     private const int AskedMost = 3;
 
+    /// <summary>Larger ones are asked for one at a time, so that all that lie take no more than the largest.</summary>
+    private const int LargeBytes = 4 << 20;
+
     /// <summary>Requests open at a peer.</summary>
     private const int RequestsMost = 32;
 
@@ -24,12 +27,19 @@ internal sealed class MetadataFetch(MagnetLink link, Action<PeerDownload, string
 
     private sealed class Attempt(int bytes)
     {
-        public readonly int Bytes = bytes;
-        public readonly byte[]?[] Pieces =
-            new byte[]?[(bytes + MetadataMessage.PieceBytes - 1) / MetadataMessage.PieceBytes];
+        /// <summary>Takes memory as it is filled.</summary>
+        public readonly byte[] Info = new byte[bytes];
+        public readonly bool[] Pieces =
+            new bool[(bytes + MetadataMessage.PieceBytes - 1) / MetadataMessage.PieceBytes];
 
         public int Next;
         public int Have;
+
+        public Span<byte> Piece(int number)
+        {
+            var from = number * MetadataMessage.PieceBytes;
+            return Info.AsSpan(from, Math.Min(MetadataMessage.PieceBytes, Info.Length - from));
+        }
     }
 
     /// <summary>The info dict, its hash checked.</summary>
@@ -62,12 +72,13 @@ internal sealed class MetadataFetch(MagnetLink link, Action<PeerDownload, string
         lock (gate)
         {
             if (!asked.TryGetValue(peer, out attempt) || piece >= attempt.Pieces.Length) return;
-            var length = Math.Min(
-                MetadataMessage.PieceBytes, attempt.Bytes - (piece * MetadataMessage.PieceBytes));
-            if (data is { } there && there.Length == length)
+            var place = attempt.Piece(piece);
+            if (data is { } there && there.Length == place.Length)
             {
-                if (attempt.Pieces[piece] is null) attempt.Have++;
-                attempt.Pieces[piece] = there.ToArray();
+                if (attempt.Pieces[piece]) return;
+                attempt.Have++;
+                attempt.Pieces[piece] = true;
+                there.Span.CopyTo(place);
             }
             else
             {
@@ -116,7 +127,11 @@ internal sealed class MetadataFetch(MagnetLink link, Action<PeerDownload, string
             {
                 if (done.Task.IsCompleted || waiting.Count == 0 || asked.Count >= AskedMost) return;
                 // Info dicts of what several say is their length are likelier to be right.
-                peer = waiting.GroupBy(w => w.Session.Extensions.MetadataBytes).MaxBy(g => g.Count())!.First();
+                var isFull = asked.Values.Any(a => a.Info.Length > LargeBytes);
+                var next = waiting.Where(w => !isFull || w.Session.Extensions.MetadataBytes <= LargeBytes)
+                    .GroupBy(w => w.Session.Extensions.MetadataBytes).MaxBy(g => g.Count())?.First();
+                if (next is null) return;
+                peer = next;
                 waiting.Remove(peer);
                 asked[peer] = attempt = new Attempt(peer.Session.Extensions.MetadataBytes);
             }
@@ -142,9 +157,7 @@ internal sealed class MetadataFetch(MagnetLink link, Action<PeerDownload, string
 
     private void Finish(PeerDownload peer, Attempt attempt)
     {
-        var info = new byte[attempt.Bytes];
-        for (var i = 0; i < attempt.Pieces.Length; i++)
-            attempt.Pieces[i]!.CopyTo(info.AsSpan(i * MetadataMessage.PieceBytes));
+        var info = attempt.Info;
         if (WhyWrong(info) is { } wrong)
         {
             lock (gate) asked.Remove(peer);

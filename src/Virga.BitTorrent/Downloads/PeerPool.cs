@@ -32,6 +32,7 @@ internal sealed class PeerPool(
 
     private readonly Lock gate = new();
     private readonly Dictionary<IPEndPoint, Candidate> known = [];
+    private bool areAllWorthKeeping;
     private TaskCompletionSource news = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private sealed class Candidate(IPEndPoint place)
@@ -75,7 +76,7 @@ internal sealed class PeerPool(
         lock (gate)
         {
             if (known.ContainsKey(place)) return true;
-            if (known.Count >= KnownMost && !MakeRoom()) return true;
+            if (known.Count >= KnownMost && !MakeRoom() && !isTrusted) return true;
             known.Add(place, new Candidate(place));
             news.TrySetResult();
         }
@@ -115,7 +116,10 @@ internal sealed class PeerPool(
     /// <summary>Under the lock: forgets who was tried in vain most often.</summary>
     private bool MakeRoom()
     {
+        // A flood of peers is not worth looking through all of them for each.
+        if (areAllWorthKeeping) return false;
         var worst = known.Values.Where(c => !c.IsRunning && c.Tries > 1).MaxBy(c => c.Tries);
+        areAllWorthKeeping = worst is null;
         return worst is not null && known.Remove(worst.Place);
     }
 
@@ -161,6 +165,7 @@ internal sealed class PeerPool(
         log?.Invoke($"peer {candidate.Place}: {problem}");
         lock (gate)
         {
+            areAllWorthKeeping = false;
             candidate.IsRunning = false;
             candidate.Problem = problem;
             candidate.NotBefore = settings.Time.GetUtcNow() + (isUseless

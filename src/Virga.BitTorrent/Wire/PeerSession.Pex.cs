@@ -19,8 +19,11 @@ public sealed partial class PeerSession
         var now = settings.Time.GetTimestamp();
         if (lastPex != 0 && settings.Time.GetElapsedTime(lastPex, now) < PexEvery) return;
         lastPex = now;
+        // Who is far away has no use for what lies in our own network, and no business knowing of it.
+        var isFar = AddressRules.PublicOnly.Allows(Remote);
         var current = swarm.Sessions.Where(s => s != this).Select(s => s.Listens).OfType<IPEndPoint>()
-            .Where(p => !p.Equals(Listens)).Distinct().Take(Swarm.SessionsMax).ToHashSet();
+            .Where(p => !p.Equals(Listens) && (!isFar || AddressRules.PublicOnly.Allows(p))).Distinct()
+            .Take(Swarm.SessionsMax).ToHashSet();
         var added = current.Except(told).Take(WireLimits.PexPeersMax).ToList();
         var dropped = told.Except(current).Take(WireLimits.PexPeersMax).ToList();
         if (added.Count == 0 && dropped.Count == 0) return;

@@ -9,10 +9,11 @@ internal sealed class MemoryLink(PipeReader reader, PipeWriter writer, IPEndPoin
 {
     public IPEndPoint Remote => remote;
 
-    public static (MemoryLink A, MemoryLink B) Pair()
+    /// <param name="b">How A sees B.</param>
+    public static (MemoryLink A, MemoryLink B) Pair(IPEndPoint? b = null)
     {
         var (toB, toA) = (new Pipe(), new Pipe());
-        return (new MemoryLink(toA.Reader, toB.Writer, new IPEndPoint(IPAddress.Parse("203.0.113.2"), 2)),
+        return (new MemoryLink(toA.Reader, toB.Writer, b ?? new IPEndPoint(IPAddress.Parse("203.0.113.2"), 2)),
             new MemoryLink(toB.Reader, toA.Writer, new IPEndPoint(IPAddress.Parse("203.0.113.1"), 1)));
     }
 
