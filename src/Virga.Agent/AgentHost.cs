@@ -107,6 +107,12 @@ public sealed class AgentHost : IAsyncDisposable
     /// <summary>Where BitTorrent peers are taken; null where none are.</summary>
     public System.Net.IPEndPoint? TorrentListens => torrents?.Listens;
 
+    /// <summary>How the user signs in on the agent's page.</summary>
+    public SignInTable SignIn { get; private set; } = null!;
+
+    /// <summary>Makes a link that signs in once on the agent's page; null where there is no page.</summary>
+    public Func<CancellationToken, Task<Uri>>? PageLink { get; set; }
+
     /// <summary>For who wants to wait until the logs were looked at.</summary>
     internal LogWatcher? Logs { get; private set; }
 
@@ -169,6 +175,7 @@ public sealed class AgentHost : IAsyncDisposable
         var folder = Own(DataFolder.Open(options.DataFolder));
         keys = Own(PeerKeys.LoadOrCreate(folder.Path, options.Time, options.Random, options.KeySecrets));
         var state = Own(AgentState.Open(folder, keys.DataKey, options.Random));
+        SignIn = new SignInTable(state.Database);
         var chainStore = new ChainStore(state.Database, keys, options.Time);
         if (Telemetry.StartExport() is { } telemetry) Own(telemetry);
         var queue = new TransferQueue(TransferLimits.AtOnceDefault);
@@ -251,6 +258,7 @@ public sealed class AgentHost : IAsyncDisposable
         var control = new ControlEndpoints(
             shares, transfers, openings, accounts, links, options.Time, StatusAsync,
             () => stopRequested.TrySetResult());
+        var pageEndpoints = new PageEndpoints(() => PageLink);
         server = Own(await PeerServer.StartAsync(
             new PeerServerOptions
             {
@@ -273,6 +281,7 @@ public sealed class AgentHost : IAsyncDisposable
                 uploadEndpoints.Map(routes);
                 webhookEndpoints.Map(routes);
                 webSeedEndpoints.Map(routes);
+                pageEndpoints.Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);

@@ -41,6 +41,7 @@ internal static class CommandLine
         {
             UpCommand.Create(options),
             IdCommand.Create(options),
+            PageCommand.Create(options),
             AccountCommands.Create(options),
             KeyCommands.Create(options),
             ShareCommands.Create(options),

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
+using Virga.Agent.State;
 using Virga.Core;
 
 namespace Virga.Web;
@@ -13,6 +14,15 @@ public sealed record PageOptions
 
     /// <summary>Of the agent whose page it is: its control socket lies there.</summary>
     public required string DataFolder { get; init; }
+
+    /// <summary>How the agent's user signs in.</summary>
+    public required SignInTable SignIn { get; init; }
+
+    /// <summary>How browsers reach it where a proxy stands before it; null where none does.</summary>
+    public Uri? PublicUrl { get; init; }
+
+    /// <summary>Whether browsers reach it by https, so that cookies go no other way.</summary>
+    internal bool IsSecure => PublicUrl?.Scheme == Uri.UriSchemeHttps;
 
     public required TimeProvider Time { get; init; }
 

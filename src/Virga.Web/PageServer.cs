@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Virga.Core;
 using Virga.Web.Serving;
+using Virga.Web.SignIn;
 
 namespace Virga.Web;
 
@@ -44,15 +45,24 @@ public sealed class PageServer : IAsyncDisposable
             : Place.Address.Equals(IPAddress.IPv6Any) ? "[::1]" : Place.Address.ToString(),
         Place.Port).Uri;
 
+    /// <summary>A link that signs in once, within a quarter of an hour.</summary>
+    public async Task<Uri> LinkAsync(CancellationToken cancellationToken)
+    {
+        var code = await SignInService.MakeCodeAsync(options.SignIn, options.Time, options.Random, cancellationToken);
+        return new Uri(options.PublicUrl ?? Url, $"/enter/{code}");
+    }
+
     /// <summary>Whether a browser has come, so that the web server is loaded.</summary>
     public bool IsOpen => application is not null;
 
     /// <exception cref="VirgaException">
-    /// InUse (the port), Denied (a port below 1024), BadInput (an address that isn't ours).
+    /// InUse (the port), Denied (a port below 1024; others could reach it, and nobody has to sign in), BadInput (an
+    /// address that isn't ours).
     /// </exception>
-    public static PageServer Start(PageOptions options)
+    public static async Task<PageServer> StartAsync(PageOptions options, CancellationToken cancellationToken)
     {
         var place = options.Listen;
+        if (!IPAddress.IsLoopback(place.Address)) await RequireSafeAsync(options, cancellationToken);
         var socket = new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
@@ -69,6 +79,7 @@ public sealed class PageServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (stopping.IsCancellationRequested) return;
         await stopping.CancelAsync();
         await opening;
         listening.Dispose();
@@ -77,7 +88,6 @@ public sealed class PageServer : IAsyncDisposable
             await application.StopAsync(CancellationToken.None);
             await application.DisposeAsync();
         }
-        stopping.Dispose();
     }
 
     /// <summary>Waits for the first connection and hands it, with the socket, to a web server.</summary>
@@ -105,6 +115,23 @@ public sealed class PageServer : IAsyncDisposable
                 log.LogError(e, "the page could not be opened");
                 first?.Dispose();
             }
+        }
+    }
+
+    private static async Task RequireSafeAsync(PageOptions options, CancellationToken cancellationToken)
+    {
+        if (await options.SignIn.FindAsync(cancellationToken) is null)
+        {
+            throw new VirgaException(
+                FailureKind.Denied, $"the page would be open to others on {options.Listen}, and has no password yet",
+                "Start it without --page first, open the link that it prints, and set a password.");
+        }
+        if (!options.IsSecure)
+        {
+            throw new VirgaException(
+                FailureKind.Denied, $"on {options.Listen} the password would cross the network in the clear",
+                "Put a web server with TLS before it and give its address: --page-url https://HOST; or keep the page "
+                    + "on 127.0.0.1 and reach it by ssh -L 8480:127.0.0.1:8480 HOST.");
         }
     }
 

@@ -40,6 +40,9 @@ public sealed partial class ControlClient : IDisposable
     public Task StopAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, "/control/stop", null, cancellationToken);
 
+    public Task<PageLinkInfo> PageLinkAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Post, "/control/page/link", null, ControlJson.Default.PageLinkInfo, cancellationToken);
+
     public Task<List<AccountInfo>> AccountsAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/accounts", null, ControlJson.Default.ListAccountInfo, cancellationToken);
 

@@ -23,6 +23,10 @@ public sealed record AgentStatus(
 /// <param name="Problem">Null when the last contact went well.</param>
 public sealed record RepositoryStatus(string Url, DateTimeOffset? LastContact, string? Problem);
 
+/// <summary>Where the agent's page is.</summary>
+/// <param name="Url">Signs in once, within a quarter of an hour.</param>
+public sealed record PageLinkInfo(string Url);
+
 /// <param name="Name">1 to 32 of a-z 0-9 - _; chosen by the user.</param>
 /// <param name="Address">Adapter and place, without secrets: <c>disk:/srv/data</c>.</param>
 public sealed record AccountAddRequest(
@@ -149,6 +153,7 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ControlError))]
 [JsonSerializable(typeof(AgentStatus))]
+[JsonSerializable(typeof(PageLinkInfo))]
 [JsonSerializable(typeof(AccountAddRequest))]
 [JsonSerializable(typeof(List<AccountInfo>))]
 [JsonSerializable(typeof(AccountInfo))]

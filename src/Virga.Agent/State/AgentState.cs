@@ -73,6 +73,7 @@ internal sealed class AgentState : IAsyncDisposable
         "ALTER TABLE shares ADD COLUMN hybrid_v1 BLOB; ALTER TABLE shares ADD COLUMN hybrid_v2 BLOB;",
         "ALTER TABLE transfers ADD COLUMN torrent TEXT;",
         "ALTER TABLE shares ADD COLUMN v1_alone BLOB;",
+        SignInTable.SchemaSql,
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>

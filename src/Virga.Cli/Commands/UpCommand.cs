@@ -23,7 +23,8 @@ internal static class UpCommand
     private sealed record Choices(
         PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen,
         Option<string?> Torrent, Option<string[]> Trackers, Option<bool> TorrentLocal,
-        Option<bool> Dht, Option<string[]> DhtNodes, Option<string?> Page, Option<bool> NoPage);
+        Option<bool> Dht, Option<string[]> DhtNodes, Option<string?> Page, Option<bool> NoPage,
+        Option<string?> PageUrl, Option<bool> Open);
 
     public static Command Create(GlobalOptions options)
     {
@@ -72,7 +73,14 @@ internal static class UpCommand
                 Description = "where the page for browsers is (default: 127.0.0.1 and port 8480, or another that is "
                     + "free, the same at each start)",
             },
-            new Option<bool>("--no-page") { Description = "serve no page for browsers" });
+            new Option<bool>("--no-page") { Description = "serve no page for browsers" },
+            new Option<string?>("--page-url")
+            {
+                HelpName = "URL",
+                Description = "how browsers reach the page, where a web server with TLS stands before it: "
+                    + "https://HOST[:PORT]",
+            },
+            new Option<bool>("--open") { Description = "open the page in this desktop's browser" });
         var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
         {
             Examples =
@@ -103,6 +111,8 @@ internal static class UpCommand
         verb.Add(choices.DhtNodes);
         verb.Add(choices.Page);
         verb.Add(choices.NoPage);
+        verb.Add(choices.PageUrl);
+        verb.Add(choices.Open);
         verb.Run(options, (run, cancellationToken) => RunAsync(run, choices, cancellationToken));
         return verb;
     }
@@ -143,7 +153,8 @@ internal static class UpCommand
             },
             cancellationToken);
         if (asked is null && publicUrl is null) ports.Remember("agent", agent.Endpoint.Url.Port);
-        await using var page = StartPage(run, choices, ports);
+        await using var page = await StartPageAsync(run, choices, agent, ports, cancellationToken);
+        if (page is not null) agent.PageLink = page.LinkAsync;
         if (run.IsJson)
         {
             run.PrintJson(
@@ -154,7 +165,10 @@ internal static class UpCommand
         }
         else
         {
-            Show(run, agent, page, repository, named, publicUrl is null && IPAddress.IsLoopback(listen.Address));
+            var link = page is null ? null : await page.LinkAsync(cancellationToken);
+            if (link is not null && run.Parsed.GetValue(choices.Open))
+                PageCommand.TryOpen(link.AbsoluteUri, run.Terminal.Variable);
+            Show(run, agent, link, repository, named, publicUrl is null && IPAddress.IsLoopback(listen.Address));
         }
         await choices.Peer.WaitAsync(run, agent.StopRequested, cancellationToken);
         return ExitCode.Ok;
@@ -191,7 +205,8 @@ internal static class UpCommand
         return host;
     }
 
-    private static PageServer? StartPage(Invocation run, Choices choices, PortMemory ports)
+    private static async Task<PageServer?> StartPageAsync(
+        Invocation run, Choices choices, AgentHost agent, PortMemory ports, CancellationToken cancellationToken)
     {
         var asked = run.Parsed.GetValue(choices.Page);
         if (run.Parsed.GetValue(choices.NoPage))
@@ -199,31 +214,35 @@ internal static class UpCommand
             return asked is null ? null : throw new VirgaException(
                 FailureKind.BadInput, "--no-page and --page contradict each other", "Leave one of them out.");
         }
-        if (asked is not null) return StartAt(ListenAddress.Parse(asked));
+        if (asked is not null) return await StartAtAsync(ListenAddress.Parse(asked));
         var loopback = new IPEndPoint(
             IPAddress.Loopback, ports.Recall(PagePort, IPAddress.Loopback, PagePortDefault));
         PageServer page;
         try
         {
-            page = StartAt(loopback);
+            page = await StartAtAsync(loopback);
         }
         catch (VirgaException e) when (e.Kind == FailureKind.InUse)
         {
             // Somebody was quicker: another agent that starts at the same time.
-            page = StartAt(new IPEndPoint(IPAddress.Loopback, 0));
+            page = await StartAtAsync(new IPEndPoint(IPAddress.Loopback, 0));
         }
         ports.Remember(PagePort, page.Place.Port);
         return page;
 
-        PageServer StartAt(IPEndPoint listen) => PageServer.Start(new PageOptions
-        {
-            Listen = listen,
-            DataFolder = run.DataFolder,
-            Time = TimeProvider.System,
-            Random = Adapters.SystemRandom,
-            Logger = choices.Peer.LoggerOf(run),
-            Version = PeerOptions.Version,
-        });
+        Task<PageServer> StartAtAsync(IPEndPoint listen) => PageServer.StartAsync(
+            new PageOptions
+            {
+                Listen = listen,
+                PublicUrl = run.Parsed.GetValue(choices.PageUrl) is { } url ? ListenAddress.ParsePublicUrl(url) : null,
+                DataFolder = run.DataFolder,
+                SignIn = agent.SignIn,
+                Time = TimeProvider.System,
+                Random = Adapters.SystemRandom,
+                Logger = choices.Peer.LoggerOf(run),
+                Version = PeerOptions.Version,
+            },
+            cancellationToken);
     }
 
     private static string[] TrackersOf(string[] trackers, string? torrent)
@@ -248,14 +267,14 @@ internal static class UpCommand
         agent is null || port == 0 ? null : new UriBuilder(agent) { Port = port }.Uri;
 
     private static void Show(
-        Invocation run, AgentHost agent, PageServer? page, RepositoryHost? repository, IReadOnlyList<Endpoint> named,
+        Invocation run, AgentHost agent, Uri? page, RepositoryHost? repository, IReadOnlyList<Endpoint> named,
         bool isForThisMachineAlone)
     {
         var paint = run.Terminal.OutPaint;
         run.Print($"{paint.Bold("The agent is up.")}\n");
         run.Print($"  AgentId     {paint.Cyan(agent.Id.ToString())}");
         run.Print($"  Endpoint    {agent.Endpoint.Origin}");
-        if (page is not null) run.Print($"  Page        {page.Url}");
+        if (page is not null) run.Print($"  Page        {page.GetLeftPart(UriPartial.Authority)}");
         if (repository is not null) run.Print($"  Repository  {repository.Endpoint.Origin} (beside the agent)");
         foreach (var other in named) run.Print($"  Repository  {other.Origin}");
         if (agent.TorrentListens is { } peers) run.Print($"  BitTorrent  {peers} (public shares alone)");
@@ -265,6 +284,12 @@ internal static class UpCommand
         if (isForThisMachineAlone)
             run.Print("Only programs on this machine reach it; for others see `virga up --help`: "
                 + "--listen and --public-url.\n");
+        if (page is not null)
+        {
+            run.Print("All of it is in your browser, too; this link signs in once, within a quarter of an hour, "
+                + "`virga page` makes another:");
+            run.Print($"  {paint.Cyan(page.AbsoluteUri)}\n");
+        }
         var data = run.DataFolder == DataFolders.Default(run.Terminal.Variable) ? "" : $" --data {run.DataFolder}";
         run.Print("Next, in another terminal:");
         run.Print($"  virga account add nas disk:/srv/data{data}   {paint.Dim("# bring in storage")}");
