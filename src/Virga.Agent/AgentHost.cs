@@ -223,7 +223,7 @@ public sealed class AgentHost : IAsyncDisposable
         transfers = new TransferService(
             state, new TransferTable(state), contents, accounts, keys.Id, storage, options, queue, limits, plans,
             new Sharing(holdings, shares, options.Time, options.Random, log),
-            new TorrentRuns(hub, contents, shares, limits.Receiving, options, log), webhooks, log);
+            new TorrentRuns(hub, contents, shares, options, log), webhooks, log);
         var openings = new CopyOpenings(
             state, accounts, shares.Find,
             (share, agent) => share.Audience != AudienceKind.Trusted || trust.IsAdmitted(agent, share.Reach),

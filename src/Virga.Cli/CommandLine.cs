@@ -56,6 +56,7 @@ internal static class CommandLine
             TransferCommands.CreateResume(options),
             TransferCommands.CreateCancel(options),
             TransferCommands.CreatePriority(options),
+            TransferCommands.CreateLimit(options),
             LimitCommands.Create(options),
             PricesCommand.Create(options),
             WebhookCommands.Create(options),

@@ -14,13 +14,18 @@ public sealed class AgentClient
     private const string VouchRequestsPath = "/v1/vouch-requests";
 
     private readonly PeerCalls calls;
+    private readonly Pace? pace;
 
     /// <param name="ownChain">Our sigchain's envelopes, posted when the peer answers <c>unknown-agent</c>.</param>
     /// <param name="expected">The agent that must answer there, where it is known; any other is Denied.</param>
+    /// <param name="pace">Bounds what is read of shares, in place of what bounds all; null: that alone does.</param>
     public AgentClient(
         PeerHttp http, Endpoint endpoint, PeerIdentity self, Func<IReadOnlyList<SignedEnvelope>> ownChain,
-        AgentId? expected = null) =>
+        AgentId? expected = null, Pace? pace = null)
+    {
         calls = new PeerCalls(http, endpoint, self, ownChain, expected);
+        this.pace = pace;
+    }
 
     public Endpoint Endpoint => calls.Endpoint;
 
@@ -196,7 +201,7 @@ public sealed class AgentClient
         if (response.ContentRange is not { Unit: "bytes", From: { } from, To: { } to } || from != offset || to != last)
             throw WrongAnswer($"another range than the bytes {offset} to {last} that were asked for");
         RequireBodyLength(response, destination.Length);
-        await response.FillAsync(destination, progress);
+        await response.FillAsync(destination, progress, pace);
     }
 
     /// <summary>Fills the destination with several ranges, one after the other (the batch read).</summary>
@@ -216,7 +221,7 @@ public sealed class AgentClient
         using var response = await calls.Http.SendAsync(calls.Endpoint, request, cancellationToken);
         await calls.RequireAsync(response, 200);
         RequireBodyLength(response, destination.Length);
-        await response.FillAsync(destination, null);
+        await response.FillAsync(destination, null, pace);
     }
 
     private static void RequireLength(int length)

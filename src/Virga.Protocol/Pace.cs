@@ -4,7 +4,8 @@ namespace Virga.Protocol;
 /// Bounds the bytes a second of all flows that share it. Bytes that were moved are paid for afterwards, by waiting:
 /// who moves none waits for nobody. Without a bound it costs a read of a field. Thread-safe.
 /// </summary>
-public sealed class Pace(TimeProvider time)
+/// <param name="all">What this is a part of, and is bound by as well; null: nothing.</param>
+public sealed class Pace(TimeProvider time, Pace? all = null)
 {
     /// <summary>What may come at once after a pause.</summary>
     private static readonly TimeSpan Burst = TimeSpan.FromMilliseconds(250);
@@ -33,25 +34,32 @@ public sealed class Pace(TimeProvider time)
     }
 
     /// <summary>Most bytes to move between two waits, so that they are short and the line is used evenly.</summary>
-    public int SliceBytes => BytesPerSecond is { } rate
-        ? (int)Math.Clamp(rate / 8, SliceMin, SliceMax)
-        : int.MaxValue;
+    public int SliceBytes => Math.Min(
+        BytesPerSecond is { } rate ? (int)Math.Clamp(rate / 8, SliceMin, SliceMax) : int.MaxValue,
+        all?.SliceBytes ?? int.MaxValue);
 
     /// <summary>After bytes were moved: returns when the next ones may be.</summary>
     public ValueTask PayAsync(long bytes, CancellationToken cancellationToken)
     {
-        if (BytesPerSecond is null) return ValueTask.CompletedTask;
-        TimeSpan wait;
-        lock (gate)
-        {
-            if (BytesPerSecond is not { } rate) return ValueTask.CompletedTask;
-            var now = time.GetTimestamp();
-            var burst = (long)(Burst.TotalSeconds * time.TimestampFrequency);
-            paidUntil = Math.Max(paidUntil, now - burst) + (long)((double)bytes / rate * time.TimestampFrequency);
-            wait = time.GetElapsedTime(now, paidUntil);
-        }
+        var wait = Count(bytes);
         return wait <= TimeSpan.Zero
             ? ValueTask.CompletedTask
             : new ValueTask(Task.Delay(wait, time, cancellationToken));
+    }
+
+    /// <summary>How long to wait for them, here and in all: the longer of both.</summary>
+    private TimeSpan Count(long bytes)
+    {
+        var wait = all?.Count(bytes) ?? TimeSpan.Zero;
+        if (BytesPerSecond is null) return wait;
+        lock (gate)
+        {
+            if (BytesPerSecond is not { } rate) return wait;
+            var now = time.GetTimestamp();
+            var burst = (long)(Burst.TotalSeconds * time.TimestampFrequency);
+            paidUntil = Math.Max(paidUntil, now - burst) + (long)((double)bytes / rate * time.TimestampFrequency);
+            var own = time.GetElapsedTime(now, paidUntil);
+            return own > wait ? own : wait;
+        }
     }
 }

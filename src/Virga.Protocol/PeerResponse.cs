@@ -54,21 +54,23 @@ internal sealed class PeerResponse(HttpResponseMessage response, StallGuard guar
     /// <summary>
     /// Fills the destination, whose length is that of the body. Unavailable when the peer cuts it short.
     /// </summary>
-    public async Task FillAsync(Memory<byte> destination, Action<int>? progress)
+    /// <param name="own">Bounds it instead of what bounds all.</param>
+    public async Task FillAsync(Memory<byte> destination, Action<int>? progress, Pace? own = null)
     {
+        var bound = own ?? pace;
         var filled = 0;
         try
         {
             using var stream = await response.Content.ReadAsStreamAsync(guard.Token);
             while (filled < destination.Length)
             {
-                var most = Math.Min(destination.Length - filled, pace?.SliceBytes ?? int.MaxValue);
+                var most = Math.Min(destination.Length - filled, bound?.SliceBytes ?? int.MaxValue);
                 var read = await stream.ReadAsync(destination.Slice(filled, most), guard.Token);
                 if (read == 0) throw new HttpIOException(HttpRequestError.ResponseEnded);
                 filled += read;
                 guard.Advance(read);
                 progress?.Invoke(filled);
-                if (pace is not null) await pace.PayAsync(read, guard.Token);
+                if (bound is not null) await bound.PayAsync(read, guard.Token);
             }
         }
         catch (Exception failure)

@@ -26,13 +26,14 @@ public sealed class StorageHttp : IDisposable
     /// The agent that gave it: only one that lies in a private network itself may lead there.
     /// </param>
     /// <param name="progress">Told the number of bytes that are there so far.</param>
+    /// <param name="pace">Bounds it in place of what bounds all; null: that alone does.</param>
     /// <exception cref="VirgaException">
     /// Changed: another version stands there now. Denied, Unauthenticated: the URL isn't valid (any more). NotFound,
     /// Throttled, Unavailable, Timeout, BadInput.
     /// </exception>
     public async Task ReadAsync(
         ReadUrl url, Endpoint from, ByteRange range, Memory<byte> destination, CancellationToken cancellationToken,
-        Action<int>? progress = null)
+        Action<int>? progress = null, Pace? pace = null)
     {
         var http = IsPrivateHost(from.Url.Host) ? inside : outside;
         using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(url.Storage.Origin + url.PathAndQuery));
@@ -48,7 +49,7 @@ public sealed class StorageHttp : IDisposable
                 FailureKind.BadInput, $"{url.Storage.Origin} answered with another range than was asked for",
                 "It is read through its agent.");
         }
-        await response.FillAsync(destination[..(int)range.Length], progress);
+        await response.FillAsync(destination[..(int)range.Length], progress, pace);
     }
 
     public void Dispose()

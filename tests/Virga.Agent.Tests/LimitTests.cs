@@ -40,6 +40,24 @@ public sealed class LimitTests
     }
 
     [Fact]
+    public async Task One_transfer_has_a_limit_of_its_own_that_outlives_a_restart_and_changes_while_it_runs()
+    {
+        await using var network = await Network.StartAsync();
+        var (_, b, link) = await SharedAsync(network, 40 << 20);
+        // It would take ten minutes.
+        var slow = await b.BeginAsync(link, "disk", "slow", receive: 64 << 10);
+        await b.UntilAsync(slow.Id, t => t.State == TransferState.Running);
+        Assert.Equal(TransferState.Completed, (await b.GetAsync(link, "disk", "free")).State);
+        b = await network.RestartAsync(b, "b");
+        var still = await b.TransferAsync(slow.Id);
+        Assert.Equal((TransferState.Running, 64L << 10), (still.State, still.Receive));
+        Assert.True(still.BytesDone < still.BytesTotal || still.BytesTotal == 0, $"{still.BytesDone}");
+        Assert.Null((await b.LimitAsync(slow.Id, null)).Receive);
+        Assert.Equal(TransferState.Completed, (await b.WatchAsync(slow.Id)).State);
+        Assert.Contains("too few", await b.LimitRefusalAsync(slow.Id, 1000), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_window_that_holds_stops_transfers_and_they_go_on_after_it()
     {
         await using var network = await Network.StartAsync();

@@ -191,8 +191,9 @@ internal sealed class TestAgent(AgentHost host, string socket)
         ShareAsync(new ShareRequest(account, path, audience, [], Reach: reach));
 
     public Task<TransferInfo> BeginAsync(
-        string link, string account, string path, TransferPriority priority = TransferPriority.Normal) => PostAsync(
-        "/control/transfers", new TransferRequest(link, account, path, Priority: priority),
+        string link, string account, string path, TransferPriority priority = TransferPriority.Normal,
+        long? receive = null) => PostAsync(
+        "/control/transfers", new TransferRequest(link, account, path, Priority: priority, Receive: receive),
         ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo);
 
     public async Task<TransferInfo> PauseAsync(string id)
@@ -200,6 +201,22 @@ internal sealed class TestAgent(AgentHost host, string socket)
         using var answer = await SendAsync(HttpMethod.Post, $"/control/transfers/{id}/pause");
         return JsonSerializer.Deserialize(
             await answer.Content.ReadAsStringAsync(), ControlJson.Default.TransferInfo)!;
+    }
+
+    public async Task<TransferInfo> LimitAsync(string id, long? receive) => JsonSerializer.Deserialize(
+        await LimitTextAsync(id, receive, true), ControlJson.Default.TransferInfo)!;
+
+    public Task<string> LimitRefusalAsync(string id, long receive) => LimitTextAsync(id, receive, false);
+
+    private async Task<string> LimitTextAsync(string id, long? receive, bool isGood)
+    {
+        var request = new TransferLimitRequest(receive);
+        using var answer = await SendAsync(
+            HttpMethod.Put, $"/control/transfers/{id}/limit",
+            new StringContent(JsonSerializer.Serialize(request, ControlJson.Default.TransferLimitRequest)));
+        var text = await answer.Content.ReadAsStringAsync();
+        Assert.True(answer.IsSuccessStatusCode == isGood, text);
+        return text;
     }
 
     public async Task<LimitsInfo> SetLimitsAsync(LimitsRequest limits)

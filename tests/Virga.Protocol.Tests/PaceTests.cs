@@ -63,6 +63,23 @@ public sealed class PaceTests
     }
 
     [Fact]
+    public void A_part_keeps_to_its_own_rate_and_to_that_of_all()
+    {
+        var all = new Pace(time) { BytesPerSecond = 100_000 };
+        var (slow, free) = (new Pace(time, all) { BytesPerSecond = 64_000 }, new Pace(time, all));
+        Assert.Equal(64_000 / 8, slow.SliceBytes);
+        Assert.Equal(all.SliceBytes, free.SliceBytes);
+        // The burst of a quarter of a second is all's, too.
+        Assert.True(slow.PayAsync(16_000, CancellationToken.None).IsCompleted);
+        Assert.False(slow.PayAsync(1, CancellationToken.None).IsCompleted);
+        Assert.True(free.PayAsync(8_000, CancellationToken.None).IsCompleted);
+        Assert.False(free.PayAsync(2_000, CancellationToken.None).IsCompleted);
+        all.BytesPerSecond = null;
+        Assert.True(free.PayAsync(1 << 30, CancellationToken.None).IsCompleted);
+        Assert.False(slow.PayAsync(1, CancellationToken.None).IsCompleted);
+    }
+
+    [Fact]
     public async Task Waiting_ends_with_the_callers_cancellation()
     {
         var pace = new Pace(time) { BytesPerSecond = 1_000 };

@@ -4,14 +4,13 @@ using System.Globalization;
 namespace Virga.Benchmarks.Swarm;
 
 /// <summary>
-/// Network namespaces on one bridge, each with 100 Mbit/s out of it (shaped at its own end) and into it (shaped at the
+/// Network namespaces on one bridge, each with so much out of it (shaped at its own end) and into it (shaped at the
 /// bridge's end). Everything is taken away again, also after a failure.
 /// </summary>
 internal sealed class Nodes : IAsyncDisposable
 {
     public const int Most = 60;
 
-    private const string Rate = "100mbit";
     private readonly string name = $"vg{Environment.ProcessId % 100_000}";
     private readonly int count;
 
@@ -85,10 +84,11 @@ internal sealed class Nodes : IAsyncDisposable
     }
 
     /// <summary>From now on no node has more than its rate.</summary>
-    public async Task ShapeAsync(CancellationToken token)
+    public async Task ShapeAsync(int megabit, CancellationToken token)
     {
         // Big enough for what the kernel hands over at once, small enough that no queue grows without end.
-        string[] shape = ["root", "tbf", "rate", Rate, "burst", "256kb", "latency", "100ms"];
+        var rate = string.Create(CultureInfo.InvariantCulture, $"{megabit}mbit");
+        string[] shape = ["root", "tbf", "rate", rate, "burst", "256kb", "latency", "100ms"];
         for (var node = 0; node < count; node++)
         {
             await RunAsync(token, ["tc", "qdisc", "add", "dev", Outside(node), .. shape]);

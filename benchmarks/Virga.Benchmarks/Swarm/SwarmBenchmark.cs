@@ -11,34 +11,41 @@ namespace Virga.Benchmarks.Swarm;
 /// </summary>
 internal sealed class SwarmBenchmark : IBenchmark
 {
-    private const int FileBytes = 200_000_000;
-    private const int WarmBytes = 64_000_000;
+    private const int Megabyte = 1_000_000;
+    private const int WarmMegabytes = 48;
     private const string Unit = "s";
     private static readonly int[] all = [1, 5, 10, 20];
 
+    /// <param name="Megabit">Of each node's line, a second, each way.</param>
+    private sealed record Wish(int[] Receivers, int Megabit = 100, int Megabytes = 200)
+    {
+        public bool IsAsNamed => this is { Megabit: 100, Megabytes: 200 };
+    }
+
     public string Name => "swarm";
 
-    public string Summary => "one source, 1, 5, 10 and 20 receivers at 100 Mbit/s each (root; or --receivers N)";
+    public string Summary => "one source, 1, 5, 10 and 20 receivers at 100 Mbit/s each (root); "
+        + "[--receivers N] [--mbit N] [--mb N]";
 
     public async IAsyncEnumerable<BenchLine> RunAsync(
         IReadOnlyList<string> arguments, [EnumeratorCancellation] CancellationToken token)
     {
-        var counts = Counts(arguments);
+        var wish = Parse(arguments);
         Nodes.Require();
         var root = Directory.CreateDirectory(
             Directory.Exists("/dev/shm") ? $"/dev/shm/virga-swarm-{Environment.ProcessId}"
                 : Path.Combine(Path.GetTempPath(), $"virga-swarm-{Environment.ProcessId}"));
         try
         {
-            MakeFile(Directory.CreateDirectory(Path.Combine(root.FullName, "source/one")).FullName, FileBytes);
-            MakeFile(Directory.CreateDirectory(Path.Combine(root.FullName, "source/warm")).FullName, WarmBytes);
+            MakeFile(Directory.CreateDirectory(Path.Combine(root.FullName, "source/one")).FullName, wish.Megabytes);
+            MakeFile(Directory.CreateDirectory(Path.Combine(root.FullName, "source/warm")).FullName, WarmMegabytes);
             double? alone = null;
-            foreach (var count in counts)
+            foreach (var count in wish.Receivers)
             {
-                var seconds = await MeasureAsync(root.FullName, count, token);
-                alone ??= count == 1 ? seconds : await MeasureAsync(root.FullName, 1, token);
+                var seconds = await MeasureAsync(root.FullName, count, wish, token);
+                alone ??= count == 1 ? seconds : await MeasureAsync(root.FullName, 1, wish, token);
                 yield return new BenchLine(
-                    Name, $"swarm-{count.ToString(CultureInfo.InvariantCulture)}", seconds, Unit, "one-receiver",
+                    Name, NameOf(count, wish), seconds, Unit, "one-receiver",
                     seconds / alone.Value);
             }
         }
@@ -48,19 +55,34 @@ internal sealed class SwarmBenchmark : IBenchmark
         }
     }
 
-    private static int[] Counts(IReadOnlyList<string> arguments) => arguments switch
+    private static Wish Parse(IReadOnlyList<string> arguments)
     {
-        [] => all,
-        ["--receivers", var text] when int.TryParse(text, CultureInfo.InvariantCulture, out var count)
-            && count is > 0 and <= Nodes.Most - 2 => [count],
-        _ => throw new UsageException($"swarm takes --receivers N, N from 1 to {Nodes.Most - 2}"),
-    };
+        var wish = new Wish(all);
+        for (var i = 0; i < arguments.Count; i += 2)
+        {
+            var isNumber = int.TryParse(
+                arguments.ElementAtOrDefault(i + 1), CultureInfo.InvariantCulture, out var number) && number > 0;
+            wish = arguments[i] switch
+            {
+                "--receivers" when isNumber && number <= Nodes.Most - 2 => wish with { Receivers = [number] },
+                "--mbit" when isNumber && number <= 1000 => wish with { Megabit = number },
+                "--mb" when isNumber && number <= 2000 => wish with { Megabytes = number },
+                _ => throw new UsageException(
+                    $"swarm takes --receivers N, N from 1 to {Nodes.Most - 2}, --mbit N to 1000 and --mb N to 2000"),
+            };
+        }
+        return wish;
+    }
 
-    private static void MakeFile(string folder, int bytes)
+    private static string NameOf(int count, Wish wish) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"swarm-{count}{(wish.IsAsNamed ? "" : $"-{wish.Megabytes}mb-{wish.Megabit}mbit")}");
+
+    private static void MakeFile(string folder, int megabytes)
     {
         using var file = File.Create(Path.Combine(folder, "data.bin"));
         var block = new byte[1 << 20];
-        for (var left = bytes; left > 0; left -= block.Length)
+        for (var left = megabytes * Megabyte; left > 0; left -= block.Length)
         {
             RandomNumberGenerator.Fill(block);
             file.Write(block.AsSpan(0, Math.Min(left, block.Length)));
@@ -79,7 +101,7 @@ internal sealed class SwarmBenchmark : IBenchmark
     }
 
     /// <summary>Wall seconds until the last of so many receivers has all.</summary>
-    private static async Task<double> MeasureAsync(string root, int count, CancellationToken token)
+    private static async Task<double> MeasureAsync(string root, int count, Wish wish, CancellationToken token)
     {
         await using var nodes = await Nodes.CreateAsync(count + 2, token);
         var agents = new List<AgentProcess>();
@@ -101,18 +123,26 @@ internal sealed class SwarmBenchmark : IBenchmark
                 await receiver.AddAccountAsync("disk", Folder($"to-{i}"), token);
                 receivers.Add(receiver);
             }
-            // Agents run for weeks: what their first transfer costs is not what is measured.
+            // Agents run for weeks: what their first transfers cost, over fast lines and slow ones, is not measured.
             await Task.WhenAll(receivers.Select(r => r.GetAsync(warm, "disk", "warm", token)));
+            await nodes.ShapeAsync(wish.Megabit, token);
             await Task.WhenAll(receivers.Select(r => r.GetAsync(warm, "disk", "warm again", token)));
+            foreach (var to in receivers.Select((_, i) => Path.Combine(root, $"{count}-to-{i}")))
+            {
+                Directory.Delete(Path.Combine(to, "warm"), recursive: true);
+                Directory.Delete(Path.Combine(to, "warm again"), recursive: true);
+            }
+            await HostMemory.TouchAsync(
+                Path.Combine(root, "touch"), count * wish.Megabytes, token);
             await CalmAsync(agents, token);
-            await nodes.ShapeAsync(token);
+            await Console.Error.WriteLineAsync($"measuring {count}");
             var before = agents.Sum(a => a.CpuSeconds());
             var sentBefore = nodes.SentBytes(1);
             var times = await Task.WhenAll(receivers.Select(r => r.GetAsync(link, "disk", "one", token)));
             var cpu = agents.Sum(a => a.CpuSeconds()) - before;
             await Console.Error.WriteLineAsync(
                 $"swarm-{count}: first {times.Min():0.0} s, last {times.Max():0.0} s; the source sent "
-                + $"{(nodes.SentBytes(1) - sentBefore) / (double)FileBytes:0.00} times the file; "
+                + $"{(nodes.SentBytes(1) - sentBefore) / ((double)wish.Megabytes * Megabyte):0.00} times the file; "
                 + $"{cpu:0.0} CPU seconds; at most {receivers.Max(r => r.MiB("VmHWM")):0} MiB a receiver, "
                 + $"{source.MiB("VmHWM"):0} MiB the source");
             return times.Max();

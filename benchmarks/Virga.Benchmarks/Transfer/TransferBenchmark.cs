@@ -94,7 +94,7 @@ public sealed class TransferBenchmark : IBenchmark
         var peers = LargePeers.ToDictionary(p => p, _ => new List<double>(), StringComparer.Ordinal);
         for (var round = 0; round < rounds; round++)
         {
-            await TouchMemoryAsync(token);
+            await HostMemory.TouchAsync($"{Root}/touch", TouchMiB, token);
             var (seconds, cpu) = await pair.GetAsync(link, $"round-{round}", token);
             await CheckSameAsync(file, $"{Root}/to/round-{round}/data.bin", token);
             Directory.Delete($"{Root}/to/round-{round}", recursive: true);
@@ -102,7 +102,7 @@ public sealed class TransferBenchmark : IBenchmark
             cpus.Add(cpu);
             foreach (var peer in LargePeers)
             {
-                await TouchMemoryAsync(token);
+                await HostMemory.TouchAsync($"{Root}/touch", TouchMiB, token);
                 var (theirRate, theirCpu) = await PeerAsync(peer, token);
                 peers[peer].Add(theirRate);
                 if (peer == "scp") scpCpus.Add(theirCpu);
@@ -203,21 +203,6 @@ public sealed class TransferBenchmark : IBenchmark
         if (process.ExitCode != 0) throw new UsageException($"peer {peer} could not be measured: {await error}");
         using var json = JsonDocument.Parse(output);
         return (json.RootElement.GetProperty("mibs").GetDouble(), json.RootElement.GetProperty("cpu_gib").GetDouble());
-    }
-
-    /// <summary>
-    /// A virtual machine takes memory from its host when it is first used, and gives it back soon after: what a run
-    /// writes to is taken beforehand, for every program alike, or the host's work would be measured.
-    /// </summary>
-    private static async Task TouchMemoryAsync(CancellationToken token)
-    {
-        const string path = Root + "/touch";
-        var zeros = new byte[4 * MiB];
-        await using (var file = new FileStream(path, FileMode.Create, FileAccess.Write, FileShare.None, 0))
-        {
-            for (var i = 0; i < TouchMiB / 4; i++) await file.WriteAsync(zeros, token);
-        }
-        File.Delete(path);
     }
 
     private static string Script()

@@ -141,6 +141,11 @@ public sealed partial class ControlClient : IDisposable
         JsonContent.Create(new PriorityRequest(priority), ControlJson.Default.PriorityRequest),
         ControlJson.Default.TransferInfo, cancellationToken);
 
+    public Task<TransferInfo> LimitAsync(string id, long? receive, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Put, $"/control/transfers/{Escape(id)}/limit",
+        JsonContent.Create(new TransferLimitRequest(receive), ControlJson.Default.TransferLimitRequest),
+        ControlJson.Default.TransferInfo, cancellationToken);
+
     public Task<LimitsInfo> LimitsAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/limits", null, ControlJson.Default.LimitsInfo, cancellationToken);
 

@@ -153,6 +153,12 @@ internal sealed class ControlEndpoints(
             var changed = await transfers.PrioritizeAsync(Route(http, "id"), request.Priority, http.RequestAborted);
             await JsonAsync(http, changed, ControlJson.Default.TransferInfo);
         });
+        routes.Control("PUT", "/control/transfers/{id}/limit", async http =>
+        {
+            var request = await BodyAsync(http, ControlJson.Default.TransferLimitRequest);
+            var changed = await transfers.LimitAsync(Route(http, "id"), request.Receive, http.RequestAborted);
+            await JsonAsync(http, changed, ControlJson.Default.TransferInfo);
+        });
         routes.Control("POST", "/control/transfers/{id}/resume", async http =>
         {
             var resumed = await transfers.ResumeAsync(Route(http, "id"), http.RequestAborted);

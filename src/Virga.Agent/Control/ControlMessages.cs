@@ -83,10 +83,12 @@ public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, Cont
 /// <param name="Serve">
 /// while-running, never or always: whether others may have what was received (spec/v1/swarm.md).
 /// </param>
+/// <param name="Receive">Bytes a second that it may fetch; null: no bound but that of all transfers.</param>
 public sealed record TransferRequest(
     string Link, string Account, string Path, string Collision = "fail",
     TransferPriority Priority = TransferPriority.Normal, string Prefer = PlanRequest.Balanced, string? MaxCost = null,
-    bool NoRelay = false, string Check = "service", bool Copy = true, string Serve = "while-running");
+    bool NoRelay = false, string Check = "service", bool Copy = true, string Serve = "while-running",
+    long? Receive = null);
 
 /// <summary>What of a transfer the service itself copied, as part of what is done.</summary>
 /// <param name="FilesByService">
@@ -107,6 +109,10 @@ public enum TransferPriority { Low, Normal, High }
 /// <summary>Sets a transfer's priority.</summary>
 public sealed record PriorityRequest(TransferPriority Priority);
 
+/// <summary>Bounds what one transfer fetches.</summary>
+/// <param name="Receive">Bytes a second; null: no bound but that of all transfers.</param>
+public sealed record TransferLimitRequest(long? Receive);
+
 /// <summary>A source of a transfer: its name, what came from it, and why it was dropped, if it was.</summary>
 /// <param name="BytesPerSecond">Of one read, as measured lately.</param>
 /// <param name="IsOwner">The share's owner or its storage; others pass on what they received.</param>
@@ -122,6 +128,7 @@ public sealed record SourceInfo(
 /// <param name="Status">One plain sentence: what it does or waits for.</param>
 /// <param name="Plan">The route that was chosen, and the others; null until it is known.</param>
 /// <param name="Spent">Null without a plan.</param>
+/// <param name="Receive">Bytes a second that it may fetch; null: no bound but that of all transfers.</param>
 public sealed record TransferInfo(
     string Id, string InfoHash, string Account, string Path, TransferState State, string Status, int FilesTotal,
     int FilesDone,
@@ -129,7 +136,7 @@ public sealed record TransferInfo(
     DateTimeOffset? Ended,
     IReadOnlyList<SourceInfo> Sources, IReadOnlyList<SkippedEntry> NotKept, ControlError? Error,
     TransferPriority Priority = TransferPriority.Normal, PlanInfo? Plan = null, SpentInfo? Spent = null,
-    CopiedInfo? Copied = null);
+    CopiedInfo? Copied = null, long? Receive = null);
 
 /// <summary>An entry of an account. Kind: file, folder or symlink.</summary>
 public sealed record EntryInfo(string Path, string Kind, long Length, DateTimeOffset? Modified, string? LinkTarget);
@@ -170,6 +177,7 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(List<TransferInfo>))]
 [JsonSerializable(typeof(TransferInfo))]
 [JsonSerializable(typeof(PriorityRequest))]
+[JsonSerializable(typeof(TransferLimitRequest))]
 [JsonSerializable(typeof(LimitsInfo))]
 [JsonSerializable(typeof(LimitsRequest))]
 [JsonSerializable(typeof(List<UploadInfo>))]

@@ -9,7 +9,9 @@ namespace Virga.Agent.Control;
 /// <param name="Ratio">Gives to others until so many times its size was given; 0: never; null: no such bound.</param>
 /// <param name="SeedHours">Gives to others so long after it is complete; 0: never; null: no such bound.</param>
 /// <param name="Share">Whether a public share is made of what arrived.</param>
+/// <param name="Receive">As in <see cref="TransferRequest"/>.</param>
 public sealed record TorrentRequest(
     string? Magnet, byte[]? File, string Account, string Path, string Collision = "fail",
     TransferPriority Priority = TransferPriority.Normal, IReadOnlyList<string>? Select = null,
-    IReadOnlyList<string>? Peers = null, double? Ratio = null, double? SeedHours = null, bool Share = false);
+    IReadOnlyList<string>? Peers = null, double? Ratio = null, double? SeedHours = null, bool Share = false,
+    long? Receive = null);

@@ -6,8 +6,10 @@ using Virga.Transfers.Sources;
 namespace Virga.Agent.Network;
 
 /// <summary>Adds to the agents that are found their storage, where they let it be read directly.</summary>
+/// <param name="pace">Bounds what is read from there; null: what bounds all.</param>
 internal sealed class DirectFinder(
-    ISourceFinder agents, StorageHttp storage, IReadOnlyList<SharedFile> files, TimeProvider time, Action<string> log)
+    ISourceFinder agents, StorageHttp storage, IReadOnlyList<SharedFile> files, TimeProvider time, Action<string> log,
+    Pace? pace = null)
     : ISourceFinder
 {
     private readonly Dictionary<string, AgentSource> known = new(StringComparer.Ordinal);
@@ -51,7 +53,7 @@ internal sealed class DirectFinder(
         lock (direct)
         {
             byRoot ??= ByRoot();
-            direct.TryAdd(agent.Name, new DirectSource(agent, storage, byRoot, time));
+            direct.TryAdd(agent.Name, new DirectSource(agent, storage, byRoot, time, pace));
         }
     }
 

@@ -13,8 +13,9 @@ internal sealed class PeerClients(PeerHttp http, PeerIdentity self, Func<IReadOn
     public IReadOnlyList<SignedEnvelope> OwnChain => ownChain();
 
     /// <param name="expected">Who must answer there, where that is known.</param>
-    public AgentClient Agent(Endpoint endpoint, AgentId? expected = null) =>
-        new(http, endpoint, Self, ownChain, expected);
+    /// <param name="pace">Bounds what is read of shares, in place of what bounds all; null: that alone does.</param>
+    public AgentClient Agent(Endpoint endpoint, AgentId? expected = null, Pace? pace = null) =>
+        new(http, endpoint, Self, ownChain, expected, pace);
 
     /// <param name="expected">As for <see cref="Agent"/>.</param>
     public ITrustPlace Place(Endpoint endpoint, AgentId? expected = null) =>

@@ -9,9 +9,11 @@ namespace Virga.Agent.Network;
 /// Finds agents that have a share: the link's endpoints, and whoever announced it at the link's and our own
 /// repositories.
 /// </summary>
+/// <param name="pace">Bounds what is read from them; null: what bounds all.</param>
 internal sealed class SourceFinder(
     ShareLink link, RepositoriesInUse repositories, PeerClients clients, ChainDirectory chains,
-    Func<AgentId, bool> isRefused, TimeProvider time, Action<string> log) : ISourceFinder
+    Func<AgentId, bool> isRefused, TimeProvider time, Action<string> log, Pace? pace = null)
+    : ISourceFinder
 {
     private const int SourcesMax = 64;
 
@@ -26,7 +28,7 @@ internal sealed class SourceFinder(
         foreach (var (endpoint, agent, isOrigin) in await FindPlacesAsync(cancellationToken))
         {
             var source = new AgentSource(
-                clients.Agent(endpoint, agent), link.InfoHash, link.Secret, time, isRefused, passes, isOrigin);
+                clients.Agent(endpoint, agent, pace), link.InfoHash, link.Secret, time, isRefused, passes, isOrigin);
             if (isOrigin) passes.Add(source);
             sources.Add(source);
         }

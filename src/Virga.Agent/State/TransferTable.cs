@@ -25,6 +25,9 @@ internal sealed record TransferRow(
     /// <summary>What the user wants of a torrent, whose magnet link is the link; null for a share.</summary>
     public TorrentWish? Torrent { get; init; }
 
+    /// <summary>Bytes a second that it may fetch; null: no bound but that of all.</summary>
+    public long? Receive { get; init; }
+
     /// <summary>The info-hash for people: 40 digits of a torrent that has a v1 part alone.</summary>
     public string ShownHash => Torrent is not null && MagnetLink.Parse(Link) is { InfoHashV2: null, InfoHashV1: { } v1 }
         ? v1.ToString() : InfoHash.ToString();
@@ -42,10 +45,11 @@ internal sealed class TransferTable(AgentState state)
             {
                 db.Execute(
                     "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, "
-                        + "plan, copy_check, serve, torrent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + "plan, copy_check, serve, receive, torrent) "
+                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
                     (int)row.State, row.Created, (int)row.Priority, Json(row.Plan), (int?)row.Copies ?? 0,
-                    (int)row.Serve, row.Torrent is null
+                    (int)row.Serve, row.Receive, row.Torrent is null
                         ? null : JsonSerializer.Serialize(row.Torrent, StateJson.Default.TorrentWish));
             },
             cancellationToken);
@@ -62,10 +66,10 @@ internal sealed class TransferTable(AgentState state)
             {
                 db.Execute(
                     "UPDATE transfers SET state = ?, ended = ?, fetched = ?, "
-                        + "files_total = ?, bytes_total = ?, outcome = ?, priority = ?, plan = ?, serve = ? "
+                        + "files_total = ?, bytes_total = ?, outcome = ?, priority = ?, plan = ?, serve = ?, receive = ? "
                         + "WHERE id = ?",
                     (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal,
-                    outcome, (int)row.Priority, Json(row.Plan), (int)row.Serve, row.Id);
+                    outcome, (int)row.Priority, Json(row.Plan), (int)row.Serve, row.Receive, row.Id);
                 also?.Invoke(db);
             },
             cancellationToken);
@@ -76,7 +80,7 @@ internal sealed class TransferTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT id, info_hash, link, account, path, collision, state, created, ended, "
-                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check, serve, torrent "
+                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check, serve, torrent, receive "
                     + "FROM transfers "
                     + "ORDER BY created, id",
                 row => (
@@ -86,7 +90,8 @@ internal sealed class TransferTable(AgentState state)
                     Fetched: row.Long(9), Files: (int)row.Long(10), Bytes: row.Long(11),
                     Outcome: row.TextOrNull(12), Priority: (TransferPriority)row.Long(13), Plan: row.TextOrNull(14),
                     Copies: row.Long(15) == 0 ? (CopyCheck?)null : (CopyCheck)row.Long(15),
-                    Serve: (ServeMode)row.Long(16), Torrent: row.TextOrNull(17))),
+                    Serve: (ServeMode)row.Long(16), Torrent: row.TextOrNull(17),
+                    Receive: row.IsNull(18) ? (long?)null : row.Long(18))),
             cancellationToken);
         return
         [
@@ -102,6 +107,7 @@ internal sealed class TransferTable(AgentState state)
             {
                 Torrent = r.Torrent is null
                     ? null : JsonSerializer.Deserialize(r.Torrent, StateJson.Default.TorrentWish),
+                Receive = r.Receive,
             }),
         ];
     }

@@ -35,7 +35,6 @@ internal sealed class TorrentRuns : IAsyncDisposable
     private readonly TorrentHub hub;
     private readonly TransferContents contents;
     private readonly ShareService shares;
-    private readonly Pace receiving;
     private readonly AgentOptions options;
     private readonly Action<string> log;
     private readonly TrackerClients trackers;
@@ -45,13 +44,12 @@ internal sealed class TorrentRuns : IAsyncDisposable
     private sealed record Seeding(CancellationTokenSource Stop, Task Task);
 
     public TorrentRuns(
-        TorrentHub hub, TransferContents contents, ShareService shares, Pace receiving, AgentOptions options,
+        TorrentHub hub, TransferContents contents, ShareService shares, AgentOptions options,
         Action<string> log)
     {
         this.hub = hub;
         this.contents = contents;
         this.shares = shares;
-        this.receiving = receiving;
         this.options = options;
         this.log = log;
         trackers = new TrackerClients(options.TorrentAddresses, options.Time, options.Random, hub.Settings.Id);
@@ -242,7 +240,7 @@ internal sealed class TorrentRuns : IAsyncDisposable
         var row = transfer.Row;
         var layout = download.Swarm.Layout!;
         var checker = new PieceChecker(layout, layers);
-        var source = download.Begin(layers, isWanted, EngineLimits.Default.RangeBytes, receiving);
+        var source = download.Begin(layers, isWanted, EngineLimits.Default.RangeBytes, transfer.Receiving);
         swarms[row.Id] = download.Swarm;
         transfer.Sources = new SourceSet(new TorrentSourceFinder(source), options.Time, log);
         transfer.Step = "running";

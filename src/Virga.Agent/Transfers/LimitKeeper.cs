@@ -147,7 +147,8 @@ internal sealed class LimitKeeper(AgentState state, TransferQueue queue, TimePro
             ]);
     }
 
-    private static long? Rate(long? bytes) => bytes is null or >= TransferLimits.RateMin ? bytes
+    /// <exception cref="VirgaException">BadInput: too few bytes a second.</exception>
+    public static long? Rate(long? bytes) => bytes is null or >= TransferLimits.RateMin ? bytes
         : throw new VirgaException(
             FailureKind.BadInput, $"{bytes} bytes a second are too few",
             "The least is 64 KiB/s: less looks like a stall to others. To stop transfers for a time, hold them.");

@@ -2,6 +2,7 @@ using Virga.Agent.Control;
 using Virga.Agent.Planning;
 using Virga.Agent.State;
 using Virga.Core;
+using Virga.Protocol;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Planning;
 using Virga.Transfers.Sources;
@@ -9,7 +10,8 @@ using Virga.Transfers.Sources;
 namespace Virga.Agent.Transfers;
 
 /// <summary>A transfer as this agent runs it: its row, its live counters, and how to stop it.</summary>
-internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
+/// <param name="all">Bounds what all transfers together fetch.</param>
+internal sealed class RunningTransfer(TransferRow row, TimeProvider time, Pace all)
 {
     private static readonly TimeSpan RateWindow = TimeSpan.FromSeconds(5);
 
@@ -25,6 +27,9 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
     public SourceSet? Sources { get; set; }
 
     public string Step { get; set; } = "";
+
+    /// <summary>Bounds what it fetches, within what all may.</summary>
+    public Pace Receiving { get; } = new(time, all) { BytesPerSecond = row.Receive };
 
     /// <summary>Tells why nothing comes from a torrent's peers; null while something does.</summary>
     public Func<string?>? Waits { get; set; }
@@ -67,6 +72,7 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
         lock (gate)
         {
             Row = newRow with { Fetched = fetchedBefore + Status.BytesFetched };
+            Receiving.BytesPerSecond = newRow.Receive;
             changed.TrySetResult();
             changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
@@ -130,7 +136,7 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time)
                 [.. (Peers?.Invoke() ?? Sources?.Report() ?? []).Select(s => new SourceInfo(
                     s.Name, s.Bytes, s.Dropped, running ? s.BytesPerSecond : 0, s.IsOrigin, s.Agent?.ToString()))],
                 row.Outcome?.NotKept ?? [], row.Outcome?.Error, row.Priority, row.Plan.Plan, row.Plan.Spent(Moved()),
-                row.Outcome?.Copied ?? CopiedInfo());
+                row.Outcome?.Copied ?? CopiedInfo(), row.Receive);
         }
     }
 

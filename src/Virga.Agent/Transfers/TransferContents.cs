@@ -20,8 +20,9 @@ internal sealed class TransferContents(
     AgentState state, PeerClients clients, ChainDirectory chains, RepositoriesInUse repositories,
     Func<AgentId, bool> isRefused, AgentOptions options, Action<string> log)
 {
-    public SourceFinder Finder(ShareLink link) =>
-        new(link, repositories, clients, chains, isRefused, options.Time, log);
+    /// <param name="pace">Bounds what is read from what is found; null: what bounds all.</param>
+    public SourceFinder Finder(ShareLink link, Pace? pace = null) =>
+        new(link, repositories, clients, chains, isRefused, options.Time, log, pace);
 
     public bool Has(string transfer) => File.Exists(state.ContentPath(transfer));
 

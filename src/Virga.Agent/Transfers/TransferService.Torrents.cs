@@ -36,6 +36,7 @@ internal sealed partial class TransferService
             wish.Seeds ? ServeMode.Always : ServeMode.Never)
         {
             Torrent = wish,
+            Receive = LimitKeeper.Rate(request.Receive),
         };
         if (torrent is not null)
         {

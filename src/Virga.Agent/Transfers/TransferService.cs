@@ -77,7 +77,10 @@ internal sealed partial class TransferService(
             Convert.ToHexStringLower(id), link.InfoHash, link.ToText(), request.Account, path, collision,
             TransferState.Waiting, options.Time.GetUtcNow(), Ended: null, Fetched: 0, FilesTotal: 0, BytesTotal: 0,
             Outcome: null, plan, Checked(request.Priority), request.Copy ? Check(request) : null,
-            Sharing.Parse(request.Serve));
+            Sharing.Parse(request.Serve))
+        {
+            Receive = LimitKeeper.Rate(request.Receive),
+        };
         await table.AddAsync(row, cancellationToken);
         var transfer = Add(row);
         Start(transfer);
@@ -122,6 +125,16 @@ internal sealed partial class TransferService(
         cancellationToken.ThrowIfCancellationRequested();
         await SetAsync(transfer, transfer.Row with { Priority = Checked(priority) });
         if (transfer.Ticket is { } ticket) queue.Change(ticket, priority);
+        return transfer.Describe();
+    }
+
+    /// <summary>Holds at once, for what comes from now on.</summary>
+    /// <param name="receive">Bytes a second; null: no bound but that of all.</param>
+    public async Task<TransferInfo> LimitAsync(string id, long? receive, CancellationToken cancellationToken)
+    {
+        var transfer = Get(id);
+        cancellationToken.ThrowIfCancellationRequested();
+        await SetAsync(transfer, transfer.Row with { Receive = LimitKeeper.Rate(receive) });
         return transfer.Describe();
     }
 
@@ -179,7 +192,7 @@ internal sealed partial class TransferService(
     }
 
     private RunningTransfer Add(TransferRow row) =>
-        transfers[row.Id] = new RunningTransfer(row, options.Time) { WhyWaiting = WhyWaiting };
+        transfers[row.Id] = new RunningTransfer(row, options.Time, limits.Receiving) { WhyWaiting = WhyWaiting };
 
     private string WhyWaiting(RunningTransfer transfer)
     {
@@ -306,7 +319,7 @@ internal sealed partial class TransferService(
         var target = await accounts.GetAsync(row.Account, cancellationToken);
         if (row.Torrent is not null) return await FetchTorrentAsync(transfer, target, cancellationToken);
         var link = ShareLink.Parse(row.Link);
-        var finder = contents.Finder(link);
+        var finder = contents.Finder(link, transfer.Receiving);
         transfer.Step = "fetching the list of files";
         if (!contents.Has(row.Id))
         {
@@ -329,7 +342,7 @@ internal sealed partial class TransferService(
         var allowed = PlanService.Allowed(plan);
         var planned = transfer.Planned = new PlannedSources(
             allowed.Contains(RouteKind.Direct)
-                ? new DirectFinder(finder, storage, content.Files, options.Time, log)
+                ? new DirectFinder(finder, storage, content.Files, options.Time, log, transfer.Receiving)
                 : finder,
             allowed);
         transfer.Sources = new SourceSet(

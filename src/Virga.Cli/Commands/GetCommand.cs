@@ -33,6 +33,7 @@ internal static class GetCommand
             DefaultValueFactory = _ => "normal",
         };
         priority.AcceptOnlyFromAmong("low", "normal", "high");
+        var limit = LimitCommands.RateOption("--limit", "what it may fetch, within `virga limits`");
         var wishes = new PlanOptions();
         var noServe = new Option<bool>("--no-serve")
         {
@@ -50,6 +51,7 @@ internal static class GetCommand
                 "virga share nas:photos | virga get - cloud:photos --data ~/second-agent",
                 "virga get \"$(cat link.txt)\" nas --detach",
                 "virga get 'virga:1:3f9c...#...' cloud --prefer cheap --max-cost 0.25",
+                "virga get 'virga:1:3f9c...#...' nas --limit 2MB/s",
             },
             Notes =
             {
@@ -74,6 +76,7 @@ internal static class GetCommand
         verb.Add(detach);
         verb.Add(collision);
         verb.Add(priority);
+        verb.Add(limit);
         wishes.AddTo(verb);
         verb.Add(noServe);
         verb.Add(seed);
@@ -94,7 +97,8 @@ internal static class GetCommand
                     TransferCommands.Priority(run.Parsed.GetValue(priority)!), wishes.Prefer(run.Parsed),
                     wishes.MaxCost(run.Parsed), wishes.NoRelay(run.Parsed), wishes.Check(run.Parsed),
                     wishes.Copy(run.Parsed),
-                    run.Parsed.GetValue(seed) ? "always" : run.Parsed.GetValue(noServe) ? "never" : "while-running"),
+                    run.Parsed.GetValue(seed) ? "always" : run.Parsed.GetValue(noServe) ? "never" : "while-running",
+                    LimitCommands.RateOr(run, limit, null)),
                 cancellationToken);
             if (!run.Parsed.GetValue(detach))
                 return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);

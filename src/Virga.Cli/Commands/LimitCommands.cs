@@ -142,7 +142,7 @@ internal static class LimitCommands
         Description = "days and hours: 'Mon-Fri 08:00-18:00', 'Sat,Sun 00:00-24:00', 22:00-06:00",
     };
 
-    private static Option<string?> RateOption(string name, string description) =>
+    internal static Option<string?> RateOption(string name, string description) =>
         new(name) { HelpName = "RATE", Description = $"{description}: 500KB/s, 20MB/s, none" };
 
     private static List<LimitWindow> Others(LimitsRequest now, string window)
@@ -185,10 +185,12 @@ internal static class LimitCommands
         if (info.Until is { } until) run.Print($"This holds until {Display.Moment(until)}.");
     }
 
-    private static string RateText(long? bytes) => bytes is { } rate ? Display.Rate(rate) : "no bound";
+    internal static string RateText(long? bytes) => bytes is { } rate ? Display.Rate(rate) : "no bound";
 
-    private static long? RateOr(Invocation run, Option<string?> option, long? otherwise) =>
-        run.Parsed.GetValue(option) switch { null => otherwise, None => null, var text => Rate(text) };
+    internal static long? RateOr(Invocation run, Option<string?> option, long? otherwise) =>
+        run.Parsed.GetValue(option) is { } text ? RateOrNone(text) : otherwise;
+
+    internal static long? RateOrNone(string text) => text == None ? null : Rate(text);
 
     /// <summary>Bytes a second: a number and B, KB, MB, GB (powers of 1,000), KiB, MiB or GiB; /s may follow.</summary>
     internal static long Rate(string text)

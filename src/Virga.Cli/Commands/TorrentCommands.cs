@@ -72,6 +72,7 @@ internal static class TorrentCommands
             DefaultValueFactory = _ => "normal",
         };
         priority.AcceptOnlyFromAmong("low", "normal", "high");
+        var limit = LimitCommands.RateOption("--limit", "what it may fetch, within `virga limits`");
         var detach = new Option<bool>("--detach", "-d")
         {
             Description = "print the transfer's id and leave it to the agent",
@@ -97,7 +98,7 @@ internal static class TorrentCommands
         verb.Add(what);
         foreach (var option in new Option[]
             {
-                place, select, peers, ratio, hours, noSeed, share, collision, priority, detach,
+                place, select, peers, ratio, hours, noSeed, share, collision, priority, limit, detach,
             }) verb.Add(option);
         verb.Run(options, async (run, cancellationToken) =>
         {
@@ -106,7 +107,8 @@ internal static class TorrentCommands
             var request = new TorrentRequest(
                 null, null, into.Account, into.Path, run.Parsed.GetValue(collision)!,
                 TransferCommands.Priority(run.Parsed.GetValue(priority)!), run.Parsed.GetValue(select) ?? [],
-                run.Parsed.GetValue(peers) ?? [], seeds.Ratio, seeds.Hours, run.Parsed.GetValue(share));
+                run.Parsed.GetValue(peers) ?? [], seeds.Ratio, seeds.Hours, run.Parsed.GetValue(share),
+                LimitCommands.RateOr(run, limit, null));
             var text = await Arguments.ReadLinkAsync(
                 run.Parsed.GetRequiredValue(what), run.Terminal, cancellationToken);
             // What is wrong with it is told here, also when no agent runs.

@@ -5,7 +5,7 @@ using Virga.Core;
 
 namespace Virga.Cli.Commands;
 
-/// <summary><c>virga transfers | watch | pause | resume | cancel | priority</c>.</summary>
+/// <summary><c>virga transfers | watch | pause | resume | cancel | priority | limit</c>.</summary>
 internal static class TransferCommands
 {
     public static Command CreateList(GlobalOptions options)
@@ -161,6 +161,34 @@ internal static class TransferCommands
                 found.Id, Priority(run.Parsed.GetRequiredValue(priority)), cancellationToken);
             if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
             run.Say($"its priority is {transfer.Priority.ToString().ToLowerInvariant()} now");
+            return ExitCode.Ok;
+        });
+        return verb;
+    }
+
+    public static Command CreateLimit(GlobalOptions options)
+    {
+        var id = Arguments.Transfer(options, isOptional: false);
+        var rate = new Argument<string>("RATE") { Description = "500KB/s, 20MB/s, none" };
+        var verb = new Verb("limit", "says how much one transfer may fetch a second, also while it runs")
+        {
+            Examples = { "virga limit 7f3a 2MB/s", "virga limit 7f3a none" },
+            Notes =
+            {
+                "It holds at once, beside what `virga limits` allows all transfers together. What a service copies by "
+                    + "itself has no limit: nothing of it comes through the agent.",
+            },
+        };
+        verb.Add(id);
+        verb.Add(rate);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            var wanted = LimitCommands.RateOrNone(run.Parsed.GetRequiredValue(rate));
+            using var agent = run.OpenAgent();
+            var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
+            var transfer = await agent.LimitAsync(found.Id, wanted, cancellationToken);
+            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
+            run.Say($"it may fetch: {LimitCommands.RateText(transfer.Receive)}");
             return ExitCode.Ok;
         });
         return verb;

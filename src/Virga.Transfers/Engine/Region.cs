@@ -1,3 +1,4 @@
+using System.Buffers;
 using Virga.Core;
 using Virga.Core.Age;
 
@@ -69,9 +70,10 @@ internal sealed class SealedRegion : Region
     private readonly AgePayload payload;
     private readonly Dictionary<long, Torn> torn = [];
     private readonly Lock gate = new();
+    /// <summary>Rented: nearly every range tears one chunk, or two.</summary>
     private sealed class Torn(int length)
     {
-        public readonly byte[] Bytes = GC.AllocateUninitializedArray<byte>(length);
+        public readonly byte[] Bytes = ArrayPool<byte>.Shared.Rent(length);
         public int Have;
     }
 
@@ -114,8 +116,9 @@ internal sealed class SealedRegion : Region
             }
             var from = Math.Max(start, offset);
             var piece = data[(int)(from - offset)..(int)(Math.Min(start + length, end) - offset)];
-            if (Join(chunk, length, (int)(from - start), piece) is { } whole)
-                Open(chunk, whole);
+            if (Join(chunk, length, (int)(from - start), piece) is not { } whole) continue;
+            Open(chunk, whole.AsSpan(0, length));
+            ArrayPool<byte>.Shared.Return(whole);
         }
     }
 
@@ -127,6 +130,7 @@ internal sealed class SealedRegion : Region
 
     private int ChunkLength(long chunk) => (int)Math.Min(AgePayload.SealedChunkBytes, blobLength - ChunkStart(chunk));
 
+    /// <summary>The whole chunk, in a rented array, once all of it is there.</summary>
     private byte[]? Join(long chunk, int length, int at, ReadOnlySpan<byte> piece)
     {
         lock (gate)

@@ -29,7 +29,7 @@ internal sealed class SwarmFetch(
     private readonly List<int> unopened = [.. parts.Select(p => (int)p)];
     private readonly List<Item> open = [];
     private readonly HashSet<int> openParts = [];
-    private readonly Dictionary<int, byte[]> stash = [];
+    private readonly Dictionary<int, (Memory<byte> Buffer, int Length)> stash = [];
     private readonly HashSet<int> claimed = [];
     private readonly Dictionary<string, VirgaException> refusals = new(StringComparer.Ordinal);
     private readonly PartAvailability availability =
@@ -227,7 +227,7 @@ internal sealed class SwarmFetch(
         var bytes = Math.Min(buffers.PartBytes, file.Entry.Size - part * buffers.PartBytes);
         await buffers.OpenAsync(new ByteRange(part * buffers.PartBytes, bytes));
         var (first, end) = units.PiecesOf(part);
-        var ready = new List<(int Piece, byte[] Data)>();
+        var ready = new List<(int Piece, Memory<byte> Buffer, int Length)>();
         lock (gate)
         {
             unopened.Remove(part);
@@ -237,14 +237,18 @@ internal sealed class SwarmFetch(
             // The file's last part may have a single piece.
             if (to - 1 > first && !claimed.Add(to - 1)) to--;
             foreach (var piece in new[] { first, end - 1 })
-                if (stash.Remove(piece, out var data)) ready.Add((piece, data));
-            stashBytes -= ready.Sum(r => r.Data.Length);
+                if (stash.Remove(piece, out var kept)) ready.Add((piece, kept.Buffer, kept.Length));
+            stashBytes -= ready.Sum(r => r.Length);
             var most = Math.Max(1, (limits.SwarmRangeBytes / pieceBytes) + 1);
             var items = (to - from + most - 1) / most;
             for (var i = 0; i < items; i++)
                 open.Add(NewItem(part, from + ((to - from) * i / items), from + ((to - from) * (i + 1) / items)));
         }
-        foreach (var (piece, data) in ready) Deliver(part, (long)piece * pieceBytes, data);
+        foreach (var (piece, buffer, length) in ready)
+        {
+            Deliver(part, (long)piece * pieceBytes, buffer.Span[..length]);
+            pool.Return(buffer);
+        }
     }
 
     /// <summary>
@@ -365,8 +369,10 @@ internal sealed class SwarmFetch(
         {
             if (!openParts.Contains(neighbour))
             {
-                if (!unopened.Contains(neighbour)) return;
-                stash[piece] = data.ToArray();
+                if (!unopened.Contains(neighbour) || stash.ContainsKey(piece)) return;
+                var buffer = pool.Rent(data.Length);
+                data.CopyTo(buffer.Span);
+                stash.Add(piece, (buffer, data.Length));
                 stashBytes += data.Length;
                 return;
             }

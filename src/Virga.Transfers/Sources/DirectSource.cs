@@ -12,8 +12,10 @@ namespace Virga.Transfers.Sources;
 /// URLs before the old ones end. A blob for which there is none, and any failure, is left to the agent.
 /// </summary>
 /// <param name="files">What the share says of each blob, by its root.</param>
+/// <param name="pace">Bounds what is read; null: what bounds all.</param>
 public sealed class DirectSource(
-    AgentSource agent, StorageHttp storage, IReadOnlyDictionary<Hash256, SharedFile> files, TimeProvider time) : ISource
+    AgentSource agent, StorageHttp storage, IReadOnlyDictionary<Hash256, SharedFile> files, TimeProvider time,
+    Pace? pace = null) : ISource
 {
     private const int ReadsAtOnce = 16;
     private static readonly TimeSpan RenewBefore = TimeSpan.FromSeconds(45);
@@ -101,7 +103,8 @@ public sealed class DirectSource(
                 (plain, to, token) => way.ReadAsync(
                     to[..(int)plain.Length],
                     (start, rest, progress) => storage.ReadAsync(
-                        url, agent.Endpoint, new ByteRange(plain.Offset + start, rest.Length), rest, token, progress)),
+                        url, agent.Endpoint, new ByteRange(plain.Offset + start, rest.Length), rest, token, progress,
+                        pace)),
                 range, destination, cancellationToken);
         }
         catch (VirgaException e) when (e.Kind is FailureKind.Denied or FailureKind.Unauthenticated)
