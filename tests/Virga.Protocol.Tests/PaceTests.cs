@@ -69,14 +69,15 @@ public sealed class PaceTests
         var (slow, free) = (new Pace(time, all) { BytesPerSecond = 64_000 }, new Pace(time, all));
         Assert.Equal(64_000 / 8, slow.SliceBytes);
         Assert.Equal(all.SliceBytes, free.SliceBytes);
+        time.Advance(TimeSpan.FromMinutes(1));
         // The burst of a quarter of a second is all's, too.
         Assert.True(slow.PayAsync(16_000, CancellationToken.None).IsCompleted);
-        Assert.False(slow.PayAsync(1, CancellationToken.None).IsCompleted);
+        Assert.False(slow.PayAsync(1_000, CancellationToken.None).IsCompleted);
         Assert.True(free.PayAsync(8_000, CancellationToken.None).IsCompleted);
         Assert.False(free.PayAsync(2_000, CancellationToken.None).IsCompleted);
         all.BytesPerSecond = null;
         Assert.True(free.PayAsync(1 << 30, CancellationToken.None).IsCompleted);
-        Assert.False(slow.PayAsync(1, CancellationToken.None).IsCompleted);
+        Assert.False(slow.PayAsync(1_000, CancellationToken.None).IsCompleted);
     }
 
     [Fact]
