@@ -66,8 +66,8 @@ internal sealed class TransferTable(AgentState state)
             {
                 db.Execute(
                     "UPDATE transfers SET state = ?, ended = ?, fetched = ?, "
-                        + "files_total = ?, bytes_total = ?, outcome = ?, priority = ?, plan = ?, serve = ?, receive = ? "
-                        + "WHERE id = ?",
+                        + "files_total = ?, bytes_total = ?, outcome = ?, priority = ?, plan = ?, serve = ?, "
+                        + "receive = ? WHERE id = ?",
                     (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal,
                     outcome, (int)row.Priority, Json(row.Plan), (int)row.Serve, row.Receive, row.Id);
                 also?.Invoke(db);
