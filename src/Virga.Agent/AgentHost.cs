@@ -3,6 +3,7 @@ using Virga.Accounts;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
 using Virga.Agent.Notices;
+using Virga.Agent.Pages;
 using Virga.Agent.Planning;
 using Virga.Agent.Shares;
 using Virga.Agent.Trust;
@@ -49,6 +50,12 @@ public sealed record AgentOptions
 
     /// <summary>Where peers, trackers and web seeds that a torrent names may lie.</summary>
     public AddressRules TorrentAddresses { get; init; } = AddressRules.PublicOnly;
+
+    /// <summary>Where people without an agent open shares in a browser; it is served beside the rest, too.</summary>
+    public GuestListener? SharePage { get; init; }
+
+    /// <summary>How browsers reach that page, where that isn't the address listened on.</summary>
+    public Uri? SharePageUrl { get; init; }
 
     public IReadOnlyList<Endpoint> Repositories { get; init; } = [];
 
@@ -112,6 +119,11 @@ public sealed class AgentHost : IAsyncDisposable
 
     /// <summary>Makes a link that signs in once on the agent's page; null where there is no page.</summary>
     public Func<CancellationToken, Task<Uri>>? PageLink { get; set; }
+
+    /// <summary>Where browsers open shares; null where none can.</summary>
+    /// <remarks>Behind a proxy of our public URL, browsers trust that one's certificate.</remarks>
+    public Uri? PageUrl => options.SharePageUrl ?? server?.GuestUrl
+        ?? (options.PublicUrl is { } url && !options.IsPublicUrlPinned ? url : null);
 
     /// <summary>For who wants to wait until the logs were looked at.</summary>
     internal LogWatcher? Logs { get; private set; }
@@ -212,7 +224,10 @@ public sealed class AgentHost : IAsyncDisposable
         trust.Posted = Logs.Posted;
         shares = new ShareService(
             state, new ShareTable(state), accounts, announcer, directory, clients, trust, options, () => Endpoint,
-            () => inUse.Now);
+            () => inUse.Now)
+        {
+            PageOrigin = () => PageUrl?.GetLeftPart(UriPartial.Authority),
+        };
         await shares.LoadAsync(cancellationToken);
         var plans = new PlanService(
             folder.Path, accounts, new MeasuredRates(state, options.Time), options.Time);
@@ -239,7 +254,9 @@ public sealed class AgentHost : IAsyncDisposable
             openings.Cut();
             swarms.Cut();
         };
-        var webSeedEndpoints = new WebSeedEndpoints(shares, limits.Sending, log);
+        var ranges = new HttpRanges(limits.Sending, log);
+        var webSeedEndpoints = new WebSeedEndpoints(shares, ranges);
+        var guestEndpoints = new GuestEndpoints(shares, keys.Identity, ranges, options.Time);
         var shareEndpoints = new ShareEndpoints(
             shares, holdings, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), openings, trust,
             keys.Identity, limits.Sending, options.Time, options.Random, log);
@@ -266,6 +283,7 @@ public sealed class AgentHost : IAsyncDisposable
                 Time = options.Time, Random = options.Random,
                 Listen = options.Listen, PublicUrl = options.PublicUrl, IsPublicUrlPinned = options.IsPublicUrlPinned,
                 ControlSocket = folder.PathOf(ControlSocketName), Limits = options.Limits, Logger = options.Logger,
+                Guests = options.SharePage,
             },
             routes =>
             {
@@ -282,6 +300,8 @@ public sealed class AgentHost : IAsyncDisposable
                 webhookEndpoints.Map(routes);
                 webSeedEndpoints.Map(routes);
                 pageEndpoints.Map(routes);
+                guestEndpoints.Map(routes);
+                new PageFiles().Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);

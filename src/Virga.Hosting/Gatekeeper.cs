@@ -25,7 +25,7 @@ internal sealed class Gatekeeper(PeerServerOptions options)
     {
         var policy = context.GetEndpoint()?.Metadata.GetMetadata<EndpointPolicy>();
         var listener = context.Features.Get<ListenerFeature>()?.Listener ?? Listener.Network;
-        if (listener == Listener.Network)
+        if (listener != Listener.Control)
         {
             var address = ClientAddress.Of(context.Connection.RemoteIpAddress);
             // Paths that lead nowhere count as well.
@@ -39,7 +39,7 @@ internal sealed class Gatekeeper(PeerServerOptions options)
             Refusals.RequireRate(wait, "this address");
         }
 
-        if (policy is null || (policy.Listener ?? listener) != listener) throw NotFound();
+        if (policy is null || !policy.Listeners.HasFlag(listener)) throw NotFound();
         if (listener == Listener.Control
             && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
             body.MaxRequestBodySize = null;

@@ -41,6 +41,12 @@ public sealed class PeerRoutes
         RequestClass requests = RequestClass.Ordinary) =>
         Map(method, pattern, new EndpointPolicy(Listener.Network, requests), new RequestDelegate(answer));
 
+    /// <summary>Anybody, over the network and where pages for people are served.</summary>
+    public void Guest(string method, string pattern, Func<HttpContext, Task> answer,
+        RequestClass requests = RequestClass.Ordinary) =>
+        Map(method, pattern, new EndpointPolicy(Listener.Network | Listener.Guests, requests),
+            new RequestDelegate(answer));
+
     /// <summary>
     /// Only agents with a signature that holds: the body is read whole (at most 1 MiB), the chain is known, nothing is
     /// replayed.
@@ -56,18 +62,26 @@ public sealed class PeerRoutes
     public void Control(string method, string pattern, Func<HttpContext, Task> answer) =>
         Map(method, pattern, new EndpointPolicy(Listener.Control, RequestClass.Free), new RequestDelegate(answer));
 
-    /// <summary>Answered on both listeners, and never refused for its rate.</summary>
+    /// <summary>Answered on all listeners, and never refused for its rate.</summary>
     internal void Everywhere(string method, string pattern, Func<HttpContext, Task> answer) =>
-        Map(method, pattern, new EndpointPolicy(null, RequestClass.Free), new RequestDelegate(answer));
+        Map(method, pattern, new EndpointPolicy(Listener.Any, RequestClass.Free), new RequestDelegate(answer));
 
     private void Map(string method, string pattern, EndpointPolicy policy, RequestDelegate answer) =>
         routes.MapMethods(pattern, [method], answer).WithMetadata(policy);
 }
 
-internal enum Listener { Network, Control }
+[Flags]
+internal enum Listener
+{
+    None = 0,
+    Network = 1,
+    Control = 2,
+    Guests = 4,
+    Any = Network | Control | Guests,
+}
 
-/// <param name="Listener">The one listener where the endpoint is reached; null for both.</param>
-internal sealed record EndpointPolicy(Listener? Listener, RequestClass Requests);
+/// <param name="Listeners">Where the endpoint is reached.</param>
+internal sealed record EndpointPolicy(Listener Listeners, RequestClass Requests);
 
 /// <summary>Set on the connection by the listener that accepted it.</summary>
 internal sealed record ListenerFeature(Listener Listener);

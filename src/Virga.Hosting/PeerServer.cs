@@ -54,6 +54,9 @@ public sealed class PeerServer : IAsyncDisposable
     /// <summary>How others reach this peer: the public URL where one was given, else the address listened on.</summary>
     public Endpoint Endpoint { get; }
 
+    /// <summary>Where <see cref="PeerServerOptions.Page"/> listens; null where nothing does.</summary>
+    public Uri? GuestUrl { get; private init; }
+
     /// <summary>Listens once everything is mapped.</summary>
     /// <exception cref="VirgaException">
     /// InUse (the port), Denied (a port below 1024), BadInput (an address that isn't ours, a path too long).
@@ -68,9 +71,12 @@ public sealed class PeerServer : IAsyncDisposable
         try
         {
             application = Build(options, certificate, metrics, map);
-            await ListenAsync(application, options.Listen, cancellationToken);
+            await ListenAsync(application, [options.Listen, .. Places(options.Guests)], cancellationToken);
             var endpoint = EndpointOf(application, options, certificate);
-            return new PeerServer(options, application, certificate, metrics, endpoint);
+            return new PeerServer(options, application, certificate, metrics, endpoint)
+            {
+                GuestUrl = options.Guests is null ? null : new Uri(Listening(application).ElementAt(1)),
+            };
         }
         catch
         {
@@ -166,6 +172,16 @@ public sealed class PeerServer : IAsyncDisposable
             listen.Use(next => connection => gate.RunAsync(connection, next));
             listen.UseHttps(TlsOptions(certificate));
         });
+        if (options.Guests is { } page)
+        {
+            kestrel.Listen(page.Listen, listen =>
+            {
+                listen.Protocols = page.Certificate is null ? HttpProtocols.Http1 : HttpProtocols.Http1AndHttp2;
+                Mark(listen, Listener.Guests);
+                listen.Use(next => connection => gate.RunAsync(connection, next));
+                if (page.Certificate is { } own) listen.UseHttps(own);
+            });
+        }
         if (options.ControlSocket is not { } path) return;
         RequireSocketPath(path);
         File.Delete(path);
@@ -232,15 +248,27 @@ public sealed class PeerServer : IAsyncDisposable
             "Choose a data folder with a shorter path.");
     }
 
-    internal static async Task ListenAsync(WebApplication application, IPEndPoint place,
+    private static IEnumerable<IPEndPoint> Places(GuestListener? page) => page is null ? [] : [page.Listen];
+
+    /// <summary>In the order in which they were asked for, without the control socket.</summary>
+    private static IEnumerable<string> Listening(WebApplication application) =>
+        application.Urls.Where(url => !url.Contains("://unix:", StringComparison.Ordinal));
+
+    internal static async Task ListenAsync(WebApplication application, IReadOnlyList<IPEndPoint> places,
         CancellationToken cancellationToken)
     {
+        // Of several, Kestrel's own words name the one that was not to be had.
+        IPEndPoint Of(Exception e) =>
+            places.FirstOrDefault(p => e.Message.Contains($":{p.Port}", StringComparison.Ordinal)) ?? places[0];
+
+        var place = places[0];
         try
         {
             await application.StartAsync(cancellationToken);
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
+            place = Of(e);
             throw new VirgaException(FailureKind.InUse,
                 $"port {place.Port} on {place.Address} is in use by another program",
                 "Stop that program, or listen on another port (port 0 takes a free one).", e);

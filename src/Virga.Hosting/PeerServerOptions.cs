@@ -1,4 +1,5 @@
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
 using Virga.Core;
 
@@ -39,6 +40,9 @@ public sealed record PeerServerOptions
     /// <summary>The local API's Unix socket; null for none. Mode 0600.</summary>
     public string? ControlSocket { get; init; }
 
+    /// <summary>Where pages for people are served as well; null for nowhere but beside the rest.</summary>
+    public GuestListener? Guests { get; init; }
+
     public PeerLimits Limits { get; init; } = new();
 
     /// <summary>False while the peer can't do its work; shown by <c>/health/ready</c>.</summary>
@@ -46,6 +50,11 @@ public sealed record PeerServerOptions
 
     public ILoggerProvider? Logger { get; init; }
 }
+
+/// <summary>A listener for browsers, which trust no certificate of our own.</summary>
+/// <param name="Listen">Address and port; port 0 takes a free one.</param>
+/// <param name="Certificate">One that browsers trust; null for plain HTTP, on loopback or behind a proxy.</param>
+public sealed record GuestListener(IPEndPoint Listen, X509Certificate2? Certificate);
 
 /// <summary>What strangers may take. Loopback is not exempt.</summary>
 public sealed record PeerLimits

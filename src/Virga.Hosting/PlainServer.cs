@@ -63,7 +63,7 @@ public sealed class PlainServer : IAsyncDisposable
         try
         {
             application.Run(answer);
-            await PeerServer.ListenAsync(application, place, cancellationToken);
+            await PeerServer.ListenAsync(application, [place], cancellationToken);
             var port = new Uri(application.Urls.First()).Port;
             return new PlainServer(application, new IPEndPoint(place.Address, port));
         }

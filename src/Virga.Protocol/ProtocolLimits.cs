@@ -31,6 +31,7 @@ public static class ProtocolLimits
     public static readonly TimeSpan SignatureLifetime = TimeSpan.FromSeconds(300);
     public static readonly TimeSpan GrantLifetime = TimeSpan.FromSeconds(3_600);
     public static readonly TimeSpan PassLifetime = TimeSpan.FromSeconds(3_600);
+    public static readonly TimeSpan LinkPassLifetime = TimeSpan.FromSeconds(3_600);
 
     /// <summary>Of passes for shares for trusted agents: a cut takes effect at holders when they end.</summary>
     public static readonly TimeSpan TrustedPassLifetime = TimeSpan.FromSeconds(180);

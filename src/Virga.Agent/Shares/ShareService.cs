@@ -40,6 +40,9 @@ internal sealed class ShareService(
     /// <summary>How BitTorrent peers reach this machine, given how agents do; null where they can't.</summary>
     public Func<Uri, string?>? ReachOfPeers { get; set; }
 
+    /// <summary>Where browsers open shares; null where none can.</summary>
+    public Func<string?>? PageOrigin { get; init; }
+
     public int Count => rows.Count;
 
     public async Task LoadAsync(CancellationToken cancellationToken)
@@ -186,6 +189,18 @@ internal sealed class ShareService(
         row.InfoHash, [clients.Self.Id], repositories(), [ownEndpoint()],
         row is { Audience: AudienceKind.Link, Secret: { } secret } ? new LinkSecret(secret) : null);
 
+    /// <summary>Where a browser opens it; null where none can.</summary>
+    public string? WebAddressOf(ShareRow row) => PageOrigin?.Invoke() is { } origin
+        ? WebAddress.Of(
+            origin, row.InfoHash, row.Audience,
+            row is { Audience: AudienceKind.Link, Secret: { } secret } ? new LinkSecret(secret) : null)
+        : null;
+
+    /// <summary>What links to shares of this agent say of where they are: from the question mark on.</summary>
+    public string LinkTail() =>
+        new ShareLink(default, [clients.Self.Id], repositories(), [ownEndpoint()], null).ToText()
+            is var text ? text[text.IndexOf('?')..text.IndexOf('#')] : "";
+
     /// <summary>A public share by a hash of its swarm, or of its hybrid torrent's; null for all others.</summary>
     public ShareRow? FindPublic(SwarmHash hash) => rows.Values.FirstOrDefault(row => Swarms(row).Contains(hash));
 
@@ -227,7 +242,7 @@ internal sealed class ShareService(
     private string WebSeed(Hash256 infoHash) => $"{ownEndpoint().Origin}/{WebSeedEndpoints.Place}{infoHash}/";
 
     /// <summary>For BitTorrent clients; null where the share is not public.</summary>
-    private string? MagnetOf(ShareRow row) => row.Audience != AudienceKind.Public ? null
+    public string? MagnetOf(ShareRow row) => row.Audience != AudienceKind.Public ? null
         : MagnetOf(row, row.Hybrid?.V1, row.Hybrid?.V2 ?? row.InfoHash);
 
     private string MagnetOf(ShareRow row, SwarmHash? v1, Hash256? v2) => new MagnetLink
@@ -377,5 +392,5 @@ internal sealed class ShareService(
         row.Audience.ToString().ToLowerInvariant(), [.. row.Readers.Select(r => r.ToString())],
         row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem,
         row.IsDirect, row.CopyService is not null, MagnetOf(row), row.Hybrid is not null,
-        row.V1Alone is { } v1 ? MagnetOf(row, v1, null) : null);
+        row.V1Alone is { } v1 ? MagnetOf(row, v1, null) : null, WebAddressOf(row));
 }

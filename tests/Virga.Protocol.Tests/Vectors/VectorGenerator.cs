@@ -17,7 +17,7 @@ internal static class VectorGenerator
     [
         "bencode", "agent-id", "fingerprint", "genesis", "sigchain", "merge", "trust", "fraud-proof", "link",
         "link-secret",
-        "link-proof", "request",
+        "link-proof", "link-pass", "web-address", "request",
         "announce",
         "withdraw", "feed", "grant", "pass", "have", "announce-request", "grant-request", "grant-answer",
         "read-urls-request", "read-urls-answer", "copies-request", "copies-answer", "read-request", "peer", "error",
@@ -142,6 +142,23 @@ internal static class VectorGenerator
         var proof = LinkProof.Make(secret, hashes[0], Alice.Id, Bob.Id, Now);
         yield return Proof("good", "ok", "a proof for this asker, receiver and moment", Now);
         yield return Proof("other-moment", "signature", "the request was made a second later", Now.AddSeconds(1));
+
+        yield return Pass("good", "ok", "for this share and receiver, for half an hour", hashes[0]);
+        yield return Pass("other-share", "signature", "for another share", hashes[1]);
+        const string origin = "https://virga.example";
+        yield return Web("link", WebAddress.Of(origin, hashes[0], AudienceKind.Link, secret));
+        yield return Web("public", WebAddress.Of(origin, hashes[0], AudienceKind.Public, null));
+        yield return Web("agents", WebAddress.Of(origin, hashes[0], AudienceKind.Agents, null));
+
+        VectorFile Pass(string name, string expect, string comment, Hash256 share) => VectorFile.OfText(
+            "link-pass-" + name, expect, "link-pass", comment,
+            LinkPass.Make(secret, hashes[0], Bob.Id, Now.AddMinutes(30)), key, ("share", share.ToString()),
+            ("receiver", Bob.Id.ToString()), ("now", Seconds(Now)));
+
+        VectorFile Web(string audience, string text) => VectorFile.OfText(
+            "web-address-" + audience, "ok", "web-address", $"of a share of audience {audience}", text,
+            ("origin", origin), ("share", hashes[0].ToString()), ("audience", audience),
+            ("secret", Convert.ToHexStringLower(secret.Bytes)));
 
         VectorFile Proof(string name, string expect, string comment, DateTimeOffset created) => VectorFile.OfBytes(
             "link-proof-" + name, expect, "link-proof", comment, proof, key, ("share", hashes[0].ToString()),

@@ -57,6 +57,16 @@ public sealed class VectorTests
         "link-proof" =>
             LinkProof.Verify(Key(vector, "proof-key"), new Hash256(vector.Hex("share")), AgentId.Parse(vector["asker"]),
             AgentId.Parse(vector["receiver"]), Time(vector, "created"), vector.Data) ? "ok" : "signature",
+        "link-pass" => LinkPass.Verify(
+            Key(vector, "proof-key"), new Hash256(vector.Hex("share")), AgentId.Parse(vector["receiver"]),
+            Time(vector, "now"), vector.Text) ? "ok" : "signature",
+        "web-address" => WebAddress.Of(
+            vector["origin"], new Hash256(vector.Hex("share")),
+            vector["audience"] switch
+            {
+                "public" => AudienceKind.Public, "link" => AudienceKind.Link, _ => AudienceKind.Agents,
+            },
+            vector["audience"] == "link" ? new LinkSecret(vector.Hex("secret")) : null) == vector.Text ? "ok" : "text",
         "request" => JudgeRequest(vector),
         "announce" => JudgeRecord(vector, Announce.SignatureType, body => Announce.Parse(body).Encode()),
         "withdraw" => JudgeRecord(vector, Withdraw.SignatureType, body => Withdraw.Parse(body).Encode()),

@@ -1,0 +1,174 @@
+// Reads a file of the share in order, through several workers at once: what comes out is verified and plain.
+
+import * as age from './age.js';
+import { opener } from './chacha.js';
+import { concat, equal, toHex } from './bytes.js';
+import { layerFits, pieceRule } from './tree.js';
+import { keyOf } from './torrent.js';
+
+const stretchBytes = 4 << 20;
+const firstStretchBytes = 512 << 10;
+const workersMax = 4;
+
+export class ReadError extends Error {
+  constructor({ kind, message, advice }) {
+    super(message);
+    this.kind = kind;
+    this.advice = advice;
+  }
+}
+
+export class ShareReader {
+  /** @param pass null in public shares; else makes the Authorization header. */
+  constructor(base, pieceBytes, pass) {
+    this.base = base;
+    this.pieceBytes = pieceBytes;
+    this.pass = pass;
+    this.count = Math.min(workersMax, Math.max(2, navigator.hardwareConcurrency || 2));
+    this.workers = [];
+    this.jobs = new Map();
+    this.nextId = 0;
+    /** Told with milliseconds when a connection was lost and is tried again after them. */
+    this.onwaiting = () => {};
+  }
+
+  /** Plain bytes [offset, offset + length) of a file, in order, in parts of a few MiB. */
+  async *read(file, offset, length, signal) {
+    if (length === 0) return;
+    const key = await keyOf(file);
+    yield* key ? this.readSealed(file, key, offset, length, signal) : this.readPlain(file.blob, offset, length, signal);
+  }
+
+  /** A blob as it is. */
+  async *readPlain(blob, offset, length, signal) {
+    let at = null;
+    for await (const { from, plain } of this.stretches({ blob }, offset, offset + length, signal)) {
+      at ??= from;
+      yield plain.subarray(Math.max(0, offset - at), Math.min(plain.length, offset + length - at));
+      at += plain.length;
+    }
+  }
+
+  async *readSealed(file, key, offset, length, signal) {
+    const first = Math.floor(offset / age.chunkBytes);
+    const past = Math.ceil((offset + length) / age.chunkBytes);
+    const from = first === 0 ? 0 : age.nonceBytes + first * age.sealedChunkBytes;
+    const to = Math.min(age.nonceBytes + past * age.sealedChunkBytes, file.blob.length);
+    const open = await opener(key);
+    const chunks = age.chunkCount(file.size);
+    let carry = null;
+    let at = first * age.chunkBytes;
+    for await (const part of this.stretches({ blob: file.blob, key, size: file.size }, from, to, signal)) {
+      // What came before the first chunk that was asked for is nobody's.
+      const skipped = carry === null ? Math.max(0, from - part.from) : 0;
+      let cut = concat(carry ?? new Uint8Array(), part.head.subarray(Math.min(skipped, part.head.length)));
+      carry = part.tail;
+      if (part.from === 0 && from === 0) {
+        if (!equal(cut.subarray(0, age.nonceBytes), file.nonce)) throw new ReadError({ kind: 'wrong', message: '0' });
+        cut = cut.subarray(age.nonceBytes);
+      }
+      if (cut.length > 0) {
+        const chunk = at / age.chunkBytes;
+        const whole = Math.min(age.sealedChunkBytes, file.size - at + age.tagBytes);
+        if (cut.length < whole && part.plain.length === 0) {
+          carry = concat(cut, part.tail);
+          continue;
+        }
+        let plain;
+        try {
+          plain = await open(age.chunkNonce(chunk, chunk === chunks - 1), cut);
+        } catch {
+          throw new ReadError({ kind: 'wrong', message: `chunk ${chunk}` });
+        }
+        yield* trimmed(plain, at);
+        at += plain.length;
+      }
+      let plain = part.plain;
+      if (plain.length > 0) {
+        const start = part.firstChunk * age.chunkBytes;
+        plain = plain.subarray(Math.max(0, at - start));
+        yield* trimmed(plain, at);
+        at += plain.length;
+      }
+    }
+
+    function* trimmed(plain, start) {
+      const part = plain.subarray(Math.max(0, offset - start), Math.max(0, Math.min(plain.length, offset + length - start)));
+      if (part.length > 0) yield part;
+    }
+  }
+
+  /** Verified stretches that hold [from, to) of the blob, whole pieces each; several are fetched ahead. */
+  async *stretches({ blob, key, size }, from, to, signal) {
+    if (blob.isVerified === undefined) {
+      blob.isVerified = blob.length <= this.pieceBytes
+        || layerFits(blob.layer, blob.root, blob.length, this.pieceBytes);
+    }
+    if (!blob.isVerified) throw new ReadError({ kind: 'wrong', message: 'layer' });
+    const perStretch = Math.max(1, stretchBytes / this.pieceBytes);
+    let next = Math.floor(from / this.pieceBytes);
+    const past = Math.ceil(to / this.pieceBytes);
+    const ahead = [];
+    // Seeking shows something soon: the first stretches are short.
+    let wanted = Math.max(1, firstStretchBytes / this.pieceBytes);
+    try {
+      while (next < past || ahead.length > 0) {
+        for (; next < past && ahead.length <= this.count; next = ahead.at(-1).past) {
+          const pieces = Math.min(wanted, past - next);
+          wanted = Math.min(perStretch, wanted * 2);
+          ahead.push(this.start(blob, key, size, next, next + pieces));
+        }
+        yield await untilAborted(ahead[0].result, signal);
+        ahead.shift();
+      }
+    } finally {
+      for (const job of ahead) job.cancel();
+    }
+  }
+
+  start(blob, key, size, first, past) {
+    const id = this.nextId++;
+    const worker = this.workers[id % this.count] ??= this.hire();
+    const from = first * this.pieceBytes;
+    const to = Math.min(past * this.pieceBytes, blob.length);
+    const rules = [];
+    for (let piece = first; piece < past; piece++) rules.push(pieceRule(blob, this.pieceBytes, piece));
+    const result = new Promise((resolve, reject) => this.jobs.set(id, { resolve, reject, from }));
+    result.catch(() => {});
+    (async () => worker.postMessage({
+      id, url: `${this.base}/blobs/${toHex(blob.root)}`, from, to, rules, firstPiece: first, key, size,
+      pieceBytes: this.pieceBytes, blobLength: blob.length,
+      headers: this.pass ? { Authorization: await this.pass() } : {},
+    }))();
+    return { result, past, cancel: () => worker.postMessage({ cancel: id }) };
+  }
+
+  hire() {
+    const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+    worker.onmessage = ({ data }) => {
+      const job = this.jobs.get(data.id);
+      if (data.waiting !== undefined) {
+        this.onwaiting(data.waiting);
+        return;
+      }
+      this.jobs.delete(data.id);
+      if (data.error) job.reject(new ReadError(data.error));
+      else job.resolve({ ...data, from: job.from });
+    };
+    worker.onerror = () => {
+      for (const job of this.jobs.values()) job.reject(new ReadError({ kind: 'bug', message: 'a worker ended' }));
+      this.jobs.clear();
+    };
+    return worker;
+  }
+}
+
+function untilAborted(promise, signal) {
+  if (!signal) return promise;
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new ReadError({ kind: 'cancelled', message: 'cancelled' }));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
