@@ -231,6 +231,7 @@ internal static class ShareCommands
         if (share.Problem is { } problem) run.Say($"  {paint.Yellow("note")}: {Display.Safe(problem)}");
         if (share.Magnet is { } magnet) run.Say($"  for BitTorrent clients: {magnet}");
         if (share.MagnetV1 is { } magnetV1) run.Say($"  for those that know v1 alone: {magnetV1}");
+        if (share.WebAddress is { } web) run.Say($"  in a browser, without Virga: {web}");
         run.Print(share.Link);
     }
 

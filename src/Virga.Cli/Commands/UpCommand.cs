@@ -24,7 +24,7 @@ internal static class UpCommand
         PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen,
         Option<string?> Torrent, Option<string[]> Trackers, Option<bool> TorrentLocal,
         Option<bool> Dht, Option<string[]> DhtNodes, Option<string?> Page, Option<bool> NoPage,
-        Option<string?> PageUrl, Option<bool> Open);
+        Option<string?> PageUrl, Option<bool> Open, SharePageOptions SharePage);
 
     public static Command Create(GlobalOptions options)
     {
@@ -80,7 +80,8 @@ internal static class UpCommand
                 Description = "how browsers reach the page, where a web server with TLS stands before it: "
                     + "https://HOST[:PORT]",
             },
-            new Option<bool>("--open") { Description = "open the page in this desktop's browser" });
+            new Option<bool>("--open") { Description = "open the page in this desktop's browser" },
+            new SharePageOptions());
         var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
         {
             Examples =
@@ -90,6 +91,7 @@ internal static class UpCommand
                 "virga up --listen 0.0.0.0:8470 --public-url https://box.example.org:8470 --forwarded "
                     + "--repository-listen 0.0.0.0:8471",
                 "virga up --torrent 0.0.0.0:6881",
+                "virga up --share-page 127.0.0.1:8490 --share-page-url https://share.example.org",
             },
             Notes =
             {
@@ -113,6 +115,7 @@ internal static class UpCommand
         verb.Add(choices.NoPage);
         verb.Add(choices.PageUrl);
         verb.Add(choices.Open);
+        choices.SharePage.AddTo(verb);
         verb.Run(options, (run, cancellationToken) => RunAsync(run, choices, cancellationToken));
         return verb;
     }
@@ -141,6 +144,8 @@ internal static class UpCommand
                     run.Parsed.GetValue(choices.Trackers) ?? [], run.Parsed.GetValue(choices.Torrent)),
                 Dht = run.Parsed.GetValue(choices.DhtNodes) is { Length: > 0 } nodes ? nodes
                     : run.Parsed.GetValue(choices.Dht) ? [] : null,
+                SharePage = choices.SharePage.ListenerOf(run),
+                SharePageUrl = choices.SharePage.UrlOf(run),
                 Repositories = repositories,
                 Adapters = Adapters.All,
                 Time = TimeProvider.System,
@@ -277,6 +282,8 @@ internal static class UpCommand
         if (page is not null) run.Print($"  Page        {page.GetLeftPart(UriPartial.Authority)}");
         if (repository is not null) run.Print($"  Repository  {repository.Endpoint.Origin} (beside the agent)");
         foreach (var other in named) run.Print($"  Repository  {other.Origin}");
+        if (agent.PageUrl is { } shares)
+            run.Print($"  Shares      {shares.GetLeftPart(UriPartial.Authority)} (in a browser, without Virga)");
         if (agent.TorrentListens is { } peers) run.Print($"  BitTorrent  {peers} (public shares alone)");
         run.Print($"  Data        {Display.Safe(run.DataFolder)}\n");
         run.Print("Others share with you by your address, which is no secret:");

@@ -119,7 +119,8 @@ async function read(address, base, fetched, pass) {
   requireReadable(blob);
   const parts = [];
   for await (const part of reader.readPlain(blob, 0, blob.length)) parts.push(part);
-  const manifest = await openFile(new Uint8Array(await new Blob(parts).arrayBuffer()), await identityOf(address.secret));
+  const sealed = new Uint8Array(await new Blob(parts).arrayBuffer());
+  const manifest = await openFile(sealed, await identityOf(address.secret));
   if (!manifest) throw new Problem(text('mistyped'), text('mistypedAdvice'));
   const files = await readManifest(manifest, info, layers);
   return { reader, name: files.length === 1 ? files[0].path.at(-1) : null, files };

@@ -4,6 +4,12 @@ import { chacha20poly1305 } from './vendor/ciphers/chacha.js';
 
 let isNative;
 
+/** Whether the browser does it itself, and beside the scripts. */
+export async function isNativeHere() {
+  await opener(new Uint8Array(32));
+  return isNative;
+}
+
 /** For one key: opens boxes (ciphertext and tag). Rejects where a box was changed. */
 export async function opener(key) {
   if (isNative !== false) {

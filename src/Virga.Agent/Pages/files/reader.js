@@ -1,7 +1,7 @@
 // Reads a file of the share in order, through several workers at once: what comes out is verified and plain.
 
 import * as age from './age.js';
-import { opener } from './chacha.js';
+import { isNativeHere, opener } from './chacha.js';
 import { concat, equal, toHex } from './bytes.js';
 import { layerFits, pieceRule } from './tree.js';
 import { keyOf } from './torrent.js';
@@ -9,6 +9,8 @@ import { keyOf } from './torrent.js';
 const stretchBytes = 4 << 20;
 const firstStretchBytes = 512 << 10;
 const workersMax = 4;
+// Of stretches that are fetched at once.
+const aheadMax = 3;
 
 export class ReadError extends Error {
   constructor({ kind, message, advice }) {
@@ -24,7 +26,6 @@ export class ShareReader {
     this.base = base;
     this.pieceBytes = pieceBytes;
     this.pass = pass;
-    this.count = Math.min(workersMax, Math.max(2, navigator.hardwareConcurrency || 2));
     this.workers = [];
     this.jobs = new Map();
     this.nextId = 0;
@@ -35,17 +36,22 @@ export class ShareReader {
   /** Plain bytes [offset, offset + length) of a file, in order, in parts of a few MiB. */
   async *read(file, offset, length, signal) {
     if (length === 0) return;
+    // The browser's own cryptography has threads of its own: one worker keeps them busy, in the least memory.
+    this.count ??= await isNativeHere() ? 1 : Math.min(workersMax, navigator.hardwareConcurrency || 2);
     const key = await keyOf(file);
     yield* key ? this.readSealed(file, key, offset, length, signal) : this.readPlain(file.blob, offset, length, signal);
   }
 
   /** A blob as it is. */
   async *readPlain(blob, offset, length, signal) {
+    this.count ??= 1;
     let at = null;
     for await (const { from, plain } of this.stretches({ blob }, offset, offset + length, signal)) {
       at ??= from;
-      yield plain.subarray(Math.max(0, offset - at), Math.min(plain.length, offset + length - at));
+      const start = at;
+      // Who takes a part may hand its buffer on: it is not looked at again.
       at += plain.length;
+      yield plain.subarray(Math.max(0, offset - start), Math.min(plain.length, offset + length - start));
     }
   }
 
@@ -80,20 +86,21 @@ export class ShareReader {
         } catch {
           throw new ReadError({ kind: 'wrong', message: `chunk ${chunk}` });
         }
-        yield* trimmed(plain, at);
         at += plain.length;
+        yield* trimmed(plain, at - plain.length);
       }
       let plain = part.plain;
       if (plain.length > 0) {
         const start = part.firstChunk * age.chunkBytes;
         plain = plain.subarray(Math.max(0, at - start));
-        yield* trimmed(plain, at);
         at += plain.length;
+        yield* trimmed(plain, at - plain.length);
       }
     }
 
     function* trimmed(plain, start) {
-      const part = plain.subarray(Math.max(0, offset - start), Math.max(0, Math.min(plain.length, offset + length - start)));
+      const end = Math.max(0, Math.min(plain.length, offset + length - start));
+      const part = plain.subarray(Math.max(0, offset - start), end);
       if (part.length > 0) yield part;
     }
   }
@@ -113,7 +120,7 @@ export class ShareReader {
     let wanted = Math.max(1, firstStretchBytes / this.pieceBytes);
     try {
       while (next < past || ahead.length > 0) {
-        for (; next < past && ahead.length <= this.count; next = ahead.at(-1).past) {
+        for (; next < past && ahead.length < aheadMax + 1; next = ahead.at(-1).past) {
           const pieces = Math.min(wanted, past - next);
           wanted = Math.min(perStretch, wanted * 2);
           ahead.push(this.start(blob, key, size, next, next + pieces));

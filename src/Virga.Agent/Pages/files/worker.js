@@ -10,6 +10,9 @@ import { pieceFits } from './tree.js';
 const running = new Map();
 const stallMs = 30_000;
 const waitMsMax = 15_000;
+// Buffers that are done with: those that are thrown away stay until the browser gets round to it.
+const spare = [];
+const spareMax = 4;
 
 class Refusal extends Error {
   constructor(kind, message, advice) {
@@ -48,7 +51,22 @@ async function run(job, signal) {
 }
 
 async function once(job, signal) {
-  const sealed = new Uint8Array(job.to - job.from);
+  const length = job.to - job.from;
+  // What is opened into another buffer leaves its own behind.
+  const buffer = job.key ? take(length) : new ArrayBuffer(length);
+  try {
+    return await fill(job, new Uint8Array(buffer, 0, length), signal);
+  } finally {
+    if (job.key && spare.length < spareMax) spare.push(buffer);
+  }
+}
+
+function take(length) {
+  const found = spare.findIndex(buffer => buffer.byteLength >= length);
+  return found < 0 ? new ArrayBuffer(length) : spare.splice(found, 1)[0];
+}
+
+async function fill(job, sealed, signal) {
   const checks = [];
   let checked = 0;
   const opening = job.key ? new Opening(job, sealed) : null;
@@ -154,9 +172,9 @@ async function fetchInto(job, target, signal, arrived) {
         cache: 'no-store', credentials: 'omit', redirect: 'error', signal: both,
       });
       if (answer.status !== 206) return await refused(answer);
-      const reader = answer.body.getReader();
+      const next = parts(answer.body);
       for (;;) {
-        const { done, value } = await reader.read();
+        const { done, value } = await next();
         if (done) return 0;
         if (got + value.length > target.length) throw new Refusal('wrong', 'too much');
         target.set(value, got);
@@ -170,6 +188,23 @@ async function fetchInto(job, target, signal, arrived) {
       stalled.abort();
     }
   }
+}
+
+/** What comes, into one buffer over and over where the browser can. */
+function parts(body) {
+  let reader;
+  try {
+    reader = body.getReader({ mode: 'byob' });
+  } catch {
+    reader = body.getReader();
+    return () => reader.read();
+  }
+  let buffer = new ArrayBuffer(256 << 10);
+  return async () => {
+    const read = await reader.read(new Uint8Array(buffer));
+    buffer = read.value?.buffer ?? buffer;
+    return read;
+  };
 }
 
 /** How long to wait where it makes sense to ask again; else throws what the agent said. */

@@ -45,6 +45,8 @@ export async function* zip(entries) {
       view.setUint32(0, 0x04034b50, true);
       extra(view, 30 + bytes.length, [0, 0]);
     });
+    // Who takes a part may hand its buffer on: nothing of it is looked at again.
+    const length = local.length + size + descriptorBytes;
     yield local;
     let crc = -1;
     for await (const part of parts()) {
@@ -62,11 +64,12 @@ export async function* zip(entries) {
       view.setUint32(42, 0xffffffff, true);
       extra(view, 46 + bytes.length, [size, size, at]);
     }));
-    at += local.length + size + descriptorBytes;
+    at += length;
   }
   const directory = concat(...central);
+  const ending = end(central.length, directory.length, at);
   yield directory;
-  yield end(central.length, directory.length, at);
+  yield ending;
 }
 
 function header(length, name, fill) {
