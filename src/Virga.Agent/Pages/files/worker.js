@@ -76,13 +76,19 @@ async function fill(job, sealed, signal) {
       const start = checked * job.pieceBytes;
       const end = Math.min(start + job.pieceBytes, sealed.length);
       if (end > got) break;
-      checks.push(check(job, sealed.subarray(start, end), checked));
+      checks.push(watched(check(job, sealed.subarray(start, end), checked)));
     }
     opening?.advance(got);
   });
   await Promise.all(checks);
   if (!opening) return { head: new Uint8Array(), plain: sealed, tail: new Uint8Array() };
   return opening.finish();
+}
+
+/** It is waited for later: until then its failure is nobody's surprise. */
+function watched(promise) {
+  promise.catch(() => {});
+  return promise;
 }
 
 async function check(job, bytes, index) {
@@ -118,7 +124,7 @@ class Opening {
       const start = this.place(this.next);
       const end = Math.min(start + age.sealedChunkBytes, this.sealed.length);
       if (end > got) return;
-      this.work.push(this.openChunk(this.next, this.sealed.subarray(start, end)));
+      this.work.push(watched(this.openChunk(this.next, this.sealed.subarray(start, end))));
     }
   }
 
