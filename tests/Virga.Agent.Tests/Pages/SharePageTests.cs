@@ -24,7 +24,8 @@ public sealed class SharePageTests : IAsyncLifetime
     {
         network = await Network.StartAsync();
         agent = await network.AgentAsync(
-            "a", options => options with { SharePage = new GuestListener(new IPEndPoint(IPAddress.Loopback, 0), null) });
+            "a",
+            options => options with { SharePage = new GuestListener(new IPEndPoint(IPAddress.Loopback, 0), null) });
         await agent.AddAccountAsync("disk", network.Folder("disk"));
         front = await Front.StartAsync(agent.Host.PageUrl!);
         browser = await Browser.StartAsync();
@@ -119,7 +120,8 @@ public sealed class SharePageTests : IAsyncLifetime
     public async Task Names_that_mislead_are_shown_and_saved_harmlessly_and_files_run_nothing()
     {
         const string script = "<script>document.title='run'</script>";
-        File.WriteAllText(Path.Combine(network.Folder("disk/in"), "<img src=x onerror=document.title='run'>.txt"), script);
+        File.WriteAllText(
+            Path.Combine(network.Folder("disk/in"), "<img src=x onerror=document.title='run'>.txt"), script);
         File.WriteAllText(Path.Combine(network.Folder("disk/in"), "gnp.\u202Eeerf.exe"), "x");
         File.WriteAllText(Path.Combine(network.Folder("disk/in"), "a\u200Bb.svg"),
             "<svg xmlns='http://www.w3.org/2000/svg'><script>document.title='run'</script></svg>");
