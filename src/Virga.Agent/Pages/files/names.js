@@ -3,7 +3,8 @@
 // Control characters; what turns the direction of text around; what has no width.
 const misleading = new RegExp('[' + [
   '\\u0000-\\u001f\\u007f-\\u009f', '\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069',
-  '\\u00ad\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u200b-\\u200d\\u2028\\u2029\\u2060-\\u2065\\u206a-\\u206f',
+  '\\u00ad\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f',
+  '\\u200b-\\u200d\\u2028\\u2029\\u2060-\\u2065\\u206a-\\u206f',
   '\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0\\ufff0-\\ufffc\\u{e0000}-\\u{e0fff}',
 ].join('') + ']', 'gu');
 
