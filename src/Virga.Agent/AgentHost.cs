@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Virga.Accounts;
+using Virga.Agent.Api;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
 using Virga.Agent.Notices;
@@ -127,6 +128,9 @@ public sealed class AgentHost : IAsyncDisposable
 
     /// <summary>For who wants to wait until the logs were looked at.</summary>
     internal LogWatcher? Logs { get; private set; }
+
+    /// <summary>What can be asked of the local API.</summary>
+    internal IEnumerable<(string Method, string Pattern)> Operations => server!.ControlOperations;
 
     internal RepositoriesInUse? InUse { get; private set; }
 
@@ -275,6 +279,9 @@ public sealed class AgentHost : IAsyncDisposable
         var control = new ControlEndpoints(
             shares, transfers, openings, accounts, links, options.Time, StatusAsync,
             () => stopRequested.TrySetResult());
+        var tokens = new ApiTokens(state, options.Time, options.Random);
+        await tokens.LoadAsync(cancellationToken);
+        var tokenEndpoints = new TokenEndpoints(tokens, options.Version);
         var pageEndpoints = new PageEndpoints(() => PageLink);
         server = Own(await PeerServer.StartAsync(
             new PeerServerOptions
@@ -283,7 +290,7 @@ public sealed class AgentHost : IAsyncDisposable
                 Time = options.Time, Random = options.Random,
                 Listen = options.Listen, PublicUrl = options.PublicUrl, IsPublicUrlPinned = options.IsPublicUrlPinned,
                 ControlSocket = folder.PathOf(ControlSocketName), Limits = options.Limits, Logger = options.Logger,
-                Guests = options.SharePage,
+                Guests = options.SharePage, RequireToken = tokens.RequireAsync,
             },
             routes =>
             {
@@ -300,6 +307,7 @@ public sealed class AgentHost : IAsyncDisposable
                 webhookEndpoints.Map(routes);
                 webSeedEndpoints.Map(routes);
                 pageEndpoints.Map(routes);
+                tokenEndpoints.Map(routes);
                 guestEndpoints.Map(routes);
                 new PageFiles().Map(routes);
             },

@@ -60,6 +60,7 @@ internal static class CommandLine
             LimitCommands.Create(options),
             PricesCommand.Create(options),
             WebhookCommands.Create(options),
+            TokenCommands.Create(options),
             ListCommand.Create(options),
             VerifyCommand.Create(options),
             TrustCommands.Create(options),

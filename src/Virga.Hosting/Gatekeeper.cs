@@ -1,6 +1,7 @@
 using System.Diagnostics.Metrics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
 using Virga.Core;
 
 namespace Virga.Hosting;
@@ -40,6 +41,12 @@ internal sealed class Gatekeeper(PeerServerOptions options)
         }
 
         if (policy is null || !policy.Listeners.HasFlag(listener)) throw NotFound();
+        if (listener == Listener.Control && options.RequireToken is { } require
+            && context.Request.Headers.Authorization is { Count: > 0 } authorization)
+        {
+            var pattern = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "";
+            await require(authorization.ToString(), context.Request.Method, pattern, context.RequestAborted);
+        }
         if (listener == Listener.Control
             && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } body)
             body.MaxRequestBodySize = null;

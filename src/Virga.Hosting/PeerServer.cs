@@ -9,6 +9,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -54,7 +55,14 @@ public sealed class PeerServer : IAsyncDisposable
     /// <summary>How others reach this peer: the public URL where one was given, else the address listened on.</summary>
     public Endpoint Endpoint { get; }
 
-    /// <summary>Where <see cref="PeerServerOptions.Page"/> listens; null where nothing does.</summary>
+    /// <summary>What can be asked over the control socket alone: method and pattern.</summary>
+    public IEnumerable<(string Method, string Pattern)> ControlOperations =>
+        from endpoint in application.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+        where endpoint.Metadata.GetMetadata<EndpointPolicy>() is { Listeners: Listener.Control }
+        from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []
+        select (method, endpoint.RoutePattern.RawText ?? "");
+
+    /// <summary>Where <see cref="PeerServerOptions.Guests"/> listens; null where nothing does.</summary>
     public Uri? GuestUrl { get; private init; }
 
     /// <summary>Listens once everything is mapped.</summary>

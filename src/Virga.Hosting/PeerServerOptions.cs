@@ -43,6 +43,12 @@ public sealed record PeerServerOptions
     /// <summary>Where pages for people are served as well; null for nowhere but beside the rest.</summary>
     public GuestListener? Guests { get; init; }
 
+    /// <summary>
+    /// Decides whether a request over the control socket that carries an Authorization header may do what it asks for:
+    /// that header, the endpoint's method and its pattern. Who may open the socket and sends none may do everything.
+    /// </summary>
+    public Func<string, string, string, CancellationToken, ValueTask>? RequireToken { get; init; }
+
     public PeerLimits Limits { get; init; } = new();
 
     /// <summary>False while the peer can't do its work; shown by <c>/health/ready</c>.</summary>

@@ -163,6 +163,16 @@ public sealed partial class ControlClient : IDisposable
     public Task TestWebhookAsync(long id, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, $"/control/webhooks/{id}/test", null, cancellationToken);
 
+    public Task<List<TokenInfo>> TokensAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/tokens", null, ControlJson.Default.ListTokenInfo, cancellationToken);
+
+    public Task<TokenAdded> AddTokenAsync(TokenRequest request, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, "/control/tokens", JsonContent.Create(request, ControlJson.Default.TokenRequest),
+        ControlJson.Default.TokenAdded, cancellationToken);
+
+    public Task RemoveTokenAsync(long id, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Delete, $"/control/tokens/{id}", null, cancellationToken);
+
     public Task RemoveWebhookAsync(long id, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Delete, $"/control/webhooks/{id}", null, cancellationToken);
 

@@ -74,6 +74,7 @@ internal sealed class AgentState : IAsyncDisposable
         "ALTER TABLE transfers ADD COLUMN torrent TEXT;",
         "ALTER TABLE shares ADD COLUMN v1_alone BLOB;",
         SignInTable.SchemaSql,
+        Api.ApiTokens.SchemaSql,
         "ALTER TABLE transfers ADD COLUMN receive INTEGER;",
     ]);
 

@@ -101,6 +101,7 @@ internal static class PageHost
         }).AllowAnonymous();
         SignInEndpoints.Map(application);
         FileEndpoints.Map(application);
+        ApiEndpoints.Map(application, options);
         application.MapRazorComponents<App>().AddInteractiveServerRenderMode(mode =>
         {
             // The guard's own policy says it, with all the rest.
