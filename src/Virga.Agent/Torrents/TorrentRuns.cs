@@ -29,6 +29,9 @@ internal sealed class TorrentRuns : IAsyncDisposable
     /// <summary>What the engine reads at once begins and ends at multiples of this.</summary>
     private const int UnitBytes = 64 << 10;
 
+    /// <summary>Files under other names than the torrent's that are named: more help nobody.</summary>
+    private const int RenamedMost = 10;
+
     private static readonly TimeSpan MetadataWithin = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(2);
 
@@ -97,6 +100,7 @@ internal sealed class TorrentRuns : IAsyncDisposable
             transfer.Peers = () => Reports(download);
             var result = await TransferAsync(
                 transfer, download, content, layers, isWanted, holdings, target, engine, journal, cancellationToken);
+            result = result with { NotKept = [.. result.NotKept, .. Renamed(info, isWanted)] };
             if (result.Failed.Count == 0)
             {
                 await ShareAsync(row, info, cancellationToken);
@@ -218,6 +222,19 @@ internal sealed class TorrentRuns : IAsyncDisposable
                     + download.WhyWaiting(tried.Describe),
                 "Try again later with 'virga resume', or name a peer that has it: --peer HOST:PORT.");
         }
+    }
+
+    /// <summary>Says which files have another path than the torrent gives them.</summary>
+    private static IEnumerable<TransferNote> Renamed(TorrentInfo info, Func<int, bool> isWanted)
+    {
+        var renamed = Enumerable.Range(0, info.Files.Count)
+            .Where(i => info.Files[i] is { IsRenamed: true, IsPadding: false } && isWanted(i)).ToList();
+        if (renamed.Count == 0) yield break;
+        var named = string.Join(", ", renamed.Take(RenamedMost).Select(i => $"'{TorrentContent.PathOf(info, i)}'"));
+        yield return new TransferNote(
+            "", "the torrent gives files paths that lead elsewhere, that no file may have or that other files have: "
+                + $"they lie in its own folder as {named}"
+                + (renamed.Count > RenamedMost ? $" and {renamed.Count - RenamedMost:N0} more" : ""));
     }
 
     private TorrentHoldings Hold(TorrentDownload download, PieceLayers layers, IAccount target, TorrentWish wish)

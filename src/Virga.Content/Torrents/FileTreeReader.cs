@@ -10,6 +10,7 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
     private readonly List<TorrentFile> files = [];
     private readonly List<string> names = [];
     private bool isNameless;
+    private int othersAbove;
 
     public bool IsSingleFile { get; private set; }
 
@@ -32,6 +33,8 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
         if (key.IsEmpty) throw TorrentInfo.Bad("a node of the file tree has an empty name");
         var name = SafeNames.Clean(key.TrimStart((byte)'/'));
         if (name is not null) names.Add(name);
+        var isOther = SafeNames.IsOther(key, name);
+        if (isOther) othersAbove++;
         reader.Read();
         if (reader.Token != BencodeToken.DictionaryStart)
             throw TorrentInfo.Bad("a node of the file tree is no dictionary");
@@ -52,6 +55,7 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
             }
         }
         if (name is not null) names.RemoveAt(names.Count - 1);
+        if (isOther) othersAbove--;
         return isFile;
     }
 
@@ -70,7 +74,7 @@ internal sealed class FileTreeReader(PathBudget budget, bool hasList)
         if (isNameless) names.Add("_");
         if (length == 0) root = null;
         files.Add(new TorrentFile(budget.Take(names), length, root, attributes.IsExecutable, false, attributes.IsHidden,
-            target));
+            target, othersAbove > 0));
         if (isNameless) names.RemoveAt(names.Count - 1);
     }
 }

@@ -96,7 +96,8 @@ internal static class ForeignInfoReader
         var path = budget.Take([safe]);
         var target = attributes.IsLink ? Target(fields.SymlinkPath) : null;
         return new TorrentFile(path, Length(fields.Length, attributes), null, attributes.IsExecutable,
-            attributes.IsPadding || safe.Contains(PaddingMark, StringComparison.Ordinal), attributes.IsHidden, target);
+            attributes.IsPadding || safe.Contains(PaddingMark, StringComparison.Ordinal), attributes.IsHidden, target,
+            SafeNames.IsOther(name.Text, safe));
     }
 
     private static List<TorrentFile> FileList(ReadOnlySpan<byte> raw, PathBudget budget)
@@ -113,18 +114,21 @@ internal static class ForeignInfoReader
             var attributes = new Attributes(fields.Attr.Text);
             var length = Length(fields.Length, attributes);
             names.Clear();
-            AddPath(names, fields.PathUtf8.IsList ? fields.PathUtf8 : fields.Path, attributes.IsPadding, length);
+            var isRenamed = AddPath(
+                names, fields.PathUtf8.IsList ? fields.PathUtf8 : fields.Path, attributes.IsPadding, length);
             var isPadding = attributes.IsPadding
                 || names.Exists(static name => name.Contains(PaddingMark, StringComparison.Ordinal));
             files.Add(new TorrentFile(budget.Take(names), length, null, attributes.IsExecutable, isPadding,
-                attributes.IsHidden, attributes.IsLink ? Target(fields.SymlinkPath) : null));
+                attributes.IsHidden, attributes.IsLink ? Target(fields.SymlinkPath) : null, isRenamed));
         }
         return files;
     }
 
-    private static void AddPath(List<string> names, RawValue path, bool isPadding, long length)
+    /// <returns>Whether it is another path than the torrent's.</returns>
+    private static bool AddPath(List<string> names, RawValue path, bool isPadding, long length)
     {
         var count = 0;
+        var isOther = false;
         if (path.IsList)
         {
             var reader = new BencodeReader(path.Raw, ContentLimits.ForeignInfo);
@@ -132,12 +136,15 @@ internal static class ForeignInfoReader
             {
                 if (reader.Token != BencodeToken.Bytes)
                     throw TorrentInfo.Bad("the path of a file holds something else than names");
-                if (SafeNames.Clean(reader.Bytes) is { } name) names.Add(name);
+                var name = SafeNames.Clean(reader.Bytes);
+                isOther |= SafeNames.IsOther(reader.Bytes, name);
+                if (name is not null) names.Add(name);
             }
         }
         if (count == 0 && !isPadding) throw TorrentInfo.Bad("a file has no path");
         if (count == 0) names.AddRange([".pad", length.ToString()]);
         else if (names.Count == 0) names.Add("_");
+        return isOther;
     }
 
     internal static long Length(RawValue length, Attributes attributes)

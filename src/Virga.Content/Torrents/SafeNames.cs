@@ -48,6 +48,12 @@ internal static class SafeNames
         return added == dots && added <= 2 ? null : text.ToString();
     }
 
+    /// <summary>Whether a name that was cleaned is another one.</summary>
+    /// <param name="safe">What <see cref="Clean"/> made of it.</param>
+    public static bool IsOther(ReadOnlySpan<byte> name, string? safe) =>
+        safe is null || Encoding.UTF8.GetByteCount(safe) != name.Length
+        || name.IndexOfAnyInRange((byte)0, (byte)31) >= 0;
+
     private static int AnnouncedBytes(byte first) =>
         first is 0xff or 0xfe ? 1 : Math.Max(1, BitOperations.LeadingZeroCount((uint)(byte)~first) - 24);
 
@@ -89,7 +95,10 @@ internal static class SafeNames
                 renamed = $"{stem}.{number}{extension}";
             }
             while (!taken.Add(folder + renamed));
-            files[i] = files[i] with { Path = [.. files[i].Path.Take(files[i].Path.Count - 1), renamed] };
+            files[i] = files[i] with
+            {
+                Path = [.. files[i].Path.Take(files[i].Path.Count - 1), renamed], IsRenamed = true,
+            };
         }
     }
 }

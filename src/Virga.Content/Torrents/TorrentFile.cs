@@ -11,7 +11,11 @@ namespace Virga.Content.Torrents;
 /// Of others' torrents: names of the target, from the torrent's top (BEP 47), made safe. Of a share: the target as it
 /// is written in the link, cut at each '/', so that it may hold "." and "..".
 /// </param>
+/// <param name="IsRenamed">
+/// Of others' torrents: the torrent gives it another path, one that leads elsewhere, that no file may have or that
+/// another file has.
+/// </param>
 public sealed record TorrentFile(
     IReadOnlyList<string> Path, long Length, Hash256? Root, bool IsExecutable = false, bool IsPadding = false,
     bool IsHidden = false,
-    IReadOnlyList<string>? SymlinkTarget = null);
+    IReadOnlyList<string>? SymlinkTarget = null, bool IsRenamed = false);

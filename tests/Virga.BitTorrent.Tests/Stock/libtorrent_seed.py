@@ -1,6 +1,6 @@
 """Seeds what lies in FOLDER/NAME with libtorrent. OPTIONS (JSON): kind (v1, hybrid, v2), piece (bytes), private (BEP
-27), trackers. Prints a line of JSON: port, magnet, torrent (hex); ends when its input is closed, so that it dies with
-its caller."""
+27), trackers; or torrent (a file), which is seeded as it is. Prints a line of JSON: port, magnet, torrent (hex); ends
+when its input is closed, so that it dies with its caller."""
 import json
 import os
 import sys
@@ -9,15 +9,21 @@ import threading
 import libtorrent as lt
 
 folder, name, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-kinds = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}
-files = lt.file_storage()
-lt.add_files(files, os.path.join(folder, name))
-made = lt.create_torrent(files, options.get("piece", 0), kinds[options["kind"]])
-made.set_priv(options.get("private", False))
-for tracker in options.get("trackers", []):
-    made.add_tracker(tracker)
-lt.set_piece_hashes(made, folder)
-torrent = lt.bencode(made.generate())
+
+
+def make():
+    kinds = {"v1": lt.create_torrent.v1_only, "v2": lt.create_torrent.v2_only, "hybrid": 0}
+    files = lt.file_storage()
+    lt.add_files(files, os.path.join(folder, name))
+    made = lt.create_torrent(files, options.get("piece", 0), kinds[options["kind"]])
+    made.set_priv(options.get("private", False))
+    for tracker in options.get("trackers", []):
+        made.add_tracker(tracker)
+    lt.set_piece_hashes(made, folder)
+    return lt.bencode(made.generate())
+
+
+torrent = open(options["torrent"], "rb").read() if "torrent" in options else make()
 session = lt.session({
     "listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False, "enable_upnp": False,
     "enable_natpmp": False, "enable_outgoing_utp": False, "enable_incoming_utp": False,
