@@ -57,6 +57,8 @@ internal static class CommandLine
             TransferCommands.CreateCancel(options),
             TransferCommands.CreatePriority(options),
             TransferCommands.CreateLimit(options),
+            HandoverCommands.CreateHandover(options),
+            HandoverCommands.CreateTakeover(options),
             LimitCommands.Create(options),
             PricesCommand.Create(options),
             WebhookCommands.Create(options),

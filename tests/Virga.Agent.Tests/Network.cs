@@ -102,6 +102,9 @@ internal sealed class TestAgent(AgentHost host, string socket)
 
     public AgentHost Host { get; } = host;
 
+    /// <summary>A client of its local API, as the command line has it.</summary>
+    public ControlClient Client => new(Path.GetDirectoryName(socket)!);
+
     public string Id => Host.Id.ToString();
 
     public string Address => new AgentAddress(Host.Id, Host.Endpoint).ToText();

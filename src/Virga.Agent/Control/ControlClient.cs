@@ -146,6 +146,18 @@ public sealed partial class ControlClient : IDisposable
         JsonContent.Create(new TransferLimitRequest(receive), ControlJson.Default.TransferLimitRequest),
         ControlJson.Default.TransferInfo, cancellationToken);
 
+    public Task<HandoverFile> HandOverAsync(string id, string key, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, $"/control/transfers/{Escape(id)}/handover",
+        JsonContent.Create(new HandoverRequest(key), ControlJson.Default.HandoverRequest),
+        ControlJson.Default.HandoverFile, cancellationToken);
+
+    public Task<HandoverKey> HandoverKeyAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/takeovers/key", null, ControlJson.Default.HandoverKey, cancellationToken);
+
+    public Task<TransferInfo> TakeOverAsync(TakeoverRequest request, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, "/control/takeovers", JsonContent.Create(request, ControlJson.Default.TakeoverRequest),
+        ControlJson.Default.TransferInfo, cancellationToken);
+
     public Task<LimitsInfo> LimitsAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/limits", null, ControlJson.Default.LimitsInfo, cancellationToken);
 

@@ -153,6 +153,20 @@ internal sealed class ControlEndpoints(
             var changed = await transfers.PrioritizeAsync(Route(http, "id"), request.Priority, http.RequestAborted);
             await JsonAsync(http, changed, ControlJson.Default.TransferInfo);
         });
+        routes.Control("POST", "/control/transfers/{id}/handover", async http =>
+        {
+            var request = await BodyAsync(http, ControlJson.Default.HandoverRequest);
+            var file = await transfers.HandOverAsync(Route(http, "id"), request, http.RequestAborted);
+            await JsonAsync(http, file, ControlJson.Default.HandoverFile);
+        });
+        routes.Control("GET", "/control/takeovers/key", http =>
+            JsonAsync(http, transfers.Key, ControlJson.Default.HandoverKey));
+        routes.Control("POST", "/control/takeovers", async http =>
+        {
+            var request = await BodyAsync(http, ControlJson.Default.TakeoverRequest);
+            var taken = await transfers.TakeOverAsync(request, http.RequestAborted);
+            await JsonAsync(http, taken, ControlJson.Default.TransferInfo);
+        });
         routes.Control("PUT", "/control/transfers/{id}/limit", async http =>
         {
             var request = await BodyAsync(http, ControlJson.Default.TransferLimitRequest);

@@ -102,8 +102,23 @@ public sealed record TransferRequest(
 public sealed record CopiedInfo(
     int FilesByService, int FilesBySample, int FilesInFull, long Bytes, long ComparedBytes);
 
-/// <summary>Where a transfer stands. Paused, failed and cancelled ones can be resumed.</summary>
-public enum TransferState { Waiting, Running, Completed, Failed, Cancelled, Paused }
+/// <summary>
+/// Where a transfer stands. Paused, failed and cancelled ones can be resumed; with one that was handed over another
+/// agent goes on.
+/// </summary>
+public enum TransferState { Waiting, Running, Completed, Failed, Cancelled, Paused, HandedOver }
+
+/// <param name="Key">An age recipient, age1...: what others seal a transfer to for this agent.</param>
+public sealed record HandoverKey(string Key);
+
+/// <param name="For">The <see cref="HandoverKey"/> of the agent that is to go on with it.</param>
+public sealed record HandoverRequest(string For);
+
+/// <param name="File">An age file, for the agent that takes over alone (spec/v1/journal.md).</param>
+public sealed record HandoverFile(byte[] File);
+
+/// <param name="Account">This agent's name of the account that it writes to; null: the same as it had there.</param>
+public sealed record TakeoverRequest(byte[] File, string? Account);
 
 /// <summary>Of transfers: the higher goes first.</summary>
 public enum TransferPriority { Low, Normal, High }
@@ -179,6 +194,10 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(List<TransferInfo>))]
 [JsonSerializable(typeof(TransferInfo))]
 [JsonSerializable(typeof(PriorityRequest))]
+[JsonSerializable(typeof(HandoverKey))]
+[JsonSerializable(typeof(HandoverRequest))]
+[JsonSerializable(typeof(HandoverFile))]
+[JsonSerializable(typeof(TakeoverRequest))]
 [JsonSerializable(typeof(TransferLimitRequest))]
 [JsonSerializable(typeof(LimitsInfo))]
 [JsonSerializable(typeof(LimitsRequest))]

@@ -37,23 +37,46 @@ internal sealed record TransferRow(
 
 internal sealed class TransferTable(AgentState state)
 {
+    /// <summary>What holds more of a transfer.</summary>
+    private static readonly string[] Its =
+        ["transfer_files", "transfer_uploads", "transfer_parts", "transfer_copies", "transfer_names"];
+
     public ValueTask AddAsync(TransferRow row, CancellationToken cancellationToken)
     {
-        var link = state.Seal(System.Text.Encoding.UTF8.GetBytes(row.Link), Place(row.Id));
+        var link = SealedLink(row);
+        return state.Database.WriteAsync(db => Insert(db, row, link), cancellationToken);
+    }
+
+    /// <summary>Puts another agent's transfer in place of what was known of it here, with its journal.</summary>
+    public ValueTask TakeOverAsync(TransferRow row, JournalState journal, CancellationToken cancellationToken)
+    {
+        var link = SealedLink(row);
         return state.Database.WriteAsync(
             db =>
             {
+                db.Execute("DELETE FROM transfers WHERE id = ?", row.Id);
+                foreach (var its in Its) db.Execute($"DELETE FROM {its} WHERE transfer = ?", row.Id);
+                Insert(db, row, link);
                 db.Execute(
-                    "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, "
-                        + "plan, copy_check, serve, receive, torrent) "
-                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                    row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
-                    (int)row.State, row.Created, (int)row.Priority, Json(row.Plan), (int?)row.Copies ?? 0,
-                    (int)row.Serve, row.Receive, row.Torrent is null
-                        ? null : JsonSerializer.Serialize(row.Torrent, StateJson.Default.TorrentWish));
+                    "UPDATE transfers SET fetched = ?, files_total = ?, bytes_total = ? WHERE id = ?",
+                    row.Fetched, row.FilesTotal, row.BytesTotal, row.Id);
+                SqliteJournal.Insert(db, row.Id, journal);
             },
             cancellationToken);
     }
+
+    private byte[] SealedLink(TransferRow row) =>
+        state.Seal(System.Text.Encoding.UTF8.GetBytes(row.Link), Place(row.Id));
+
+    private static void Insert(Storage.SqlSession db, TransferRow row, byte[] link) =>
+        db.Execute(
+            "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, "
+                + "plan, copy_check, serve, receive, torrent) "
+                + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
+            (int)row.State, row.Created, (int)row.Priority, Json(row.Plan), (int?)row.Copies ?? 0,
+            (int)row.Serve, row.Receive, row.Torrent is null
+                ? null : JsonSerializer.Serialize(row.Torrent, StateJson.Default.TorrentWish));
 
     /// <param name="also">Written with it, or not at all.</param>
     public ValueTask UpdateAsync(TransferRow row, Action<Storage.SqlSession>? also, CancellationToken cancellationToken)
@@ -213,6 +236,37 @@ internal sealed class SqliteJournal(AgentState state, string transfer) : ITransf
                 Forget(db, file);
             },
             cancellationToken);
+
+    /// <summary>What another agent recorded of a transfer that has no journal here.</summary>
+    internal static void Insert(Storage.SqlSession db, string transfer, JournalState journal)
+    {
+        foreach (var (file, path) in journal.Renamed)
+        {
+            db.Execute(
+                "INSERT INTO transfer_names (transfer, file, path) VALUES (?, ?, ?)", transfer, file, path.Value);
+        }
+        foreach (var file in journal.Completed)
+            db.Execute("INSERT INTO transfer_files (transfer, file) VALUES (?, ?)", transfer, file);
+        foreach (var (file, how) in journal.Copies)
+        {
+            db.Execute(
+                "INSERT INTO transfer_copies (transfer, file, checked) VALUES (?, ?, ?)", transfer, file,
+                (int?)how ?? 0);
+        }
+        foreach (var (file, upload) in journal.Uploads)
+        {
+            db.Execute(
+                "INSERT INTO transfer_uploads (transfer, file, token, part_bytes) VALUES (?, ?, ?, ?)",
+                transfer, file, upload.Token, upload.PartBytes);
+            foreach (var part in upload.Parts)
+            {
+                db.Execute(
+                    "INSERT OR REPLACE INTO transfer_parts (transfer, file, part, tag) VALUES (?, ?, ?, ?)",
+                    transfer, file, part.Index, part.Tag);
+            }
+        }
+        if (journal.HasStarted) db.Execute("UPDATE transfers SET started = 1 WHERE id = ?", transfer);
+    }
 
     private void SetCopy(Storage.SqlSession db, int file, int how) => db.Execute(
         "INSERT OR REPLACE INTO transfer_copies (transfer, file, checked) VALUES (?, ?, ?)", transfer, file, how);

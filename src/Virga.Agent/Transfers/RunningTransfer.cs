@@ -49,6 +49,9 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time, Pace a
     /// <summary>Tells what the run that goes on has moved by which route; null while none does.</summary>
     public PlannedSources? Planned { get; set; }
 
+    /// <summary>For how long a service has asked it to wait; null while none has.</summary>
+    public ServicePause? Pause { get; private set; }
+
     public CancellationTokenSource? Stop { get; set; }
 
     public Task Running { get; set; } = Task.CompletedTask;
@@ -56,7 +59,8 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time, Pace a
     /// <summary>It was stopped for another one, or by the limits, and waits for its turn again.</summary>
     public bool GivesWay { get; set; }
 
-    public bool HasEnded => Row.State is TransferState.Completed or TransferState.Failed or TransferState.Cancelled;
+    public bool HasEnded => Row.State is TransferState.Completed or TransferState.Failed
+        or TransferState.Cancelled or TransferState.HandedOver;
 
     /// <summary>Completes at the next change of state.</summary>
     public Task Changed
@@ -76,6 +80,17 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time, Pace a
             changed.TrySetResult();
             changed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         }
+    }
+
+    /// <summary>Waits as long as a service asks; longer from time to time where it says nothing.</summary>
+    public void BeginPause(VirgaException e)
+    {
+        // As long as something came over in between, the service lets us go on again and again.
+        var isFirst = Pause is null || Status.BytesDone > Pause.BytesDone;
+        var wait = isFirst ? ServicePause.First : TimeSpan.FromTicks(Math.Min(
+            ServicePause.Longest.Ticks, Pause!.Length.Ticks * 2));
+        if (e.RetryAfter is { } asked && asked > wait) wait = asked < ServicePause.Most ? asked : ServicePause.Most;
+        Pause = new ServicePause(e, wait, time.GetUtcNow() + wait, Status.BytesDone);
     }
 
     public void BeginRun()
@@ -125,6 +140,7 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time, Pace a
                 TransferState.Paused => "paused",
                 TransferState.Completed => Seeds?.Invoke() ?? "complete",
                 TransferState.Cancelled => "cancelled",
+                TransferState.HandedOver => "handed over to another agent",
                 _ => row.Outcome?.Error?.Message ?? "failed",
             };
             return new TransferInfo(

@@ -32,6 +32,15 @@ internal sealed class TransferContents(
     public void Write(string transfer, FetchedContent content) =>
         SealedFile.Write(state.ContentPath(transfer), state.Key, Encode(content), options.Random);
 
+    /// <summary>What others seal for this agent is opened with it.</summary>
+    public AgeIdentity SealIdentity => clients.Self.SealIdentity;
+
+    /// <summary>What is recorded, as it stands in the file, for another agent to record.</summary>
+    public byte[] ReadRaw(string transfer) => state.ReadSealed(state.ContentPath(transfer));
+
+    public void WriteRaw(string transfer, byte[] content) =>
+        SealedFile.Write(state.ContentPath(transfer), state.Key, content, options.Random);
+
     public FetchedContent Read(string transfer)
     {
         var limits = new BencodeLimits(int.MaxValue, 2, 16);

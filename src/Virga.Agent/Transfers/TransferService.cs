@@ -90,6 +90,8 @@ internal sealed partial class TransferService(
     public async Task<TransferInfo> CancelAsync(string id, CancellationToken cancellationToken)
     {
         var transfer = Get(id);
+        // What is half done there is the other agent's.
+        if (transfer.Row.State == TransferState.HandedOver) throw HandedOver();
         await StopAsync(transfer, cancellationToken);
         await sharing.EndAsync(id);
         await torrents.EndAsync(id);
@@ -141,7 +143,9 @@ internal sealed partial class TransferService(
     public async Task<TransferInfo> ResumeAsync(string id, CancellationToken cancellationToken)
     {
         var transfer = Get(id);
+        transfer.Pause?.End();
         if (IsGoingOn(transfer) || transfer.Row.State == TransferState.Completed) return transfer.Describe();
+        if (transfer.Row.State == TransferState.HandedOver) throw HandedOver();
         await SetAsync(transfer, transfer.Row with
         {
             State = TransferState.Waiting, Ended = null, Outcome = null,
@@ -197,6 +201,7 @@ internal sealed partial class TransferService(
     private string WhyWaiting(RunningTransfer transfer)
     {
         if (limits.WhyHeld is { } held) return held;
+        if (transfer.Pause is { IsOver: false } pause) return pause.Describe(options.Time.LocalTimeZone);
         var ahead = transfer.Ticket is { } ticket ? queue.Ahead(ticket) : 0;
         return ahead == 0 ? "waiting for its turn" : $"waiting for its turn, {ahead} before it";
     }
@@ -232,6 +237,7 @@ internal sealed partial class TransferService(
             do
             {
                 transfer.GivesWay = false;
+                if (transfer.Pause is { IsOver: false } pause) await pause.WaitAsync(options.Time, cancellationToken);
                 turn?.Dispose();
                 turn = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
                 await queue.EnterAsync(ticket, cancellationToken);
@@ -279,6 +285,12 @@ internal sealed partial class TransferService(
             // Stopped for another one: it waits for its turn again.
             var state = transfer.GivesWay ? TransferState.Waiting : transfer.Row.State;
             await SetAsync(transfer, transfer.Row with { State = state });
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.Throttled && !cancellationToken.IsCancellationRequested)
+        {
+            transfer.BeginPause(e);
+            log($"transfer {transfer.Row.Id} waits: {transfer.Pause!.Describe(options.Time.LocalTimeZone)}");
+            await SetAsync(transfer, transfer.Row with { State = TransferState.Waiting });
         }
         catch (Exception e)
         {

@@ -106,6 +106,9 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
             case TransferState.Paused:
                 run.Say($"the transfer into {place} is paused: `virga resume {Display.Short(t.Id)}` goes on with it");
                 return ExitCode.Failed;
+            case TransferState.HandedOver:
+                run.Say($"the transfer into {place} was handed over: another agent goes on with it");
+                return ExitCode.Failed;
             default:
                 SayDetached(t);
                 return ExitCode.NotReachable;
@@ -131,6 +134,7 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
             TransferState.Failed => "failed",
             TransferState.Cancelled => "cancelled",
             TransferState.Paused => "paused",
+            TransferState.HandedOver => "handed over",
             _ => t.Status + SourcesOf(t),
         };
         var copied = t.Copied is { } c ? $"; {Display.Bytes(c.Bytes)} copied inside the service" : "";
