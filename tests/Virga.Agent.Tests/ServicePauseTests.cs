@@ -54,7 +54,7 @@ public sealed class ServicePauseTests
         Assert.InRange(done.BytesFetched, done.BytesTotal, 2 * done.BytesTotal);
     }
 
-    /// <summary>A folder on disk that takes so many bytes, and then says what Google Drive says of its 750 GB.</summary>
+    /// <summary>A folder on disk that takes so many bytes, then says what Google Drive says of its 750 GB.</summary>
     private sealed class DailyAdapter : IAccountAdapter
     {
         private readonly DiskAdapter disk = new(RandomNumberGenerator.Fill);
