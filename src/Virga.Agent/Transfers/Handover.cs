@@ -64,7 +64,8 @@ internal sealed record Handover(
     /// <param name="account">The taking agent's name for the account that the transfer writes to.</param>
     public TransferRow Row(string account) => new(
         Id, Hash256.TryParse(InfoHash, out var hash) ? hash : throw Unreadable(), Link, account,
-        EntryPath.Parse(Path), Collision, TransferState.Waiting, Created, Ended: null, Fetched, FilesTotal, BytesTotal, Outcome: null, Plan, Priority, Copies, Serve)
+        EntryPath.Parse(Path), Collision, TransferState.Waiting, Created, Ended: null, Fetched, FilesTotal,
+        BytesTotal, Outcome: null, Plan, Priority, Copies, Serve)
     {
         Torrent = Torrent, Receive = Receive,
     };
