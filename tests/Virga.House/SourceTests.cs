@@ -63,12 +63,12 @@ public sealed partial class SourceTests
 
     [Fact]
     public void Launchers_can_be_run() => House.AssertNone(
-        new[] { "virga", "test", "bench", ".ci/run" }.Where(f => !OperatingSystem.IsWindows()
+        new[] { "virga", "test", "bench", "install", ".ci/run" }.Where(f => !OperatingSystem.IsWindows()
             && (File.GetUnixFileMode(Path.Combine(House.Root, f)) & UnixFileMode.UserExecute) == 0),
         "launchers must be executable:");
 
     private static IEnumerable<string> Scripts => House.Files.Where(f =>
-        f is "virga" or "test" or "bench" or ".ci/run" || f.EndsWith(".sh", StringComparison.Ordinal));
+        f is "virga" or "test" or "bench" or "install" or ".ci/run" || f.EndsWith(".sh", StringComparison.Ordinal));
 
     private static bool IsText(string file)
     {
