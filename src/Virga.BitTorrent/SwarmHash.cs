@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Virga.Core;
 
@@ -11,20 +10,12 @@ namespace Virga.BitTorrent;
 [StructLayout(LayoutKind.Sequential)]
 public readonly record struct SwarmHash
 {
-    public const int ByteCount = 20;
+    public const int ByteCount = Bytes20.ByteCount;
 
-    private readonly ulong a, b;
-    private readonly uint c;
+    private readonly Bytes20 value;
 
     /// <param name="bytes">Exactly 20 bytes; anything else is a bug of the caller.</param>
-    public SwarmHash(ReadOnlySpan<byte> bytes)
-    {
-        if (bytes.Length != ByteCount)
-            throw new ArgumentException($"a swarm's hash has 20 bytes, not {bytes.Length}", nameof(bytes));
-        a = BinaryPrimitives.ReadUInt64BigEndian(bytes);
-        b = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
-        c = BinaryPrimitives.ReadUInt32BigEndian(bytes[16..]);
-    }
+    public SwarmHash(ReadOnlySpan<byte> bytes) => value = new Bytes20(bytes);
 
     /// <summary>What a v2 swarm is known by where only 20 bytes fit.</summary>
     public static SwarmHash OfV2(Hash256 infoHash)
@@ -34,19 +25,9 @@ public readonly record struct SwarmHash
         return new SwarmHash(bytes[..ByteCount]);
     }
 
-    public void CopyTo(Span<byte> destination)
-    {
-        BinaryPrimitives.WriteUInt64BigEndian(destination, a);
-        BinaryPrimitives.WriteUInt64BigEndian(destination[8..], b);
-        BinaryPrimitives.WriteUInt32BigEndian(destination[16..], c);
-    }
+    public void CopyTo(Span<byte> destination) => value.CopyTo(destination);
 
-    public byte[] ToArray()
-    {
-        var bytes = new byte[ByteCount];
-        CopyTo(bytes);
-        return bytes;
-    }
+    public byte[] ToArray() => value.ToArray();
 
     public static bool TryParse(ReadOnlySpan<char> hex, out SwarmHash hash)
     {
@@ -59,7 +40,7 @@ public readonly record struct SwarmHash
     }
 
     /// <summary>A hash that nobody can foretell: for tables whose keys strangers choose.</summary>
-    internal ulong Keyed(KeyedHash key) => key.Of(a, b, c);
+    internal ulong Keyed(KeyedHash key) => key.Of(value.A, value.B, value.C);
 
-    public override string ToString() => Convert.ToHexStringLower(ToArray());
+    public override string ToString() => value.ToString();
 }

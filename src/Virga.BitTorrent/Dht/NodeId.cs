@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
 using System.Numerics;
@@ -9,20 +8,12 @@ namespace Virga.BitTorrent.Dht;
 /// <summary>A place in the DHT: 20 bytes, of a node, a swarm or an item; near is what differs late (BEP 5).</summary>
 public readonly record struct NodeId
 {
-    public const int ByteCount = 20;
+    public const int ByteCount = Bytes20.ByteCount;
 
-    private readonly ulong a, b;
-    private readonly uint c;
+    private readonly Bytes20 value;
 
     /// <param name="bytes">Exactly 20 bytes; anything else is a bug of the caller.</param>
-    public NodeId(ReadOnlySpan<byte> bytes)
-    {
-        if (bytes.Length != ByteCount)
-            throw new ArgumentException($"a node's id has 20 bytes, not {bytes.Length}", nameof(bytes));
-        a = BinaryPrimitives.ReadUInt64BigEndian(bytes);
-        b = BinaryPrimitives.ReadUInt64BigEndian(bytes[8..]);
-        c = BinaryPrimitives.ReadUInt32BigEndian(bytes[16..]);
-    }
+    public NodeId(ReadOnlySpan<byte> bytes) => value = new Bytes20(bytes);
 
     public static NodeId Of(SwarmHash swarm) => new(swarm.ToArray());
 
@@ -46,23 +37,24 @@ public readonly record struct NodeId
     }
 
     /// <summary>Whether the id is one that the address may have (BEP 42).</summary>
-    public bool Fits(IPAddress address) => (uint)(a >> 43) == Prefix(address, (byte)c) >> 11;
+    public bool Fits(IPAddress address) => (uint)(value.A >> 43) == Prefix(address, (byte)value.C) >> 11;
 
     /// <summary>How many bits both begin with.</summary>
     public int CommonBits(NodeId other)
     {
-        if (a != other.a) return BitOperations.LeadingZeroCount(a ^ other.a);
-        return b != other.b
-            ? 64 + BitOperations.LeadingZeroCount(b ^ other.b)
-            : 128 + BitOperations.LeadingZeroCount(c ^ other.c);
+        var (own, its) = (value, other.value);
+        if (own.A != its.A) return BitOperations.LeadingZeroCount(own.A ^ its.A);
+        return own.B != its.B
+            ? 64 + BitOperations.LeadingZeroCount(own.B ^ its.B)
+            : 128 + BitOperations.LeadingZeroCount(own.C ^ its.C);
     }
 
     /// <summary>Below 0 where x is nearer to this than y is.</summary>
     public int CompareDistance(NodeId x, NodeId y)
     {
-        var order = (x.a ^ a).CompareTo(y.a ^ a);
-        if (order == 0) order = (x.b ^ b).CompareTo(y.b ^ b);
-        return order == 0 ? (x.c ^ c).CompareTo(y.c ^ c) : order;
+        var order = (x.value.A ^ value.A).CompareTo(y.value.A ^ value.A);
+        if (order == 0) order = (x.value.B ^ value.B).CompareTo(y.value.B ^ value.B);
+        return order == 0 ? (x.value.C ^ value.C).CompareTo(y.value.C ^ value.C) : order;
     }
 
     /// <summary>A random id that begins with so many bits of this one, and then differs.</summary>
@@ -82,21 +74,11 @@ public readonly record struct NodeId
         return new NodeId(made);
     }
 
-    public void CopyTo(Span<byte> destination)
-    {
-        BinaryPrimitives.WriteUInt64BigEndian(destination, a);
-        BinaryPrimitives.WriteUInt64BigEndian(destination[8..], b);
-        BinaryPrimitives.WriteUInt32BigEndian(destination[16..], c);
-    }
+    public void CopyTo(Span<byte> destination) => value.CopyTo(destination);
 
-    public byte[] ToArray()
-    {
-        var bytes = new byte[ByteCount];
-        CopyTo(bytes);
-        return bytes;
-    }
+    public byte[] ToArray() => value.ToArray();
 
-    public override string ToString() => Convert.ToHexStringLower(ToArray());
+    public override string ToString() => value.ToString();
 
     private static uint Prefix(IPAddress address, byte random)
     {

@@ -30,6 +30,34 @@ internal static class Arguments
         return argument;
     }
 
+    public static Option<string> OnCollision()
+    {
+        var option = new Option<string>("--on-collision")
+        {
+            HelpName = "fail|skip|rename|overwrite",
+            Description = "what to do where a file stands already; rename makes 'a (2).txt' (default: fail, which "
+                + "moves nothing)",
+            DefaultValueFactory = _ => "fail",
+        };
+        return option.AcceptOnlyFromAmong("fail", "skip", "rename", "overwrite");
+    }
+
+    public static Option<string> Priority()
+    {
+        var option = new Option<string>("--priority")
+        {
+            HelpName = "low|normal|high",
+            Description = "which transfer goes first where not all can run at once (default: normal)",
+            DefaultValueFactory = _ => "normal",
+        };
+        return option.AcceptOnlyFromAmong("low", "normal", "high");
+    }
+
+    public static Option<bool> Detach() => new("--detach", "-d")
+    {
+        Description = "print the transfer's id and leave it to the agent",
+    };
+
     /// <summary>The link as it was given, or the first line of standard input.</summary>
     public static async Task<string> ReadLinkAsync(string given, Terminal terminal, CancellationToken cancellationToken)
     {

@@ -14,25 +14,9 @@ internal static class GetCommand
         var link = Arguments.Link();
         var place = Arguments.Place(
             options, "the account, and the folder in it, that it goes into; the folder is made when missing");
-        var detach = new Option<bool>("--detach", "-d")
-        {
-            Description = "print the transfer's id and leave it to the agent",
-        };
-        var collision = new Option<string>("--on-collision")
-        {
-            HelpName = "fail|skip|rename|overwrite",
-            Description = "what to do where a file stands already; rename makes 'a (2).txt' (default: fail, which "
-                + "moves nothing)",
-            DefaultValueFactory = _ => "fail",
-        };
-        collision.AcceptOnlyFromAmong("fail", "skip", "rename", "overwrite");
-        var priority = new Option<string>("--priority")
-        {
-            HelpName = "low|normal|high",
-            Description = "which transfer goes first where not all can run at once (default: normal)",
-            DefaultValueFactory = _ => "normal",
-        };
-        priority.AcceptOnlyFromAmong("low", "normal", "high");
+        var detach = Arguments.Detach();
+        var collision = Arguments.OnCollision();
+        var priority = Arguments.Priority();
         var limit = LimitCommands.RateOption("--limit", "what it may fetch, within `virga limits`");
         var wishes = new PlanOptions();
         var noServe = new Option<bool>("--no-serve")
@@ -100,12 +84,8 @@ internal static class GetCommand
                     run.Parsed.GetValue(seed) ? "always" : run.Parsed.GetValue(noServe) ? "never" : "while-running",
                     LimitCommands.RateOr(run, limit, null)),
                 cancellationToken);
-            if (!run.Parsed.GetValue(detach))
-                return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
-            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
-            else run.Print(transfer.Id);
-            run.Say($"it runs in the agent: `virga watch {Display.Short(transfer.Id)}`");
-            return ExitCode.Ok;
+            return await new TransferWatch(run, agent).StartedAsync(
+                transfer, run.Parsed.GetValue(detach), cancellationToken);
         });
         return verb;
     }

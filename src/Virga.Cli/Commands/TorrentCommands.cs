@@ -58,25 +58,10 @@ internal static class TorrentCommands
         {
             Description = "make a public Virga share of what arrived; `virga shares` shows its link",
         };
-        var collision = new Option<string>("--on-collision")
-        {
-            HelpName = "fail|skip|rename|overwrite",
-            Description = "what to do where a file stands already (default: fail, which moves nothing)",
-            DefaultValueFactory = _ => "fail",
-        };
-        collision.AcceptOnlyFromAmong("fail", "skip", "rename", "overwrite");
-        var priority = new Option<string>("--priority")
-        {
-            HelpName = "low|normal|high",
-            Description = "which transfer goes first where not all can run at once (default: normal)",
-            DefaultValueFactory = _ => "normal",
-        };
-        priority.AcceptOnlyFromAmong("low", "normal", "high");
+        var collision = Arguments.OnCollision();
+        var priority = Arguments.Priority();
+        var detach = Arguments.Detach();
         var limit = LimitCommands.RateOption("--limit", "what it may fetch, within `virga limits`");
-        var detach = new Option<bool>("--detach", "-d")
-        {
-            Description = "print the transfer's id and leave it to the agent",
-        };
         var verb = new Verb("add", "brings a torrent into an account, every piece checked, without a local disk")
         {
             Examples =
@@ -116,12 +101,8 @@ internal static class TorrentCommands
             else request = request with { File = await ReadFileAsync(text, cancellationToken) };
             using var agent = run.OpenAgent();
             var transfer = await agent.StartTorrentAsync(request, cancellationToken);
-            if (!run.Parsed.GetValue(detach))
-                return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
-            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
-            else run.Print(transfer.Id);
-            run.Say($"it runs in the agent: `virga watch {Display.Short(transfer.Id)}`");
-            return ExitCode.Ok;
+            return await new TransferWatch(run, agent).StartedAsync(
+                transfer, run.Parsed.GetValue(detach), cancellationToken);
         });
         return verb;
     }

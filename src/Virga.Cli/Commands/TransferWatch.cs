@@ -53,6 +53,17 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
         return exit;
     }
 
+    /// <summary>Shows one that has just begun until its end, or says how to see it where it is left alone.</summary>
+    public async Task<int> StartedAsync(
+        TransferInfo transfer, bool isDetached, CancellationToken cancellationToken)
+    {
+        if (!isDetached) return await UntilEndAsync([transfer], cancellationToken);
+        if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
+        else run.Print(transfer.Id);
+        run.Say($"it runs in the agent: `virga watch {Display.Short(transfer.Id)}`");
+        return ExitCode.Ok;
+    }
+
     private void SayDetached(TransferInfo transfer)
     {
         var id = Display.Short(transfer.Id);

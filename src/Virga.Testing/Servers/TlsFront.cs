@@ -11,15 +11,12 @@ namespace Virga.Testing.Servers;
 /// TLS before a server that speaks plain HTTP on loopback. Counts what it delivers, apart for those who come with an
 /// S3 presigned URL, and can refuse these.
 /// </summary>
-public sealed class TlsFront : IAsyncDisposable
+public sealed class TlsFront : LoopbackFront
 {
     private const string Refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
     private readonly Uri server;
     private readonly X509Certificate2 certificate;
-    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource stop = new();
-    private readonly Task accepting;
     private long signedBytes;
     private long otherBytes;
     private (TaskCompletionSource Came, Task Release)? hold;
@@ -36,11 +33,10 @@ public sealed class TlsFront : IAsyncDisposable
         certificate = request.CreateSelfSigned(
             new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero),
             new DateTimeOffset(2060, 1, 1, 0, 0, 0, TimeSpan.Zero));
-        listener.Start();
-        accepting = AcceptAsync();
+        Start();
     }
 
-    public Uri Url => new($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}");
+    public Uri Url => new($"https://127.0.0.1:{Port}");
 
     public string CertSha256 => Convert.ToHexStringLower(SHA256.HashData(certificate.RawData));
 
@@ -66,71 +62,48 @@ public sealed class TlsFront : IAsyncDisposable
     /// <summary>Whether presigned URLs are answered with 403 from now on.</summary>
     public bool RefusesSigned { get; set; }
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        // Whoever still accepts when it has stopped is told that it was never begun: first the one, then the other.
-        await accepting;
-        listener.Stop();
+        await base.DisposeAsync();
         certificate.Dispose();
-        stop.Dispose();
     }
 
-    private async Task AcceptAsync()
+    protected override async Task ServeAsync(TcpClient client)
     {
-        try
+        await using var tls = new SslStream(client.GetStream());
+        await tls.AuthenticateAsServerAsync(
+            new SslServerAuthenticationOptions { ServerCertificate = certificate }, Stopped);
+        var first = new byte[16 << 10];
+        var count = await tls.ReadAsync(first, Stopped);
+        var isSigned = Encoding.ASCII.GetString(first, 0, count).Split('\n')[0]
+            .Contains("X-Amz-Signature", StringComparison.Ordinal);
+        if (isSigned && RefusesSigned)
         {
-            while (true) _ = ServeAsync(await listener.AcceptTcpClientAsync(stop.Token));
+            await tls.WriteAsync(Encoding.ASCII.GetBytes(Refusal), Stopped);
+            return;
         }
-        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-        }
-    }
+        using var back = new TcpClient { NoDelay = true };
+        await back.ConnectAsync(server.Host, server.Port, Stopped);
+        await using var plain = back.GetStream();
+        await HoldAsync(first.AsMemory(0, count));
+        await plain.WriteAsync(first.AsMemory(0, count), Stopped);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(Stopped);
+        var both = new[] { CopyAsync(tls, plain, null), CopyAsync(plain, tls, isSigned) };
+        await Task.WhenAny(both);
+        await either.CancelAsync();
+        await Task.WhenAll(both);
 
-    private async Task ServeAsync(TcpClient client)
-    {
-        try
+        async Task CopyAsync(Stream from, Stream to, bool? counted)
         {
-            using var accepted = client;
-            await using var tls = new SslStream(client.GetStream());
-            await tls.AuthenticateAsServerAsync(
-                new SslServerAuthenticationOptions { ServerCertificate = certificate }, stop.Token);
-            var first = new byte[16 << 10];
-            var count = await tls.ReadAsync(first, stop.Token);
-            var isSigned = Encoding.ASCII.GetString(first, 0, count).Split('\n')[0]
-                .Contains("X-Amz-Signature", StringComparison.Ordinal);
-            if (isSigned && RefusesSigned)
+            var buffer = new byte[64 << 10];
+            int read;
+            while ((read = await from.ReadAsync(buffer, either.Token)) > 0)
             {
-                await tls.WriteAsync(Encoding.ASCII.GetBytes(Refusal), stop.Token);
-                return;
+                if (counted is null) await HoldAsync(buffer.AsMemory(0, read));
+                await to.WriteAsync(buffer.AsMemory(0, read), either.Token);
+                if (counted is true) Interlocked.Add(ref signedBytes, read);
+                if (counted is false) Interlocked.Add(ref otherBytes, read);
             }
-            using var back = new TcpClient { NoDelay = true };
-            await back.ConnectAsync(server.Host, server.Port, stop.Token);
-            await using var plain = back.GetStream();
-            await HoldAsync(first.AsMemory(0, count));
-            await plain.WriteAsync(first.AsMemory(0, count), stop.Token);
-            using var either = CancellationTokenSource.CreateLinkedTokenSource(stop.Token);
-            var both = new[] { CopyAsync(tls, plain, null), CopyAsync(plain, tls, isSigned) };
-            await Task.WhenAny(both);
-            await either.CancelAsync();
-            await Task.WhenAll(both);
-
-            async Task CopyAsync(Stream from, Stream to, bool? counted)
-            {
-                var buffer = new byte[64 << 10];
-                int read;
-                while ((read = await from.ReadAsync(buffer, either.Token)) > 0)
-                {
-                    if (counted is null) await HoldAsync(buffer.AsMemory(0, read));
-                    await to.WriteAsync(buffer.AsMemory(0, read), either.Token);
-                    if (counted is true) Interlocked.Add(ref signedBytes, read);
-                    if (counted is false) Interlocked.Add(ref otherBytes, read);
-                }
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException)
-        {
-            // Who was being served sees that.
         }
     }
 
@@ -138,6 +111,6 @@ public sealed class TlsFront : IAsyncDisposable
     {
         if (hold is not { } held || request.Span.IndexOf("x-amz-copy-source:"u8) < 0) return;
         held.Came.TrySetResult();
-        await held.Release.WaitAsync(stop.Token);
+        await held.Release.WaitAsync(Stopped);
     }
 }
