@@ -67,11 +67,12 @@ internal static class S3Client
     private sealed class Factory(Endpoint endpoint) : HttpClientFactory
     {
         // Headers come from the request; a whole-request timeout would end long transfers: StallGuard watches instead.
-        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(endpoint.CreateHandler())
-        {
-            Timeout = Timeout.InfiniteTimeSpan,
-            DefaultRequestVersion = HttpVersion.Version11,
-        };
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) =>
+            new(new S3Answers(endpoint.CreateHandler()))
+            {
+                Timeout = Timeout.InfiniteTimeSpan,
+                DefaultRequestVersion = HttpVersion.Version11,
+            };
 
         public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
 
