@@ -282,6 +282,7 @@ public sealed class AgentHost : IAsyncDisposable
         var tokens = new ApiTokens(state, options.Time, options.Random);
         await tokens.LoadAsync(cancellationToken);
         var tokenEndpoints = new TokenEndpoints(tokens, options.Version);
+        var entryEndpoints = new EntryEndpoints(accounts);
         var pageEndpoints = new PageEndpoints(() => PageLink);
         server = Own(await PeerServer.StartAsync(
             new PeerServerOptions
@@ -310,6 +311,7 @@ public sealed class AgentHost : IAsyncDisposable
                 tokenEndpoints.Map(routes);
                 guestEndpoints.Map(routes);
                 new PageFiles().Map(routes);
+                entryEndpoints.Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);

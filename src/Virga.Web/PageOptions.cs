@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
+using Virga.Accounts;
 using Virga.Agent.State;
 using Virga.Core;
 
@@ -23,6 +24,9 @@ public sealed record PageOptions
 
     /// <summary>Whether browsers reach it by https, so that cookies go no other way.</summary>
     internal bool IsSecure => PublicUrl?.Scheme == Uri.UriSchemeHttps;
+
+    /// <summary>The kinds of accounts that can be added, for its forms.</summary>
+    public IReadOnlyList<IAccountAdapter> Adapters { get; init; } = [];
 
     public required TimeProvider Time { get; init; }
 

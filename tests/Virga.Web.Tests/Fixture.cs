@@ -33,6 +33,8 @@ internal sealed partial class Fixture : IAsyncDisposable
 
     public PageOptions OptionsAt(IPEndPoint listen) => Options(agent, folder.FullName, listen);
 
+    public string DataFolder => Path.Combine(folder.FullName, "data");
+
     public string Folder(string name) => folder.CreateSubdirectory(name).FullName;
 
     public static async Task<Fixture> StartAsync()

@@ -158,6 +158,9 @@ public sealed record TransferInfo(
 /// <summary>An entry of an account. Kind: file, folder or symlink.</summary>
 public sealed record EntryInfo(string Path, string Kind, long Length, DateTimeOffset? Modified, string? LinkTarget);
 
+/// <summary>Moves or renames an entry inside an account; nothing may stand at the new path.</summary>
+public sealed record MoveRequest(string From, string To);
+
 /// <param name="Link">A virga: link, or an info-hash of a share or transfer that this agent knows.</param>
 public sealed record VerifyRequest(string Link, string Account, string Path);
 
@@ -209,6 +212,8 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(TokenAdded))]
 [JsonSerializable(typeof(List<TokenInfo>))]
 [JsonSerializable(typeof(List<EntryInfo>))]
+[JsonSerializable(typeof(EntryInfo))]
+[JsonSerializable(typeof(MoveRequest))]
 [JsonSerializable(typeof(VerifyRequest))]
 [JsonSerializable(typeof(VerifyEvent))]
 [JsonSerializable(typeof(PlanRequest))]

@@ -242,6 +242,7 @@ internal static class UpCommand
                 PublicUrl = run.Parsed.GetValue(choices.PageUrl) is { } url ? ListenAddress.ParsePublicUrl(url) : null,
                 DataFolder = run.DataFolder,
                 SignIn = agent.SignIn,
+                Adapters = Adapters.All,
                 Time = TimeProvider.System,
                 Random = Adapters.SystemRandom,
                 Logger = choices.Peer.LoggerOf(run),

@@ -24,7 +24,7 @@ internal sealed class Guard(PageOptions options, IPEndPoint place, Sessions sess
         "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; "
             + "img-src 'self' data:; media-src 'self'; frame-src 'self'; connect-src 'self'; manifest-src 'self'; "
             + "form-action 'self'; "
-            + "base-uri 'none'; frame-ancestors 'none'";
+            + "base-uri 'self'; frame-ancestors 'none'";
 
     private readonly string cookie = (options.IsSecure ? "__Host-" : "") + $"virga-{place.Port}";
 

@@ -54,7 +54,7 @@
       document.activeElement?.select?.();
     },
     // Files that are chosen or dropped go up one after the other; the page is told how far they are.
-    uploads(zone, input, page) {
+    uploads(zone, page) {
       const queue = [];
       let running = false;
       let last = 0;
@@ -111,9 +111,10 @@
         zone.classList.remove("dropping");
         add(e.dataTransfer.files);
       });
-      input.addEventListener("change", () => {
-        add(input.files);
-        input.value = "";
+      zone.addEventListener("change", e => {
+        if (e.target.type !== "file") return;
+        add(e.target.files);
+        e.target.value = "";
       });
     },
     choose(input) {

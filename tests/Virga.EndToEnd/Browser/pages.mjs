@@ -1,0 +1,178 @@
+// Drives two agents' pages as a person would: first run, account, share on one; first run, account, get on the other.
+// Then every page of the first is looked at by axe-core and photographed, light and dark, on a desktop and a phone.
+// node pages.mjs SETTINGS.json; prints one line of JSON for each finding, and fails when there is any.
+import { readFileSync, mkdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+const require = createRequire(join(settings.modules, 'node_modules/'));
+const { chromium } = require('playwright-core');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+const findings = [];
+const find = (kind, what) => {
+  findings.push(kind);
+  console.log(JSON.stringify({ kind, what }));
+};
+mkdirSync(settings.shots, { recursive: true });
+
+const browser = await chromium.launch({ executablePath: settings.chromium, args: ['--no-sandbox'] });
+
+async function visit(agent, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-GB', ...options });
+  context.setDefaultTimeout(settings.limitMs);
+  const home = new URL(agent.link).origin;
+  context.on('request', request => {
+    const url = new URL(request.url());
+    if (url.protocol !== 'data:' && url.protocol !== 'blob:' && url.origin !== home) find('other-host', request.url());
+  });
+  const page = await context.newPage();
+  page.on('console', message => {
+    if (message.type() === 'error' || message.type() === 'warning') find('console', message.text());
+  });
+  page.on('pageerror', error => find('page-error', error.message));
+  return { context, page, home };
+}
+
+// The first run: from the one-time link to a page with nothing in it yet.
+async function enter({ page }, agent) {
+  await page.goto(agent.link);
+  await page.fill('#password', 'short');
+  await page.click('button[type=submit]');
+  await page.getByText('too short').waitFor();
+  await photograph(page, 'welcome');
+  await page.fill('#password', agent.password);
+  await page.fill('#again', agent.password);
+  await page.click('button[type=submit]');
+  await page.locator('#recovery-code').waitFor();
+  await page.getByRole('link', { name: 'I have kept it' }).click();
+  await page.getByRole('heading', { name: 'Bring in your first storage' }).waitFor();
+}
+
+async function addAccount({ page }, name, folder) {
+  await page.getByRole('link', { name: 'Add an account' }).first().click();
+  await page.locator('#account-name').fill('Not A Name');
+  await page.getByRole('button', { name: 'Add it' }).click();
+  await page.getByText('Use 1 to 32 of').waitFor();
+  await page.locator('#account-name').fill(name);
+  await page.locator('#account-where').fill(folder);
+  await page.getByRole('button', { name: 'Add it' }).click();
+  await page.getByText('works').waitFor();
+}
+
+async function share({ page }, folder) {
+  await page.goto(new URL(`/files/${folder.account}/`, page.url()).href);
+  await page.getByRole('link', { name: folder.name, exact: true }).click();
+  // Names that turn text around, or are markup, are shown as what they are.
+  await page.getByText('cod[U+202E]exe.doc', { exact: true }).waitFor();
+  await page.getByText('<img src=x onerror=alert(1)>', { exact: true }).waitFor();
+  await photograph(page, 'folder');
+  await page.getByRole('link', { name: 'Share this folder' }).click();
+  await page.getByRole('button', { name: 'Make the link' }).click();
+  await page.getByRole('heading', { name: 'Your link is ready' }).waitFor();
+  return await page.locator('.copyable input').first().inputValue();
+}
+
+async function get({ page }, link, account) {
+  await page.goto(new URL('/get', page.url()).href);
+  await page.locator('#link').fill('https://example.org/');
+  await page.getByRole('button', { name: 'See what is in it' }).click();
+  await page.getByText('That is no link').waitFor();
+  await page.locator('#link').fill(link);
+  await page.locator('#target-account').selectOption(account);
+  await page.getByRole('button', { name: 'See what is in it' }).click();
+  await page.getByRole('heading', { name: 'The plan' }).waitFor();
+  await photograph(page, 'plan');
+  await page.getByRole('button', { name: 'Get it' }).click();
+  await page.locator('.chip.good', { hasText: 'done' }).waitFor();
+}
+
+async function upload({ page }, folder, name, content) {
+  await page.goto(new URL(`/files/${folder.account}/${folder.name}`, page.url()).href);
+  await page.getByRole('button', { name: 'Upload' }).waitFor();
+  await page.locator('input[type=file]').setInputFiles({ name, mimeType: 'text/plain', buffer: Buffer.from(content) });
+  await page.getByRole('button', { name: name, exact: true }).waitFor();
+  await page.getByRole('button', { name: name, exact: true }).click();
+  await page.getByText(content).waitFor();
+  await photograph(page, 'preview');
+  await page.keyboard.press('Escape');
+  await page.locator('.upload-list').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: `More for ${name}` }).click();
+  await page.getByRole('button', { name: 'Rename' }).click();
+  await page.locator('#new-name').fill('a/b');
+  await page.locator('dialog').getByRole('button', { name: 'Rename' }).click();
+  await page.getByText('A name has no slash').waitFor();
+  await page.locator('#new-name').fill(`renamed ${name}`);
+  await page.locator('dialog').getByRole('button', { name: 'Rename' }).click();
+  await page.getByRole('button', { name: `renamed ${name}`, exact: true }).waitFor();
+  await page.getByRole('button', { name: `More for renamed ${name}` }).click();
+  await page.getByRole('button', { name: 'Delete' }).click();
+  await page.locator('dialog').getByRole('button', { name: 'Delete' }).click();
+  await page.getByRole('button', { name: `renamed ${name}`, exact: true }).waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'New folder' }).click();
+  await page.locator('#folder-name').fill('made here');
+  await page.getByRole('button', { name: 'Make the folder' }).click();
+  await page.getByRole('link', { name: 'made here', exact: true }).waitFor();
+}
+
+async function photograph(page, name) {
+  await page.screenshot({ path: join(settings.shots, `${name}.png`) });
+}
+
+async function check(page, name) {
+  await page.evaluate(axe);
+  const result = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
+  for (const violation of result.violations)
+    find('axe', `${name}: ${violation.id}: ${violation.help}: ${violation.nodes.map(n => n.html).slice(0, 3).join(' ')}`);
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  if (wider > 0) find('layout', `${name}: ${wider} pixels wider than the window`);
+}
+
+async function settled(page) {
+  await page.locator('h1').first().waitFor();
+  await page.locator('.waiting').first().waitFor({ state: 'detached' });
+}
+
+const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
+
+async function gallery(agent, pages, state) {
+  for (const colorScheme of ['light', 'dark']) {
+    for (const [device, options] of [['desktop', {}], ['phone', phone]]) {
+      const open = await visit(agent, { ...options, colorScheme, storageState: state });
+      for (const [name, path] of Object.entries(pages)) {
+        await open.page.goto(open.home + path);
+        await settled(open.page);
+        const place = `${name}-${device}-${colorScheme}`;
+        await check(open.page, place);
+        await open.page.screenshot({ path: join(settings.shots, `${place}.png`), fullPage: device === 'phone' });
+      }
+      await open.context.close();
+    }
+  }
+}
+
+try {
+  const one = await visit(settings.sender);
+  await enter(one, settings.sender);
+  await addAccount(one, settings.sender.account, settings.sender.folder);
+  const link = await share(one, { account: settings.sender.account, name: settings.sender.share });
+  const two = await visit(settings.receiver);
+  await enter(two, settings.receiver);
+  await addAccount(two, settings.receiver.account, settings.receiver.folder);
+  await get(two, link, settings.receiver.account);
+  await upload(two, { account: settings.receiver.account, name: '' }, 'note.txt', 'written in a browser');
+  const places = {
+    files: `/files/${settings.sender.account}`, accounts: '/files', share: '/share', get: '/get', people: '/people',
+    network: '/network', settings: '/settings', add: '/settings/accounts/add',
+  };
+  await gallery(settings.sender, places, await one.context.storageState());
+  await gallery(settings.receiver, { transfers: '/transfers' }, await two.context.storageState());
+  await gallery(settings.sender, { 'sign-in': '/sign-in', recover: '/recover' }, undefined);
+} catch (error) {
+  find('failed', error.stack);
+  for (const context of browser.contexts())
+    for (const page of context.pages()) await photograph(page, `failed-${findings.length}`);
+} finally {
+  await browser.close();
+}
+process.exitCode = findings.length > 0 ? 1 : 0;
