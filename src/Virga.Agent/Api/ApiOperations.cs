@@ -61,6 +61,20 @@ internal static class ApiOperations
         new("DELETE", "/control/accounts/{name}", ApiScope.Accounts, "removes an account", null,
             typeof(AccountRemoved)) { Query = ["force"] },
         Get<List<EntryInfo>>("accounts/{name}/entries", "what one folder holds") with { Query = ["path"] },
+        new("GET", "/control/accounts/{name}/content", ApiScope.Accounts, "a file's bytes, or one range of them")
+        {
+            Query = ["path"], ContentType = "application/octet-stream",
+        },
+        new("PUT", "/control/accounts/{name}/content", ApiScope.Accounts, "writes a file", null, typeof(EntryInfo))
+        {
+            Query = ["path"],
+        },
+        Nothing("POST", "accounts/{name}/folders", ApiScope.Accounts, "makes a folder") with { Query = ["path"] },
+        Nothing("POST", "accounts/{name}/move", ApiScope.Accounts, "moves or renames an entry", typeof(MoveRequest)),
+        Nothing("DELETE", "accounts/{name}/entries", ApiScope.Accounts, "deletes an entry") with
+        {
+            Query = ["path", "content"],
+        },
         Get<List<UploadInfo>>("accounts/{name}/uploads", "uploads that were begun and never completed"),
         new("DELETE", "/control/accounts/{name}/uploads", ApiScope.Accounts, "ends such uploads", null,
             typeof(List<UploadInfo>)) { Query = ["seconds"] },
