@@ -115,6 +115,11 @@ internal static class ApiOperations
             typeof(PriorityRequest), typeof(TransferInfo)),
         new("PUT", "/control/transfers/{id}/limit", ApiScope.Transfer, "how fast a transfer may receive",
             typeof(TransferLimitRequest), typeof(TransferInfo)),
+        new("POST", "/control/transfers/{id}/handover", ApiScope.Admin, "hands a transfer over to another agent",
+            typeof(HandoverRequest), typeof(HandoverFile)),
+        Get<HandoverKey>("takeovers/key", "what transfers are handed over to this agent by"),
+        new("POST", "/control/takeovers", ApiScope.Transfer, "goes on with a transfer of another agent",
+            typeof(TakeoverRequest), typeof(TransferInfo)),
         new("POST", "/control/verify", ApiScope.Transfer, "compares a folder with a share", typeof(VerifyRequest),
             typeof(VerifyEvent)) { IsStream = true },
     ];
