@@ -3,14 +3,12 @@
 import * as age from './age.js';
 import { isNativeHere, opener } from './chacha.js';
 import { concat, equal, toHex } from './bytes.js';
-import { layerFits, pieceRule } from './tree.js';
+import { layerFits, pieceHashes } from './tree.js';
 import { keyOf } from './torrent.js';
 
 const stretchBytes = 4 << 20;
 const firstStretchBytes = 512 << 10;
 const workersMax = 4;
-// Of stretches that are fetched at once.
-const aheadMax = 3;
 
 export class ReadError extends Error {
   constructor({ kind, message, advice }) {
@@ -105,66 +103,98 @@ export class ShareReader {
     }
   }
 
-  /** Verified stretches that hold [from, to) of the blob, whole pieces each; several are fetched ahead. */
+  /**
+   * Verified stretches that hold [from, to) of the blob, whole pieces each. One connection brings them all where the
+   * browser's own cryptography keeps up with it; else several workers take a stretch each.
+   */
   async *stretches({ blob, key, size }, from, to, signal) {
     if (blob.isVerified === undefined) {
       blob.isVerified = blob.length <= this.pieceBytes
         || layerFits(blob.layer, blob.root, blob.length, this.pieceBytes);
     }
     if (!blob.isVerified) throw new ReadError({ kind: 'wrong', message: 'layer' });
-    const perStretch = Math.max(1, stretchBytes / this.pieceBytes);
     let next = Math.floor(from / this.pieceBytes);
     const past = Math.ceil(to / this.pieceBytes);
-    const ahead = [];
-    // Seeking shows something soon: the first stretches are short.
-    let wanted = Math.max(1, firstStretchBytes / this.pieceBytes);
+    const perStretch = Math.max(1, stretchBytes / this.pieceBytes);
+    const perJob = this.count === 1 ? past - next : perStretch;
+    let isSecondTry = false;
+    let first = next;
+    const jobs = [];
     try {
-      while (next < past || ahead.length > 0) {
-        for (; next < past && ahead.length < aheadMax + 1; next = ahead.at(-1).past) {
-          const pieces = Math.min(wanted, past - next);
-          wanted = Math.min(perStretch, wanted * 2);
-          ahead.push(this.start(blob, key, size, next, next + pieces));
+      while (first < past) {
+        for (; next < past && jobs.length < this.count; next = jobs.at(-1).past)
+          jobs.push(this.start({ blob, key, size }, next, Math.min(past, next + perJob), perStretch));
+        let part;
+        try {
+          part = await untilAborted(jobs[0].take(), signal);
+        } catch (e) {
+          // Bytes of two answers may have been put together that are not of one file: once more, from there.
+          if (e.kind !== 'wrong' || isSecondTry) throw e;
+          isSecondTry = true;
+          for (const job of jobs.splice(0)) job.cancel();
+          next = first;
+          continue;
         }
-        yield await untilAborted(ahead[0].result, signal);
-        ahead.shift();
+        first = part.past;
+        if (first >= jobs[0].past) jobs.shift().end();
+        yield part;
       }
     } finally {
-      for (const job of ahead) job.cancel();
+      for (const job of jobs) job.cancel();
     }
   }
 
-  start(blob, key, size, first, past) {
+  start({ blob, key, size }, first, past, perStretch) {
     const id = this.nextId++;
     const worker = this.workers[id % this.count] ??= this.hire();
-    const from = first * this.pieceBytes;
-    const to = Math.min(past * this.pieceBytes, blob.length);
-    const rules = [];
-    for (let piece = first; piece < past; piece++) rules.push(pieceRule(blob, this.pieceBytes, piece));
-    const result = new Promise((resolve, reject) => this.jobs.set(id, { resolve, reject, from }));
-    result.catch(() => {});
+    const { hashes, width } = pieceHashes(blob, this.pieceBytes, first, past);
+    const ready = [];
+    const job = { ready, wake: null, error: null };
+    this.jobs.set(id, job);
+    const headers = async () => this.pass ? { Authorization: await this.pass() } : {};
+    job.goOn = async taken => worker.postMessage({ job: id, headers: await headers(), taken });
     (async () => worker.postMessage({
-      id, url: `${this.base}/blobs/${toHex(blob.root)}`, from, to, rules, firstPiece: first, key, size,
-      pieceBytes: this.pieceBytes, blobLength: blob.length,
-      headers: this.pass ? { Authorization: await this.pass() } : {},
+      id, url: `${this.base}/blobs/${toHex(blob.root)}`, to: Math.min(past * this.pieceBytes, blob.length), hashes,
+      width, firstPiece: first, pastPiece: past, piecesMax: perStretch,
+      // Seeking shows something soon: the first stretches are short.
+      firstPieces: this.count === 1 ? Math.max(1, firstStretchBytes / this.pieceBytes) : perStretch,
+      key, size, pieceBytes: this.pieceBytes, blobLength: blob.length, headers: await headers(),
     }))();
-    return { result, past, cancel: () => worker.postMessage({ cancel: id }) };
+    return {
+      past,
+      take: async () => {
+        while (ready.length === 0 && !job.error) await new Promise(resolve => { job.wake = resolve; });
+        if (ready.length === 0) throw new ReadError(job.error);
+        job.goOn(true);
+        return ready.shift();
+      },
+      end: () => this.jobs.delete(id),
+      cancel: () => {
+        this.jobs.delete(id);
+        worker.postMessage({ job: id, cancel: true });
+      },
+    };
   }
 
   hire() {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
     worker.onmessage = ({ data }) => {
       const job = this.jobs.get(data.id);
+      if (!job) return;
       if (data.waiting !== undefined) {
+        job.goOn(false);
         this.onwaiting(data.waiting);
         return;
       }
-      this.jobs.delete(data.id);
-      if (data.error) job.reject(new ReadError(data.error));
-      else job.resolve({ ...data, from: job.from });
+      if (data.error) job.error = data.error;
+      else job.ready.push(data);
+      job.wake?.();
     };
     worker.onerror = () => {
-      for (const job of this.jobs.values()) job.reject(new ReadError({ kind: 'bug', message: 'a worker ended' }));
-      this.jobs.clear();
+      for (const job of this.jobs.values()) {
+        job.error = { kind: 'bug', message: 'a worker ended' };
+        job.wake?.();
+      }
     };
     return worker;
   }

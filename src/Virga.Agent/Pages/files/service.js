@@ -1,7 +1,12 @@
 // Service worker: answers addresses of the share's files with what the page reads and verifies, so that the browser
 // saves to its disk and plays with seeking as from any server. It keeps nothing and knows no key.
 
-self.addEventListener('install', () => self.skipWaiting());
+self.addEventListener('install', event => {
+  // What is read from the agent need not come by here, where the browser can be told so.
+  event.addRoutes?.([{ condition: { urlPattern: new URLPattern({ pathname: '/v1/guest/*' }) }, source: 'network' }])
+    ?.catch(() => {});
+  self.skipWaiting();
+});
 self.addEventListener('activate', event => event.waitUntil(self.clients.claim()));
 // What the page sends while bytes flow, so that this worker is not ended meanwhile.
 self.addEventListener('message', () => {});

@@ -47,11 +47,11 @@ export function layerFits(layer, root, length, pieceBytes) {
   return equal(rootOf(layer, widthOf(count), pad), root);
 }
 
-/** What a piece must hash to, and how wide its tree is. */
-export function pieceRule(blob, pieceBytes, index) {
+/** What the pieces [first, past) must hash to, one after the other, and how wide the tree of each is. */
+export function pieceHashes(blob, pieceBytes, first, past) {
   if (blob.length <= pieceBytes)
-    return { hash: blob.root.slice(), width: widthOf(Math.ceil(blob.length / leafBytes)) };
-  return { hash: blob.layer.slice(index * hashBytes, (index + 1) * hashBytes), width: pieceBytes / leafBytes };
+    return { hashes: blob.root.slice(), width: widthOf(Math.ceil(blob.length / leafBytes)) };
+  return { hashes: blob.layer.slice(first * hashBytes, past * hashBytes), width: pieceBytes / leafBytes };
 }
 
 export async function pieceFits(bytes, { hash, width }) {

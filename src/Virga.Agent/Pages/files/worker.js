@@ -13,6 +13,8 @@ const waitMsMax = 15_000;
 // Buffers that are done with: those that are thrown away stay until the browser gets round to it.
 const spare = [];
 const spareMax = 4;
+// Stretches that are read, verified or on their way to who asked.
+const aheadMax = 3;
 
 class Refusal extends Error {
   constructor(kind, message, advice) {
@@ -22,42 +24,122 @@ class Refusal extends Error {
   }
 }
 
-self.onmessage = async ({ data }) => {
-  if (data.cancel !== undefined) {
-    running.get(data.cancel)?.abort();
-    return;
-  }
-  const abort = new AbortController();
-  running.set(data.id, abort);
-  try {
-    const result = await run(data, abort.signal);
-    self.postMessage({ id: data.id, ...result }, [result.plain.buffer]);
-  } catch (e) {
-    self.postMessage({ id: data.id, error: { kind: e.kind ?? 'bug', message: String(e.message), advice: e.advice } });
-  } finally {
-    running.delete(data.id);
-  }
+self.onmessage = ({ data }) => {
+  if (data.job === undefined) new Job(data).run();
+  else if (data.cancel) running.get(data.job)?.cancel();
+  else running.get(data.job)?.goOn(data.headers, data.taken);
 };
 
-async function run(job, signal) {
-  for (let tries = 1; ; tries++) {
+/** One stretch of a blob after the other, from one connection; a few are ahead of what was taken. */
+class Job {
+  constructor(data) {
+    Object.assign(this, data);
+    this.abort = new AbortController();
+    this.isAhead = 0;
+    this.wake = null;
+    this.source = new Source(this);
+    running.set(this.id, this);
+  }
+
+  /** What was sent arrived, or a new pass did. */
+  goOn(headers, taken) {
+    this.headers = headers;
+    if (taken) this.isAhead--;
+    this.wake?.();
+  }
+
+  cancel() {
+    this.abort.abort();
+    this.wake?.();
+  }
+
+  async run() {
+    let posted = Promise.resolve();
     try {
-      return await once(job, signal);
+      let pieces = this.firstPieces;
+      for (let first = this.firstPiece; first < this.pastPiece;) {
+        while (this.isAhead >= aheadMax && !this.abort.signal.aborted)
+          await new Promise(resolve => { this.wake = resolve; });
+        this.isAhead++;
+        const past = Math.min(first + pieces, this.pastPiece);
+        const stretch = new Stretch(this, first, past);
+        await stretch.read(this.source);
+        // It is verified and opened while the next one is on its way.
+        posted = watched(posted.then(() => this.post(stretch)));
+        first = past;
+        pieces = Math.min(this.piecesMax, pieces * 2);
+      }
+      await posted;
     } catch (e) {
-      // Bytes of two answers may have been put together that are not of one file: once more, from the start.
-      if (e.kind !== 'wrong' || tries === 2) throw e;
+      // What went before it and is good still counts.
+      await posted.catch(own => { e = own; });
+      this.cancel();
+      self.postMessage({
+        id: this.id, error: { kind: e.kind ?? 'bug', message: String(e.message), advice: e.advice },
+      });
+    } finally {
+      this.source.close();
+      running.delete(this.id);
     }
+  }
+
+  async post(stretch) {
+    try {
+      const result = await stretch.finish();
+      self.postMessage({ id: this.id, from: stretch.from, past: stretch.past, ...result }, [result.plain.buffer]);
+    } catch (e) {
+      this.cancel();
+      throw e;
+    }
+  }
+
+  pieceRule(piece) {
+    const at = (piece - this.firstPiece) * 32;
+    return { hash: this.hashes.subarray(at, at + 32), width: this.width };
   }
 }
 
-async function once(job, signal) {
-  const length = job.to - job.from;
-  // What is opened into another buffer leaves its own behind.
-  const buffer = job.key ? take(length) : new ArrayBuffer(length);
-  try {
-    return await fill(job, new Uint8Array(buffer, 0, length), signal);
-  } finally {
-    if (job.key && spare.length < spareMax) spare.push(buffer);
+/** Pieces that are verified, opened and handed over together. */
+class Stretch {
+  constructor(job, first, past) {
+    this.job = job;
+    this.firstPiece = first;
+    this.past = past;
+    this.from = first * job.pieceBytes;
+    this.to = Math.min(past * job.pieceBytes, job.blobLength);
+    const length = this.to - this.from;
+    // What is opened into another buffer leaves its own behind.
+    this.buffer = job.key ? take(length) : new ArrayBuffer(length);
+    this.sealed = new Uint8Array(this.buffer, 0, length);
+    this.opening = job.key ? new Opening(this) : null;
+    this.checks = [];
+  }
+
+  async read(source) {
+    const { pieceBytes } = this.job;
+    await source.fill(this.sealed, this.from, got => {
+      for (;;) {
+        const start = this.checks.length * pieceBytes;
+        const end = Math.min(start + pieceBytes, this.sealed.length);
+        if (start >= this.sealed.length || end > got) break;
+        this.checks.push(watched(this.check(this.sealed.subarray(start, end), this.firstPiece + this.checks.length)));
+      }
+      this.opening?.advance(got);
+    });
+  }
+
+  async check(bytes, piece) {
+    if (!await pieceFits(bytes, this.job.pieceRule(piece))) throw new Refusal('wrong', String(piece));
+  }
+
+  async finish() {
+    try {
+      await Promise.all(this.checks);
+      return this.opening ? await this.opening.finish()
+        : { head: new Uint8Array(), plain: this.sealed, tail: new Uint8Array() };
+    } finally {
+      if (this.opening && spare.length < spareMax) spare.push(this.buffer);
+    }
   }
 }
 
@@ -66,47 +148,25 @@ function take(length) {
   return found < 0 ? new ArrayBuffer(length) : spare.splice(found, 1)[0];
 }
 
-async function fill(job, sealed, signal) {
-  const checks = [];
-  let checked = 0;
-  const opening = job.key ? new Opening(job, sealed) : null;
-  await fetchInto(job, sealed, signal, got => {
-    // While the rest is on its way, what is there is verified and opened.
-    for (; checked < job.rules.length; checked++) {
-      const start = checked * job.pieceBytes;
-      const end = Math.min(start + job.pieceBytes, sealed.length);
-      if (end > got) break;
-      checks.push(watched(check(job, sealed.subarray(start, end), checked)));
-    }
-    opening?.advance(got);
-  });
-  await Promise.all(checks);
-  if (!opening) return { head: new Uint8Array(), plain: sealed, tail: new Uint8Array() };
-  return opening.finish();
-}
-
 /** It is waited for later: until then its failure is nobody's surprise. */
 function watched(promise) {
   promise.catch(() => {});
   return promise;
 }
 
-async function check(job, bytes, index) {
-  if (!await pieceFits(bytes, job.rules[index])) throw new Refusal('wrong', String(job.firstPiece + index));
-}
-
 /** Opens the chunks that lie whole in the stretch; what is cut by its ends is joined by who asked. */
 class Opening {
-  constructor(job, sealed) {
+  constructor({ job, sealed, from, to }) {
     this.job = job;
     this.sealed = sealed;
+    this.from = from;
     this.chunks = age.chunkCount(job.size);
-    this.next = Math.max(0, Math.ceil((job.from - age.nonceBytes) / age.sealedChunkBytes));
+    this.next = Math.max(0, Math.ceil((from - age.nonceBytes) / age.sealedChunkBytes));
     this.first = this.next;
-    const past = Math.floor((job.to - age.nonceBytes) / age.sealedChunkBytes);
-    this.past = Math.max(this.first, job.to === job.blobLength ? this.chunks : past);
+    const past = Math.floor((to - age.nonceBytes) / age.sealedChunkBytes);
+    this.past = Math.max(this.first, to === job.blobLength ? this.chunks : past);
     this.plain = new Uint8Array(Math.max(0, this.plainEnd() - this.first * age.chunkBytes));
-    this.open = opener(job.key);
+    this.open = job.open ??= opener(job.key);
     this.work = [];
   }
 
@@ -116,7 +176,7 @@ class Opening {
   }
 
   place(chunk) {
-    return age.nonceBytes + chunk * age.sealedChunkBytes - this.job.from;
+    return age.nonceBytes + chunk * age.sealedChunkBytes - this.from;
   }
 
   advance(got) {
@@ -150,49 +210,81 @@ class Opening {
   }
 }
 
-/** A connection that is cut or stalls is taken up again where it broke, for as long as the page is open. */
-async function fetchInto(job, target, signal, arrived) {
-  let got = 0;
-  for (let failures = 0; got < target.length;) {
-    const before = got;
-    let wait = 0;
-    try {
-      wait = await read();
-    } catch (e) {
-      if (e.kind || signal.aborted) throw e.kind ? e : new Refusal('cancelled', 'cancelled');
-    }
-    if (got === target.length) break;
-    failures = got > before ? 1 : failures + 1;
-    const ms = Math.max(wait, Math.min(waitMsMax, 250 * 2 ** failures));
-    self.postMessage({ id: job.id, waiting: ms });
-    await pause(ms, signal);
+/** The blob's bytes in order. A connection that is cut or stalls is taken up again where it broke. */
+class Source {
+  constructor(job) {
+    this.job = job;
+    this.next = null;
+    this.rest = null;
   }
 
-  async function read() {
-    const stalled = new AbortController();
-    const both = AbortSignal.any([signal, stalled.signal]);
-    let timer = setTimeout(() => stalled.abort(), stallMs);
-    try {
-      const answer = await fetch(job.url, {
-        headers: { Range: `bytes=${job.from + got}-${job.to - 1}`, ...job.headers },
-        cache: 'no-store', credentials: 'omit', redirect: 'error', signal: both,
-      });
-      if (answer.status !== 206) return await refused(answer);
-      const next = parts(answer.body);
-      for (;;) {
-        const { done, value } = await next();
-        if (done) return 0;
-        if (got + value.length > target.length) throw new Refusal('wrong', 'too much');
-        target.set(value, got);
-        got += value.length;
-        arrived(got);
-        clearTimeout(timer);
-        timer = setTimeout(() => stalled.abort(), stallMs);
+  /** Fills the target with what begins at `from`, right behind what was read before. */
+  async fill(target, from, arrived) {
+    const { signal } = this.job.abort;
+    let got = 0;
+    for (let failures = 0; got < target.length;) {
+      const before = got;
+      let wait = 0;
+      try {
+        if (!this.next) wait = await this.open(from + got);
+        if (this.next) {
+          const bytes = this.rest ?? await this.part();
+          if (bytes === null) this.close();
+          else {
+            const used = bytes.subarray(0, target.length - got);
+            target.set(used, got);
+            got += used.length;
+            this.rest = used.length < bytes.length ? bytes.subarray(used.length) : null;
+            arrived(got);
+          }
+        }
+      } catch (e) {
+        this.close();
+        if (e.kind) throw e;
+        if (signal.aborted) throw new Refusal('cancelled', 'cancelled');
       }
+      if (got > before) failures = 0;
+      else if (got < target.length) {
+        failures++;
+        const ms = Math.max(wait, Math.min(waitMsMax, 250 * 2 ** failures));
+        self.postMessage({ id: this.job.id, waiting: ms });
+        await pause(ms, signal);
+      }
+    }
+  }
+
+  /** How long to wait where it must be asked again. */
+  async open(at) {
+    const { job } = this;
+    this.stall = new AbortController();
+    const answer = await this.timed(fetch(job.url, {
+      headers: { Range: `bytes=${at}-${job.to - 1}`, ...job.headers },
+      cache: 'no-store', credentials: 'omit', redirect: 'error',
+      signal: AbortSignal.any([job.abort.signal, this.stall.signal]),
+    }));
+    if (answer.status !== 206) return refused(answer);
+    this.next = parts(answer.body);
+    return 0;
+  }
+
+  async part() {
+    const { done, value } = await this.timed(this.next());
+    return done ? null : value;
+  }
+
+  async timed(promise) {
+    const timer = setTimeout(() => this.stall.abort(), stallMs);
+    try {
+      return await promise;
     } finally {
       clearTimeout(timer);
-      stalled.abort();
     }
+  }
+
+  close() {
+    this.next = null;
+    this.rest = null;
+    this.stall?.abort();
   }
 }
 
@@ -205,7 +297,7 @@ function parts(body) {
     reader = body.getReader();
     return () => reader.read();
   }
-  let buffer = new ArrayBuffer(256 << 10);
+  let buffer = new ArrayBuffer(1 << 20);
   return async () => {
     const read = await reader.read(new Uint8Array(buffer));
     buffer = read.value?.buffer ?? buffer;
@@ -216,7 +308,7 @@ function parts(body) {
 /** How long to wait where it makes sense to ask again; else throws what the agent said. */
 async function refused(answer) {
   const bytes = new Uint8Array(await answer.arrayBuffer());
-  const isPassing = answer.status === 429 || answer.status >= 500 || answer.status === 200;
+  const isPassing = [200, 401, 429].includes(answer.status) || answer.status >= 500;
   if (isPassing) return Math.min(60, Number(answer.headers.get('Retry-After')) || 0) * 1000;
   let message = `status ${answer.status}`;
   let advice;
