@@ -20,13 +20,13 @@ public sealed class TransferBenchmark : IBenchmark
     private const int SmallCount = 10_000;
     private const int SmallBytes = 4096;
     private const double IdleMiBMax = 90;
-    private const double PeakMiBMax = 200;
     private const double StartSecondsMax = 2;
     private const double CpuSecondsPerGiBMax = 2.5;
 
     private static readonly string[] LargePeers = ["scp", "libtorrent_v1", "libtorrent_v2", "syncthing"];
     private static readonly string[] Cases =
         ["private-1gib", "small-files", "peak-mib-10gib", "s3-to-s3", "provider-side"];
+    private static readonly string[] Known = [.. Cases.Union(PeakRounds.Cases)];
 
     public string Name => "transfer";
 
@@ -46,7 +46,8 @@ public sealed class TransferBenchmark : IBenchmark
             if (cases.Contains("private-1gib"))
                 foreach (var line in await LargeAsync(rounds, token)) yield return line;
             if (cases.Contains("small-files")) yield return await SmallAsync(rounds, token);
-            if (cases.Contains("peak-mib-10gib")) yield return await PeakAsync(token);
+            foreach (var peak in PeakRounds.Cases.Where(cases.Contains))
+                yield return await new PeakRounds(Name, $"{Root}/{peak}").RunAsync(peak, token);
             if (cases.Contains("s3-to-s3")) yield return await S3Async(rounds, token);
             if (cases.Contains("provider-side")) yield return await ProviderAsync(rounds, token);
         }
@@ -59,14 +60,14 @@ public sealed class TransferBenchmark : IBenchmark
     private static (int Rounds, string[] Cases) Parse(IReadOnlyList<string> arguments)
     {
         var culture = CultureInfo.InvariantCulture;
-        var known = string.Join(", ", Cases);
+        var known = string.Join(", ", Known);
         var rounds = 3;
         var cases = new List<string>();
         for (var i = 0; i < arguments.Count; i++)
         {
             var argument = arguments[i];
             if (argument == "--rounds" && int.TryParse(arguments.ElementAtOrDefault(i + 1), culture, out rounds)) i++;
-            else if (Cases.Contains(argument)) cases.Add(argument);
+            else if (Known.Contains(argument)) cases.Add(argument);
             else throw new UsageException($"transfer knows no '{argument}'; it takes --rounds N and of {known}");
         }
         return (rounds, cases.Count > 0 ? [.. cases] : Cases);
@@ -162,20 +163,6 @@ public sealed class TransferBenchmark : IBenchmark
     /// <summary>
     /// A sparse source, so that only the receiver's account takes room; the highest resident set of either side.
     /// </summary>
-    private async Task<BenchLine> PeakAsync(CancellationToken token)
-    {
-        var file = Directory.CreateDirectory($"{Root}/from/ten").FullName + "/data.bin";
-        await using (var sparse = new FileStream(file, FileMode.CreateNew)) sparse.SetLength(10L << 30);
-        await using var pair = await Pair.StartAsync(token);
-        var link = await pair.A.ShareAsync("disk", "ten", token);
-        await pair.GetAsync(link, "ten", token);
-        var sender = pair.A.MiB("VmHWM");
-        var receiver = pair.B.MiB("VmHWM");
-        var peak = Math.Max(sender, receiver);
-        await Console.Error.WriteLineAsync($"peak: sender {sender:f0} MiB, receiver {receiver:f0} MiB");
-        return new BenchLine(Name, "peak-mib-10gib", peak, "MiB", "bar", peak / PeakMiBMax);
-    }
-
     private async Task<BenchLine> S3Async(int rounds, CancellationToken token)
     {
         await using var s3 = new S3Rounds(Name, $"{Root}/s3");

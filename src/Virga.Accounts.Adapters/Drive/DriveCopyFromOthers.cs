@@ -7,16 +7,15 @@ namespace Virga.Accounts.Adapters.Drive;
 /// Copies files that others have shared with this account (files.copy): the copy belongs to whoever makes it. The
 /// service tells its MD5, which is compared with that of the revision that was shared.
 /// </summary>
-internal sealed class DriveCopyFromOthers(DriveClient client, DriveAccount account) : ICopyFromOthers
+internal sealed class DriveCopyFromOthers(DriveClient client, DriveAccount account)
+    : WholeFileCopies("Google Drive", account, client.Services)
 {
     public const string ServiceName = "drive";
 
-    public string Service => ServiceName;
-
-    public long CopyBytesMax => long.MaxValue;
+    public override string Service => ServiceName;
 
     /// <summary>The address of the Google account: files are shared with that.</summary>
-    public async ValueTask<string> GetPrincipalAsync(CancellationToken cancellationToken)
+    public override async ValueTask<string> GetPrincipalAsync(CancellationToken cancellationToken)
     {
         const string what = "look whose Drive it is";
         var about = (await client.CallAsync(
@@ -28,7 +27,7 @@ internal sealed class DriveCopyFromOthers(DriveClient client, DriveAccount accou
             : throw new VirgaException(FailureKind.Unsupported, $"{what}: Google doesn't tell the account's address");
     }
 
-    public async ValueTask<Entry> CopyAsync(
+    public override async ValueTask<Entry> CopyAsync(
         CopySource source, EntryPath path, WriteOptions options, CancellationToken cancellationToken)
     {
         var what = $"copy to '{path}' inside the service";
@@ -39,30 +38,13 @@ internal sealed class DriveCopyFromOthers(DriveClient client, DriveAccount accou
         if (there.Kind != EntryKind.File)
             throw new VirgaException(
                 FailureKind.Conflict, $"{what}: a folder is in the way", "Move it away, or choose another name.");
-        // Two of one name can't be told apart: the copy is made beside it, and takes its place by a move.
-        var beside = path.Parent.Append(TemporaryNames.New(client.Services, path.Name));
-        await account.CopyNewAsync(what, id, beside, options, cancellationToken);
-        try
-        {
-            await account.MoveAsync(beside, path, cancellationToken);
-        }
-        catch
-        {
-            await account.DeleteAsync(beside, CancellationToken.None);
-            throw;
-        }
-        return await account.StatAsync(path, cancellationToken)
-            ?? throw new VirgaException(FailureKind.Changed, $"{what}: it was removed just after it was copied");
+        // Two of one name can't be told apart.
+        return await ReplaceAsync(
+            what, path, async beside => await account.CopyNewAsync(what, id, beside, options, cancellationToken),
+            cancellationToken);
     }
 
-    public long PartBytesFor(CopySource source, long length) => length;
-
-    public ValueTask<PartReceipt> CopyPartAsync(
-        CopySource source, EntryPath path, string token, long index, long partBytes, long length,
-        CancellationToken cancellationToken) =>
-        throw new VirgaException(FailureKind.Unsupported, "Google Drive copies whole files, not parts of them");
-
-    public async ValueTask<bool?> CompareAsync(CopySource source, Entry copy, CancellationToken cancellationToken)
+    public override async ValueTask<bool?> CompareAsync(CopySource source, Entry copy, CancellationToken cancellationToken)
     {
         var what = $"compare the copy '{copy.Path}'";
         var (hash, _) = Parse(what, source);

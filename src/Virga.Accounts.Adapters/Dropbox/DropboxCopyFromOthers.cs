@@ -8,16 +8,15 @@ namespace Virga.Accounts.Adapters.Dropbox;
 /// copy, which is compared with the one that the owner was told of the shared revision.
 /// </summary>
 internal sealed class DropboxCopyFromOthers(DropboxClient client, DropboxSettings settings, DropboxAccount account)
-    : ICopyFromOthers
+    : WholeFileCopies("Dropbox", account, client.Services)
 {
-    public string Service => settings.CopyService;
-
-    public long CopyBytesMax => long.MaxValue;
+    public override string Service => settings.CopyService;
 
     /// <summary>References are for whoever has them: nobody needs to know who we are.</summary>
-    public ValueTask<string> GetPrincipalAsync(CancellationToken cancellationToken) => ValueTask.FromResult("bearer");
+    public override ValueTask<string> GetPrincipalAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult("bearer");
 
-    public async ValueTask<Entry> CopyAsync(
+    public override async ValueTask<Entry> CopyAsync(
         CopySource source, EntryPath path, WriteOptions options, CancellationToken cancellationToken)
     {
         var what = $"copy to '{path}' inside the service";
@@ -26,20 +25,10 @@ internal sealed class DropboxCopyFromOthers(DropboxClient client, DropboxSetting
         var reply = await SaveAsync(what, reference, path, cancellationToken);
         if (reply.Is("path/conflict/file"))
         {
-            // The service replaces nothing: the copy is made beside it, and takes its place by a move.
-            var beside = path.Parent.Append(TemporaryNames.New(client.Services, path.Name));
-            (await SaveAsync(what, reference, beside, cancellationToken)).OrThrow(what);
-            try
-            {
-                await account.MoveAsync(beside, path, cancellationToken);
-            }
-            catch
-            {
-                await account.DeleteAsync(beside, CancellationToken.None);
-                throw;
-            }
-            return await account.StatAsync(path, cancellationToken)
-                ?? throw new VirgaException(FailureKind.Changed, $"{what}: it was removed just after it was copied");
+            return await ReplaceAsync(
+                what, path,
+                async beside => (await SaveAsync(what, reference, beside, cancellationToken)).OrThrow(what),
+                cancellationToken);
         }
         if (reply.Is("invalid_copy_reference") || reply.Is("no_permission"))
             throw new VirgaException(
@@ -50,14 +39,7 @@ internal sealed class DropboxCopyFromOthers(DropboxClient client, DropboxSetting
         return DropboxListing.EntryOf(path, reply.OrThrow(what).GetProperty("metadata"));
     }
 
-    public long PartBytesFor(CopySource source, long length) => length;
-
-    public ValueTask<PartReceipt> CopyPartAsync(
-        CopySource source, EntryPath path, string token, long index, long partBytes, long length,
-        CancellationToken cancellationToken) =>
-        throw new VirgaException(FailureKind.Unsupported, "Dropbox copies whole files, not parts of them");
-
-    public async ValueTask<bool?> CompareAsync(CopySource source, Entry copy, CancellationToken cancellationToken)
+    public override async ValueTask<bool?> CompareAsync(CopySource source, Entry copy, CancellationToken cancellationToken)
     {
         var what = $"compare the copy '{copy.Path}'";
         var (hash, _) = Parse(what, source);

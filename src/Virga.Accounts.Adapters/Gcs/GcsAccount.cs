@@ -25,10 +25,12 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
         string.Concat(Enumerable.Range(0x80, 0x20).Where(c => c != 0x85).Select(c => (char)c)) + "\uFFFE\uFFFF";
 
     private readonly GcsClient client;
+    private readonly GcsCopyGrants grants;
 
     public GcsAccount(GcsSettings settings, IAccessTokens tokens, AdapterServices services)
     {
         client = new GcsClient(settings, tokens, services);
+        grants = new GcsCopyGrants(client);
         // One byte stays free for the '/' of a folder's marker.
         var pathBytes = NameBytesMax - 1 - Encoding.UTF8.GetByteCount(settings.Prefix);
         Traits = new AccountTraits
@@ -54,11 +56,17 @@ internal sealed class GcsAccount : IAccount, IResumableUploads, IRecursiveListin
 
     public AccountTraits Traits { get; }
 
-    public TAbility? FindAbility<TAbility>() where TAbility : class =>
-        typeof(TAbility) != typeof(ISignedReadUrls) ? this as TAbility
-        // Only a key signs: who has linked the account by consent has none.
-        : client.Settings.Key is { } key ? (TAbility)(object)new GcsSignedUrls(client, key)
-        : null;
+    // Only a key signs, and only a service account tells who it is: who has linked the account by consent has none.
+    public TAbility? FindAbility<TAbility>() where TAbility : class
+    {
+        var key = client.Settings.Key;
+        if (typeof(TAbility) == typeof(ISignedReadUrls))
+            return key is null ? null : (TAbility)(object)new GcsSignedUrls(client, key);
+        if (typeof(TAbility) == typeof(ICopyGrants)) return key is null ? null : (TAbility)(object)grants;
+        if (typeof(TAbility) == typeof(ICopyFromOthers))
+            return key is null ? null : (TAbility)(object)new GcsCopyFromOthers(client, this, key);
+        return this as TAbility;
+    }
 
     public async ValueTask<Entry?> StatAsync(EntryPath path, CancellationToken cancellationToken)
     {

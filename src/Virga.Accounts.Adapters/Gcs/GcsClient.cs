@@ -45,9 +45,12 @@ internal sealed class GcsClient : IDisposable
             && EntryPath.TryParse(name[Settings.Prefix.Length..], out path);
     }
 
+    /// <summary>Of the JSON API: the bucket itself.</summary>
+    public string BucketUrl => $"{Origin}/storage/v1/b/{Settings.Bucket}";
+
     /// <summary>Of the JSON API: the bucket's objects, or one of them.</summary>
     public string JsonUrl(string? name) =>
-        $"{Origin}/storage/v1/b/{Settings.Bucket}/o" + (name is null ? "" : "/" + Uri.EscapeDataString(name));
+        BucketUrl + "/o" + (name is null ? "" : "/" + Uri.EscapeDataString(name));
 
     /// <summary>Of the XML API.</summary>
     public string XmlUrl(string? name) =>
@@ -108,6 +111,30 @@ internal sealed class GcsClient : IDisposable
         catch (XmlException e)
         {
             throw GcsFailures.NotGoogle(what, e);
+        }
+    }
+
+    /// <summary>
+    /// Copies an object inside the service (Objects: rewrite); what has to be moved takes several calls with a token.
+    /// </summary>
+    /// <param name="metadata">Null: that of the source.</param>
+    /// <returns>The object that was made.</returns>
+    public async Task<JsonObject> RewriteAsync(
+        string what, (string Bucket, string Name, string Generation) source, string target, JsonObject? metadata,
+        CancellationToken cancellationToken)
+    {
+        var url = $"{Origin}/storage/v1/b/{source.Bucket}/o/{Uri.EscapeDataString(source.Name)}"
+            + $"/rewriteTo/b/{Settings.Bucket}/o/{Uri.EscapeDataString(target)}"
+            + $"?ifSourceGenerationMatch={source.Generation}";
+        var token = "";
+        while (true)
+        {
+            var query = token.Length == 0 ? "" : "&rewriteToken=" + Uri.EscapeDataString(token);
+            var body = metadata is null ? [] : new JsonObject { ["metadata"] = metadata.DeepClone() };
+            var answer = await CallAsync(what, HttpMethod.Post, url + query, body, cancellationToken);
+            if ((bool?)answer["done"] == true)
+                return answer["resource"]?.AsObject() ?? throw GcsFailures.NotGoogle(what);
+            token = (string?)answer["rewriteToken"] ?? throw GcsFailures.NotGoogle(what);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.Http.Headers;
+using System.Text.Json.Nodes;
 
 namespace Virga.Accounts.Adapters.Gcs;
 
@@ -11,13 +12,17 @@ internal static class GcsMetadata
 
     public static void Write(HttpRequestHeaders headers, WriteOptions options)
     {
-        if (options.Modified is { } modified)
-        {
-            headers.Add(
-                Prefix + MtimeName,
-                modified.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture));
-        }
+        if (options.Modified is { } modified) headers.Add(Prefix + MtimeName, Text(modified));
         if (options.IsExecutable) headers.Add(Prefix + ModeName, ExecutableMode);
+    }
+
+    /// <summary>As <see cref="Write"/> has it, for the JSON API.</summary>
+    public static JsonObject Of(WriteOptions options)
+    {
+        var metadata = new JsonObject();
+        if (options.Modified is { } modified) metadata[MtimeName] = Text(modified);
+        if (options.IsExecutable) metadata[ModeName] = ExecutableMode;
+        return metadata;
     }
 
     public static Dictionary<string, string> Of(HttpResponseMessage answer) =>
@@ -28,6 +33,9 @@ internal static class GcsMetadata
         metadata.TryGetValue(MtimeName, out var text) && DateTimeOffset.TryParse(
             text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal,
             out var time) ? time : null;
+
+    private static string Text(DateTimeOffset time) =>
+        time.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ss.fffffffZ", CultureInfo.InvariantCulture);
 
     public static bool IsExecutable(IReadOnlyDictionary<string, string> metadata) =>
         metadata.TryGetValue(ModeName, out var text) && text.Length is > 0 and <= 11

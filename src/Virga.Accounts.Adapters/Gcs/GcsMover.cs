@@ -27,20 +27,10 @@ internal sealed class GcsMover(GcsClient client)
         if (!isThere) throw new VirgaException(FailureKind.NotFound, $"{what}: '{from}' isn't there");
     }
 
-    /// <summary>Objects: rewrite; a large object that has to be moved takes several calls with a token.</summary>
     private async Task MoveObjectAsync(string what, GcsItem item, string target, CancellationToken cancellationToken)
     {
-        var url = $"{client.JsonUrl(item.Name)}/rewriteTo/b/{client.Settings.Bucket}/o/{Uri.EscapeDataString(target)}"
-            + $"?ifSourceGenerationMatch={item.Generation}";
-        var token = "";
-        do
-        {
-            var query = token.Length == 0 ? "" : "&rewriteToken=" + Uri.EscapeDataString(token);
-            var answer = await client.CallAsync(what, HttpMethod.Post, url + query, [], cancellationToken);
-            if ((bool?)answer["done"] == true) break;
-            token = (string?)answer["rewriteToken"] ?? throw GcsFailures.NotGoogle(what);
-        }
-        while (true);
+        await client.RewriteAsync(
+            what, (client.Settings.Bucket, item.Name, item.Generation), target, null, cancellationToken);
         await client.CallAsync(
             what, HttpMethod.Delete, $"{client.JsonUrl(item.Name)}?ifGenerationMatch={item.Generation}", null,
             cancellationToken);

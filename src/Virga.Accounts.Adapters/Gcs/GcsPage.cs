@@ -4,9 +4,10 @@ using System.Text.Json.Nodes;
 namespace Virga.Accounts.Adapters.Gcs;
 
 /// <param name="Generation">Changes with every write of the object.</param>
+/// <param name="Md5">In Base64; objects that were put together of parts have none.</param>
 internal sealed record GcsItem(
     string Name, long Length, string Generation, DateTimeOffset? Updated, IReadOnlyDictionary<string, string> Metadata,
-    uint? Crc32C)
+    uint? Crc32C, string? Md5)
 {
     public static GcsItem From(JsonNode node) => new(
         (string?)node["name"] ?? "", Number((string?)node["size"]), (string?)node["generation"] ?? "",
@@ -16,7 +17,7 @@ internal sealed record GcsItem(
         node["metadata"] is JsonObject metadata
             ? metadata.ToDictionary(m => m.Key, m => (string?)m.Value ?? "", StringComparer.OrdinalIgnoreCase)
             : new Dictionary<string, string>(),
-        Gcs.Crc32C.Parse((string?)node["crc32c"]));
+        Gcs.Crc32C.Parse((string?)node["crc32c"]), (string?)node["md5Hash"]);
 
     public Entry ToEntry(EntryPath path) => new(
         path, EntryKind.File, Length, GcsMetadata.Modified(Metadata) ?? Updated, new EntryVersion(Generation),

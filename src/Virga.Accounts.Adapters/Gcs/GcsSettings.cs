@@ -26,9 +26,7 @@ internal sealed record GcsSettings(string Bucket, string Prefix, ServiceAccountK
     {
         var settings = new SettingsReader(config, Known, GcsAdapter.Form);
         var bucket = settings.Required("bucket");
-        // Cloud Storage, "About Cloud Storage buckets", "Bucket names".
-        if (bucket.Length is < 3 or > 222
-            || bucket.AsSpan().ContainsAnyExcept("abcdefghijklmnopqrstuvwxyz0123456789-_."))
+        if (!IsBucketName(bucket))
         {
             throw new VirgaException(
                 FailureKind.BadInput, $"'{bucket}' can't be a bucket's name",
@@ -40,6 +38,11 @@ internal sealed record GcsSettings(string Bucket, string Prefix, ServiceAccountK
             IsLinked(config) || settings.Optional(KeyName) is not { } key ? null : ServiceAccountKey.Parse(key),
             OAuthSettings.IsReadOnly(config));
     }
+
+    // Cloud Storage, "About Cloud Storage buckets", "Bucket names".
+    public static bool IsBucketName(string bucket) =>
+        bucket.Length is >= 3 and <= 222
+        && !bucket.AsSpan().ContainsAnyExcept("abcdefghijklmnopqrstuvwxyz0123456789-_.");
 
     /// <summary>Whether a user has linked it, and no service account is used.</summary>
     public static bool IsLinked(AccountConfig config) =>

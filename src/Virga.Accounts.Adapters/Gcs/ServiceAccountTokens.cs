@@ -17,7 +17,10 @@ namespace Virga.Accounts.Adapters.Gcs;
 internal sealed class ServiceAccountTokens(ServiceAccountKey key, AdapterServices services) : IAccessTokens
 {
     private const string What = "get an access token";
-    private const string Scope = "https://www.googleapis.com/auth/devstorage.read_write";
+
+    // To change a bucket's policy takes this one; what the account may do is for its roles to say.
+    private const string Scope = "https://www.googleapis.com/auth/devstorage.full_control";
+
     private const int AnswerBytesMax = 64 << 10;
     private static readonly Uri TokenUrl = new("https://oauth2.googleapis.com/token");
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1), Early = TimeSpan.FromMinutes(5);

@@ -15,7 +15,7 @@ public sealed partial class FakeGcs
     private static readonly TimeSpan SkewMax = TimeSpan.FromMinutes(5), LifetimeMax = TimeSpan.FromHours(1);
 
     private readonly Dictionary<string, (RSA Key, string KeyId, bool IsReader)> accounts = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, (string Account, bool MayWrite, DateTimeOffset Ends)> tokens =
+    private readonly Dictionary<string, (string Account, bool MayWrite, bool MayRule, DateTimeOffset Ends)> tokens =
         new(StringComparer.Ordinal);
 
     /// <summary>A new service account and its key file, as the console hands it out.</summary>
@@ -55,10 +55,10 @@ public sealed partial class FakeGcs
         lock (gate) accounts.Clear();
     }
 
-    private string NewToken(string account, bool mayWrite)
+    private string NewToken(string account, bool mayWrite, bool mayRule = false)
     {
         var token = $"ya29.fake-{tokens.Count}-{lastGeneration}";
-        tokens[token] = (account, mayWrite, Clock.GetUtcNow() + LifetimeMax);
+        tokens[token] = (account, mayWrite, mayRule, Clock.GetUtcNow() + LifetimeMax);
         return token;
     }
 
@@ -109,7 +109,11 @@ public sealed partial class FakeGcs
                 return (400, Refusal("invalid_scope", "Invalid OAuth scope or ID token audience provided."));
             return (200, new JsonObject
             {
-                ["access_token"] = NewToken(issuer, mayWrite && !account.IsReader), ["expires_in"] = 3599,
+                ["access_token"] = NewToken(
+                    issuer, mayWrite && !account.IsReader,
+                    !account.IsReader && scopes.Any(s => s is ScopePrefix + "devstorage.full_control"
+                        or ScopePrefix + "cloud-platform")),
+                ["expires_in"] = 3599,
                 ["token_type"] = "Bearer",
             });
         }
@@ -121,7 +125,7 @@ public sealed partial class FakeGcs
     private static byte[] FromBase64Url(string text) => System.Buffers.Text.Base64Url.DecodeFromChars(text);
 
     /// <summary>Refuses who has no good token, or none for that.</summary>
-    private void Authorize(HttpContext context, bool toWrite)
+    private string Authorize(HttpContext context, bool toWrite)
     {
         var header = context.Request.Headers.Authorization.ToString();
         if (!header.StartsWith("Bearer ", StringComparison.Ordinal)) throw GcsProblem.Unauthorized();
@@ -130,6 +134,7 @@ public sealed partial class FakeGcs
             if (!tokens.TryGetValue(header[7..], out var token) || token.Ends < Clock.GetUtcNow())
                 throw GcsProblem.Unauthorized();
             if (toWrite && !token.MayWrite) throw GcsProblem.Forbidden(token.Account, "storage.objects.create");
+            return token.Account;
         }
     }
 

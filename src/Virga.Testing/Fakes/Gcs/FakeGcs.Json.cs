@@ -14,10 +14,12 @@ public sealed partial class FakeGcs
     private Task JsonAsync(HttpContext context, string path)
     {
         var method = context.Request.Method;
-        Authorize(context, toWrite: method is not ("GET" or "HEAD"));
+        var asker = Authorize(context, toWrite: method is not ("GET" or "HEAD"));
         var parts = path.Split('/', StringSplitOptions.None).Select(Uri.UnescapeDataString).ToArray();
+        if (parts is not [_, "o", _, "rewriteTo", ..]) RequireOwn(asker, parts[0]);
         return (method, parts) switch
         {
+            ("GET" or "PUT", [var bucket, "iam"]) => PolicyAsync(context, bucket),
             ("GET", [""]) => ListBucketsAsync(context),
             ("POST", [""]) => MakeBucketAsync(context),
             ("GET", [var bucket]) => AnswerAsync(context, 200, Describe(bucket)),
@@ -27,7 +29,7 @@ public sealed partial class FakeGcs
             ("DELETE", [var bucket, "o", var name]) => DeleteAsync(context, bucket, name),
             ("PATCH" or "PUT", [var bucket, "o", var name]) => PatchAsync(context, bucket, name),
             ("POST", [var bucket, "o", var name, "rewriteTo" or "copyTo", "b", var toBucket, "o", var toName]) =>
-                RewriteAsync(context, (bucket, name), (toBucket, toName), parts[3] == "rewriteTo"),
+                RewriteAsync(context, asker, (bucket, name), (toBucket, toName), parts[3] == "rewriteTo"),
             ("POST", [var bucket, "o", var name, "compose"]) => ComposeAsync(context, bucket, name),
             _ => throw new GcsProblem(404, "notFound", "Not Found", "NoSuchKey"),
         };
@@ -77,10 +79,14 @@ public sealed partial class FakeGcs
         return DescribeBucket(bucket);
     }
 
-    private static JsonObject DescribeBucket(string name) => new()
+    private JsonObject DescribeBucket(string name) => new()
     {
         ["kind"] = "storage#bucket", ["id"] = name, ["name"] = name, ["location"] = "EU", ["storageClass"] = "STANDARD",
         ["timeCreated"] = "2026-01-01T00:00:00.000Z",
+        ["iamConfiguration"] = new JsonObject
+        {
+            ["uniformBucketLevelAccess"] = new JsonObject { ["enabled"] = !fineGrained.Contains(name) },
+        },
     };
 
     private Task ListAsync(HttpContext context, string bucket)
@@ -173,8 +179,11 @@ public sealed partial class FakeGcs
     public long RewriteBytesPerCall { get; set; } = long.MaxValue;
 
     private async Task RewriteAsync(
-        HttpContext context, (string Bucket, string Name) from, (string Bucket, string Name) to, bool isRewrite)
+        HttpContext context, string asker, (string Bucket, string Name) from, (string Bucket, string Name) to,
+        bool isRewrite)
     {
+        RequireReadable(asker, from.Bucket, from.Name);
+        RequireOwn(asker, to.Bucket);
         var body = await ReadJsonAsync(context);
         GcsObject source;
         lock (gate) source = Wanted(context, ObjectOf(from.Bucket, from.Name), from.Bucket, "source");

@@ -18,8 +18,11 @@ public sealed partial class FakeGcs
         var bucket = Uri.UnescapeDataString(at < 0 ? path : path[..at]);
         var name = at < 0 ? "" : Uri.UnescapeDataString(path[(at + 1)..]);
         if (context.Request.Query.ContainsKey("X-Goog-Signature")) AuthorizeSigned(context, path);
-        else Authorize(
-            context, toWrite: operation is not ("xml.get" or "xml.head" or "multipart.list" or "multipart.parts"));
+        else RequireOwn(
+            Authorize(
+                context,
+                toWrite: operation is not ("xml.get" or "xml.head" or "multipart.list" or "multipart.parts")),
+            bucket);
         return operation switch
         {
             "xml.get" or "xml.head" => XmlGetAsync(context, bucket, name),
