@@ -3,7 +3,7 @@ using Virga.Testing;
 
 namespace Virga.Accounts.Adapters.Tests;
 
-/// <summary>Copies between two people's accounts of services that copy whole files, and what all of them keep.</summary>
+/// <summary>Copies between two people's accounts of services that copy whole files: what all of them keep.</summary>
 public abstract class WholeFileCopyTests : IAsyncLifetime
 {
     protected static readonly EntryPath Original = EntryPath.Parse("folder/original"),

@@ -44,7 +44,8 @@ internal sealed class DriveCopyFromOthers(DriveClient client, DriveAccount accou
             cancellationToken);
     }
 
-    public override async ValueTask<bool?> CompareAsync(CopySource source, Entry copy, CancellationToken cancellationToken)
+    public override async ValueTask<bool?> CompareAsync(
+        CopySource source, Entry copy, CancellationToken cancellationToken)
     {
         var what = $"compare the copy '{copy.Path}'";
         var (hash, _) = Parse(what, source);

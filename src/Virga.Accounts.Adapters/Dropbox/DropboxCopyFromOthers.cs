@@ -39,7 +39,8 @@ internal sealed class DropboxCopyFromOthers(DropboxClient client, DropboxSetting
         return DropboxListing.EntryOf(path, reply.OrThrow(what).GetProperty("metadata"));
     }
 
-    public override async ValueTask<bool?> CompareAsync(CopySource source, Entry copy, CancellationToken cancellationToken)
+    public override async ValueTask<bool?> CompareAsync(
+        CopySource source, Entry copy, CancellationToken cancellationToken)
     {
         var what = $"compare the copy '{copy.Path}'";
         var (hash, _) = Parse(what, source);

@@ -128,7 +128,7 @@ internal sealed class GcsCopyGrants(GcsClient client) : ICopyGrants
         return sources;
     }
 
-    /// <summary>Conditions take a bucket whose objects have no lists of their own ("Uniform bucket-level access").</summary>
+    /// <summary>Conditions take a bucket without lists for each object ("Uniform bucket-level access").</summary>
     private async Task CheckBucketAsync(CancellationToken cancellationToken)
     {
         if (isChecked) return;
