@@ -79,8 +79,8 @@ internal sealed class PeakRounds(string bench, string root)
                         "--length", length.ToString(CultureInfo.InvariantCulture), file,
                     ];
                     using var process = Process.Start(
-                        new ProcessStartInfo("fallocate", punch) { RedirectStandardError = true });
-                    await process!.WaitForExitAsync(token);
+                        new ProcessStartInfo("fallocate", punch) { UseShellExecute = false })!;
+                    await process.WaitForExitAsync(token);
                 }
             }
         }
