@@ -21,7 +21,8 @@ public sealed partial class BadInputTests
         var link = $"{Unknown}&tr=udp://localhost:{dead}&tr=http://[::1]:{dead}/announce"
             + $"&tr=http://127.0.0.1:{alive}/announce";
 
-        var begun = await Executable.RunAsync(agent.DataFolder, ["torrent", "add", link, "--to", "disk:in", "--detach"]);
+        var begun = await Executable.RunAsync(
+            agent.DataFolder, ["torrent", "add", link, "--to", "disk:in", "--detach"]);
         AssertSays(begun, 0, "virga watch");
         string[] words =
         [
@@ -39,9 +40,11 @@ public sealed partial class BadInputTests
         var agent = await TorrentAgentAsync(scene);
         var link = $"{Unknown}&tr=http://127.0.0.1:{FreePort.Take()}/announce&tr=udp://10.0.0.1:80";
 
-        var begun = await Executable.RunAsync(agent.DataFolder, ["torrent", "add", link, "--to", "disk:in", "--detach"]);
+        var begun = await Executable.RunAsync(
+            agent.DataFolder, ["torrent", "add", link, "--to", "disk:in", "--detach"]);
         AssertSays(begun, 0);
-        await SaysSoonAsync(agent, ["'127.0.0.1' is the address 127.0.0.1, which is not public", "'10.0.0.1' is the address"]);
+        await SaysSoonAsync(
+            agent, ["'127.0.0.1' is the address 127.0.0.1, which is not public", "'10.0.0.1' is the address"]);
     }
 
     [Fact]
@@ -86,7 +89,8 @@ public sealed partial class BadInputTests
         var agent = await TorrentAgentAsync(scene);
         await Scene.AddDiskAsync(agent, "small", scene.PathOf("small"));
         var added = await Executable.RunAsync(
-            agent.DataFolder, ["torrent", "add", seeder.Magnet, "--to", "small:in", "--peer", seeder.Place, "--no-seed"]);
+            agent.DataFolder,
+            ["torrent", "add", seeder.Magnet, "--to", "small:in", "--peer", seeder.Place, "--no-seed"]);
 
         AssertSays(added, Full, "No space left", "free some room", "virga resume");
         await small.RemountAsync("size=40m");
