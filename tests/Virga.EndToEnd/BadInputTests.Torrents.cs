@@ -140,7 +140,8 @@ public sealed partial class BadInputTests
                 foreach (var name in path) w.Text(name);
                 w.End().End();
             }
-            w.End().Key("name").Text("../evil").Key("piece length").Integer(piece).Key("pieces").Bytes(hashes).End().End();
+            w.End().Key("name").Text("../evil").Key("piece length").Integer(piece).Key("pieces").Bytes(hashes)
+                .End().End();
         });
     }
 }
