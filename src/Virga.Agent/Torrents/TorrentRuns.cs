@@ -284,6 +284,7 @@ internal sealed class TorrentRuns : IAsyncDisposable
     private void Seed(RunningTransfer transfer, TorrentDownload download, TorrentHoldings holdings, long bytes)
     {
         var stop = new CancellationTokenSource();
+        download.Scheduler?.Rest();
         var progress = download.Swarm.Progress;
         transfer.Seeds = () => $"complete, giving it to others: {progress.Uploaded / (double)Math.Max(1, bytes):0.00} "
             + $"of its size so far, {download.Swarm.Sessions.Count} connected";

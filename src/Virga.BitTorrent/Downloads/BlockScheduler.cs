@@ -26,6 +26,11 @@ public sealed partial class BlockScheduler : IDisposable
     /// <summary>Blocks raced by one peer at once: they may come twice.</summary>
     private const int RacedMost = 8;
 
+    /// <summary>
+    /// Pieces that are on their way take no more because of one that is begun early: large ones stay two at a time.
+    /// </summary>
+    private const long AheadBytesMax = 32 << 20;
+
     /// <summary>Seconds of a peer's own speed for which requests are open at it (libtorrent's default, too).</summary>
     private const double QueueSeconds = 3;
 
@@ -156,6 +161,7 @@ public sealed partial class BlockScheduler : IDisposable
         {
             if (piece >= layout.PieceCount || !needed[piece] || cache.Contains(piece) || byPiece.ContainsKey(piece))
                 return;
+            if (byPiece.Count > 0 && (byPiece.Count + 1L) * layout.PieceBytes > AheadBytesMax) return;
             Begin(piece, null, default);
         }
         FillAll();
@@ -282,6 +288,12 @@ public sealed partial class BlockScheduler : IDisposable
         if (others is not null)
             foreach (var other in others) other.Link.Cancel(piece, begin, data.Length);
         Fill(peer);
+    }
+
+    /// <summary>All is stored: no buffer is kept any longer.</summary>
+    public void Rest()
+    {
+        lock (gate) cache.Clear();
     }
 
     public void Dispose() => timer.Dispose();

@@ -38,6 +38,13 @@ internal sealed class PieceCache(int pieceBytes)
         if (free.Count < Math.Max(1, FreeBytesMax / pieceBytes)) free.Push(buffer);
     }
 
+    /// <summary>Nothing will be fetched any more: what is kept for it is let go.</summary>
+    public void Clear()
+    {
+        while (order.First is { } node) Drop(node);
+        free.Clear();
+    }
+
     public bool Contains(int piece) => byPiece.ContainsKey(piece);
 
     /// <summary>Stays where it is until it is released; null where the piece is not here.</summary>

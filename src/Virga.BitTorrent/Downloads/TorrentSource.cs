@@ -33,8 +33,10 @@ public sealed class TorrentSource : ISource
             var file = layout.Info.Files[i];
             if (file.Length > 0) places.TryAdd(TorrentContent.NameOf(layout.Info, i), (layout.StartOf(i), file.Length));
         }
-        // The engine takes two reads at once from a source that never waits, and more from one that does.
-        WaitShare = 1 - ((double)ReadsLeast / Math.Max(ReadsLeast, WindowBytes / rangeBytes));
+        // The engine takes two reads at once from a source that never waits, and more from one that does. Those of a
+        // large piece all wait for its last block: more of them would only take memory.
+        var window = layout.PieceBytes >= WindowBytes / 2 ? 0 : WindowBytes;
+        WaitShare = 1 - ((double)ReadsLeast / Math.Max(ReadsLeast, window / rangeBytes));
     }
 
     public string Name => "peers";

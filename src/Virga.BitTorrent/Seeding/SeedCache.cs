@@ -12,8 +12,8 @@ namespace Virga.BitTorrent.Seeding;
 /// </param>
 public sealed class SeedCache(long bytesMax)
 {
-    /// <summary>For an agent: some pieces for each of the peers that are served at once.</summary>
-    public const long BytesMaxDefault = 64 << 20;
+    /// <summary>For an agent: more than two reads of 1 MiB for each of the peers that are served at once.</summary>
+    public const long BytesMaxDefault = 24 << 20;
 
     /// <summary>Reads that were begun before a block of theirs was due.</summary>
     private const int ExpectedMax = 16;

@@ -84,7 +84,8 @@ public sealed class PexTests : IAsyncDisposable
 
     private async Task<RawPeer> AddAsync(string address, int listenPort)
     {
-        var peer = new RawPeer(swarm, peers.Count, time, new IPEndPoint(IPAddress.Parse(address), 40_000));
+        var place = new IPEndPoint(IPAddress.Parse(address), 40_000);
+        var peer = new RawPeer(swarm, peers.Count, time, place, maySleep: true);
         peers.Add(peer);
         return await peer.GreetAsync(listenPort);
     }
@@ -95,8 +96,6 @@ public sealed class PexTests : IAsyncDisposable
         for (var passed = TimeSpan.Zero; passed < span; passed += TimeSpan.FromSeconds(5))
         {
             time.Advance(TimeSpan.FromSeconds(5));
-            // Who says nothing for minutes is left.
-            foreach (var peer in peers.Where(p => !p.Ended.IsCompleted)) await peer.SendAsync(PeerCodec.WriteKeepAlive);
             await Task.Yield();
         }
         while (until?.Invoke() == false) await Task.Yield();

@@ -15,12 +15,15 @@ internal sealed class RawPeer : IAsyncDisposable
     private readonly Task reading;
 
     /// <param name="number">Makes its id.</param>
-    public RawPeer(Swarm swarm, int number, TimeProvider time, IPEndPoint place)
+    /// <param name="maySleep">It is never left for its silence, however time passes.</param>
+    public RawPeer(Swarm swarm, int number, TimeProvider time, IPEndPoint place, bool maySleep = false)
     {
+        var settings = Pairing.Settings(1, time);
+        if (maySleep) settings = settings with { SilenceMax = TimeSpan.FromDays(1) };
         (var ours, link) = MemoryLink.Pair(place);
         var hello = PeerHandshake.Write(
             swarm.Hashes[0], new PeerId(new Seeded((ulong)number + 1000).RandomBytes), hasDht: false);
-        Session = new PeerSession(ours, swarm, Pairing.Settings(1, time), PeerHandshake.Parse(hello));
+        Session = new PeerSession(ours, swarm, settings, PeerHandshake.Parse(hello));
         Ended = Session.RunAsync(stop.Token);
         reading = ReadAsync();
     }
