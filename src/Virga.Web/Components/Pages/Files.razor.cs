@@ -156,8 +156,8 @@ public sealed partial class Files
             Order.Size => isDescending ? folders.ThenByDescending(e => e.Length) : folders.ThenBy(e => e.Length),
             Order.Time => isDescending ? folders.ThenByDescending(e => e.Modified) : folders.ThenBy(e => e.Modified),
             _ => isDescending
-                ? folders.ThenByDescending(e => e.Path, StringComparer.OrdinalIgnoreCase)
-                : folders.ThenBy(e => e.Path, StringComparer.OrdinalIgnoreCase),
+                ? folders.ThenByDescending(e => e.Path, NaturalOrder.Instance)
+                : folders.ThenBy(e => e.Path, NaturalOrder.Instance),
         };
         shown = [.. ordered];
     }
@@ -177,6 +177,12 @@ public sealed partial class Files
     private string SortOf(Order by) => order != by ? "none" : isDescending ? "descending" : "ascending";
 
     private string Arrow(Order by) => order != by ? "" : isDescending ? "↓" : "↑";
+
+    private static string IconOf(EntryInfo entry) =>
+        entry.Kind == "symlink" ? "link" : Serving.FileEndpoints.KindOf(entry.Path) switch
+        {
+            "image" => "image", "video" => "video", "audio" => "audio", "text" or "pdf" => "text", _ => "file",
+        };
 
     private static string NameOf(EntryInfo entry) => Shown.Name(Places.NameOf(entry.Path));
 
