@@ -16,6 +16,11 @@ internal static class SignInEndpoints
     {
         routes.MapGet("/enter/{code}", EnterAsync).AllowAnonymous();
         routes.MapPost("/sign-out", SignOutAsync);
+        routes.MapGet("/alive", static http =>
+        {
+            http.Response.StatusCode = StatusCodes.Status204NoContent;
+            return Task.CompletedTask;
+        });
         routes.MapPost("/look", LookAsync).AllowAnonymous();
     }
 

@@ -19,6 +19,9 @@
           if (await Blazor.reconnect()) return this.onConnectionUp();
           return location.reload();
         } catch {
+          // The agent is there, and leads to signing in: this session was ended.
+          const alive = await fetch("/alive", { redirect: "manual", cache: "no-store" }).catch(() => null);
+          if (alive?.type === "opaqueredirect") return location.reload();
           round++;
           await new Promise(done => setTimeout(done, Math.min(5000, 250 * 2 ** round)));
         }

@@ -28,6 +28,8 @@ async function visit(agent, options = {}) {
   });
   const page = await context.newPage();
   page.on('console', message => {
+    // Whose connection is cut on purpose, the browser says so.
+    if (agent.isCut) return;
     if (message.type() === 'error' || message.type() === 'warning') find('console', message.text());
   });
   page.on('pageerror', error => find('page-error', error.message));
@@ -115,6 +117,19 @@ async function upload({ page }, folder, name, content) {
   await page.getByRole('link', { name: 'made here', exact: true }).waitFor();
 }
 
+// A session that another one ends is over at once, with the page that is open in it.
+async function endOthers({ page, home }) {
+  const other = await visit({ link: home, isCut: true });
+  await other.page.goto(home);
+  await other.page.fill('#password', settings.sender.password);
+  await other.page.locator('main button[type=submit]').click();
+  await other.page.getByRole('heading', { name: 'Files' }).waitFor();
+  await page.goto(`${home}/settings`);
+  await page.getByRole('button', { name: 'Sign all others out' }).click();
+  await other.page.waitForURL(/sign-in/);
+  await other.context.close();
+}
+
 async function photograph(page, name) {
   await page.screenshot({ path: join(settings.shots, `${name}.png`) });
 }
@@ -161,6 +176,7 @@ try {
   await addAccount(two, settings.receiver.account, settings.receiver.folder);
   await get(two, link, settings.receiver.account);
   await upload(two, { account: settings.receiver.account, name: '' }, 'note.txt', 'written in a browser');
+  await endOthers(one);
   const places = {
     files: `/files/${settings.sender.account}`, accounts: '/files', share: '/share', get: '/get', people: '/people',
     network: '/network', settings: '/settings', add: '/settings/accounts/add',

@@ -145,27 +145,36 @@ public sealed partial class Files
         }
     }
 
+    /// <summary>Sorted once: what is typed into the search only leaves entries out.</summary>
     private void Arrange()
     {
         if (all is null) return;
-        IEnumerable<EntryInfo> found = search.Length == 0 ? all
-            : all.Where(e => Places.NameOf(e.Path).Contains(search, StringComparison.OrdinalIgnoreCase));
-        var folders = found.OrderBy(e => e.Kind == "folder" ? 0 : 1);
-        var ordered = order switch
+        var named = all.Select(e => (Entry: e, Name: Places.NameOf(e.Path))).ToArray();
+        Array.Sort(named, (x, y) =>
         {
-            Order.Size => isDescending ? folders.ThenByDescending(e => e.Length) : folders.ThenBy(e => e.Length),
-            Order.Time => isDescending ? folders.ThenByDescending(e => e.Modified) : folders.ThenBy(e => e.Modified),
-            _ => isDescending
-                ? folders.ThenByDescending(e => e.Path, NaturalOrder.Instance)
-                : folders.ThenBy(e => e.Path, NaturalOrder.Instance),
-        };
-        shown = [.. ordered];
+            var byKind = (x.Entry.Kind == "folder" ? 0 : 1) - (y.Entry.Kind == "folder" ? 0 : 1);
+            if (byKind != 0) return byKind;
+            var by = order switch
+            {
+                Order.Size => x.Entry.Length.CompareTo(y.Entry.Length),
+                Order.Time => Nullable.Compare(x.Entry.Modified, y.Entry.Modified),
+                _ => 0,
+            };
+            if (by == 0) by = NaturalOrder.Instance.Compare(x.Name, y.Name);
+            return isDescending ? -by : by;
+        });
+        all = [.. named.Select(n => n.Entry)];
+        Narrow();
     }
+
+    private void Narrow() => shown = search.Length == 0 ? all
+        : all?.FindAll(e => e.Path.AsSpan(e.Path.LastIndexOf('/') + 1)
+            .Contains(search, StringComparison.OrdinalIgnoreCase));
 
     private void OnSearch(ChangeEventArgs e)
     {
         search = e.Value?.ToString()?.Trim() ?? "";
-        Arrange();
+        Narrow();
     }
 
     private void Sort(Order by)
