@@ -16,7 +16,7 @@ public sealed class TorrentPrivacyTests
 
     /// <summary>
     /// The agent has a share for whoever has the link, one for those whom it trusts, one for a named agent, and a
-    /// torrent for its trackers alone (BEP 27), beside a public share. The DHT and a tracker get to know the public one.
+    /// torrent for its trackers alone (BEP 27), beside a public share, which the DHT and a tracker get to know.
     /// </summary>
     [Fact]
     public async Task No_packet_names_what_is_private_but_to_the_tracker_and_the_peers_of_a_private_torrent()
@@ -84,8 +84,8 @@ public sealed class TorrentPrivacyTests
 
     private static string[] Up(int port, int node, PeerProcess repository) =>
     [
-        "up", "--repository", repository.Endpoint, "--listen", "127.0.0.1:0", "--torrent", Place(port), "--torrent-local",
-        "--torrent-dht", "--torrent-dht-node", Place(node),
+        "up", "--repository", repository.Endpoint, "--listen", "127.0.0.1:0", "--torrent", Place(port),
+        "--torrent-local", "--torrent-dht", "--torrent-dht-node", Place(node),
     ];
 
     /// <summary>By which its swarm is known, or would be.</summary>

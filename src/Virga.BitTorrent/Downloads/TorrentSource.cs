@@ -33,10 +33,9 @@ public sealed class TorrentSource : ISource
             var file = layout.Info.Files[i];
             if (file.Length > 0) places.TryAdd(TorrentContent.NameOf(layout.Info, i), (layout.StartOf(i), file.Length));
         }
-        // The engine takes two reads at once from a source that never waits, and more from one that does. Those of a
-        // large piece all wait for its last block: more of them would only take memory.
-        var window = layout.PieceBytes >= WindowBytes / 2 ? 0 : WindowBytes;
-        WaitShare = 1 - ((double)ReadsLeast / Math.Max(ReadsLeast, window / rangeBytes));
+        // The engine takes two reads at once from a source that never waits, and more from one that does. Together
+        // they take all of a large piece as soon as it is here: what is left of it would take memory.
+        WaitShare = 1 - ((double)ReadsLeast / Math.Max(ReadsLeast, WindowBytes / rangeBytes));
     }
 
     public string Name => "peers";

@@ -20,7 +20,8 @@ public sealed class SlowPeersTests
         var swarm = new Swarm(torrent.Info);
         await using var listener = PeerListener.Start(
             new IPEndPoint(IPAddress.Loopback, 0), Pairing.Settings(1, time),
-            (_, _) => ValueTask.FromResult<Swarm?>(swarm), () => swarm.Hashes, new Seeded(4).RandomBytes, static _ => { });
+            (_, _) => ValueTask.FromResult<Swarm?>(swarm), () => swarm.Hashes, new Seeded(4).RandomBytes,
+            static _ => { });
         var clients = new List<NetworkStream>();
         var ended = 0;
         var hello = PeerHandshake.Write(swarm.Hashes[0], Pairing.Settings(2).Id, false);
