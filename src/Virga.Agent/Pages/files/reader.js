@@ -6,7 +6,7 @@ import { concat, equal, toHex } from './bytes.js';
 import { layerFits, pieceHashes } from './tree.js';
 import { keyOf } from './torrent.js';
 
-const stretchBytes = 4 << 20;
+const stretchBytes = 2 << 20;
 const firstStretchBytes = 512 << 10;
 const workersMax = 4;
 

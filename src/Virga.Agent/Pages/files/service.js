@@ -57,5 +57,5 @@ function streamOf(port) {
     cancel() {
       port.postMessage({ cancel: true });
     },
-  }, new ByteLengthQueuingStrategy({ highWaterMark: 4 << 20 }));
+  }, new CountQueuingStrategy({ highWaterMark: 1 }));
 }

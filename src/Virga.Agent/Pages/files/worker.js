@@ -12,9 +12,9 @@ const stallMs = 30_000;
 const waitMsMax = 15_000;
 // Buffers that are done with: those that are thrown away stay until the browser gets round to it.
 const spare = [];
-const spareMax = 4;
+const spareMax = 3;
 // Stretches that are read, verified or on their way to who asked.
-const aheadMax = 3;
+const aheadMax = 2;
 
 class Refusal extends Error {
   constructor(kind, message, advice) {
