@@ -71,6 +71,30 @@ public sealed class TorrentTests
         }
     }
 
+    [Theory]
+    [InlineData(true, HttpStatusCode.OK)]
+    [InlineData(false, HttpStatusCode.NotFound)]
+    public async Task The_web_seed_has_the_pad_files_of_a_v1_part(bool isHybrid, HttpStatusCode expected)
+    {
+        await using var network = await Network.StartAsync();
+        var alice = await AliceAsync(network, takesPeers: false);
+        var share = await ShareAsync(alice, "public", isHybrid);
+        var seed = Torrent.Parse(await alice.TorrentAsync(share.InfoHash)).WebSeeds.Single();
+        using var client = new HttpClient(new SocketsHttpHandler
+        {
+            SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true },
+        });
+
+        using var whole = await client.GetAsync(seed + "talks/.pad/12345");
+        Assert.Equal(expected, whole.StatusCode);
+        if (isHybrid) Assert.Equal(new byte[12_345], await whole.Content.ReadAsByteArrayAsync());
+        foreach (var name in new[] { "0", "-1", "x", "99999999", "12345/1" })
+        {
+            using var none = await client.GetAsync($"{seed}talks/.pad/{name}");
+            Assert.Equal(HttpStatusCode.NotFound, none.StatusCode);
+        }
+    }
+
     [Fact]
     public async Task What_is_not_public_has_no_swarm_and_no_web_seed_and_what_is_withdrawn_loses_them()
     {

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Pipelines;
 using Microsoft.AspNetCore.Http;
 using Virga.Content.Snapshots;
 using Virga.Core;
@@ -11,7 +12,7 @@ namespace Virga.Agent.Shares;
 /// </summary>
 internal sealed class HttpRanges(Pace sending, Action<string> log)
 {
-    /// <param name="root">Null for an empty file.</param>
+    /// <param name="root">Null for an empty file, and for padding, which is zeros.</param>
     public async Task AnswerAsync(HttpContext http, ShareReader reader, Hash256? root, long length)
     {
         var (range, isPart) = RangeOf(http.Request.Headers.Range.ToString(), length);
@@ -37,7 +38,8 @@ internal sealed class HttpRanges(Pace sending, Action<string> log)
         try
         {
             var output = paced ?? response.BodyWriter;
-            await reader.CopyRangeAsync(root!.Value, wanted, output, http.RequestAborted);
+            if (root is { } named) await reader.CopyRangeAsync(named, wanted, output, http.RequestAborted);
+            else WriteZeros(output, wanted.Length);
             await output.FlushAsync(http.RequestAborted);
         }
         catch (VirgaException e) when (response.HasStarted)
@@ -49,6 +51,18 @@ internal sealed class HttpRanges(Pace sending, Action<string> log)
         {
             (response.ContentLength, response.Headers.ContentRange, response.Headers.ETag) = (null, default, default);
             throw;
+        }
+    }
+
+    private static void WriteZeros(PipeWriter output, long count)
+    {
+        while (count > 0)
+        {
+            var room = output.GetSpan();
+            room = room[..(int)Math.Min(room.Length, count)];
+            room.Clear();
+            output.Advance(room.Length);
+            count -= room.Length;
         }
     }
 

@@ -18,6 +18,7 @@ internal sealed class TorrentHub : IAsyncDisposable
     private readonly List<(SwarmLookup Find, Func<IEnumerable<SwarmHash>> All)> lookups = [];
     private PeerListener? listener;
     private DhtService? dht;
+    private MicroTransport? refuser;
 
     public TorrentHub(AgentOptions options, Pace sending, Action<string> log)
     {
@@ -53,6 +54,8 @@ internal sealed class TorrentHub : IAsyncDisposable
         }
 
         if (options.Dht is { } nodes) dht = StartDht(nodes);
+        // The DHT has the port, and refuses there itself.
+        else if (Listens is { } place) refuser = MicroTransport.Start(place);
     }
 
     /// <summary>On the port where peers are taken; where none are, on a free one, only to ask (BEP 43).</summary>
@@ -88,6 +91,7 @@ internal sealed class TorrentHub : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (listener is not null) await listener.DisposeAsync();
+        if (refuser is not null) await refuser.DisposeAsync();
         if (dht is null) return;
         await dht.DisposeAsync();
         // Nothing is lost without it but the time to join.

@@ -86,6 +86,8 @@ internal sealed class TorrentRuns : IAsyncDisposable
             link, known?.Info, hub.Settings, options.TorrentAddresses, options.Random, log);
         try
         {
+            // Also who comes to us may have what a magnet link leaves out.
+            swarms[row.Id] = download.Swarm;
             await StartAsync(download, link, wish, tried, known is not null, cancellationToken);
             transfer.Waits = () => download.WhyWaiting(tried.Describe);
             var info = await GetInfoAsync(download, tried, cancellationToken);
@@ -201,8 +203,8 @@ internal sealed class TorrentRuns : IAsyncDisposable
                 "Get a link with trackers (tr=) or peers (x.pe=), name a peer with --peer HOST:PORT, or run the "
                     + "agent with --torrent-dht.");
         }
-        download.Start(finders, named);
         download.Swarm.Choker = new Choker(download.Swarm, options.Time, options.Random);
+        download.Start(finders, named);
     }
 
     private async Task<TorrentInfo> GetInfoAsync(
@@ -258,7 +260,6 @@ internal sealed class TorrentRuns : IAsyncDisposable
         var layout = download.Swarm.Layout!;
         var checker = new PieceChecker(layout, layers);
         var source = download.Begin(layers, isWanted, EngineLimits.Default.RangeBytes, transfer.Receiving);
-        swarms[row.Id] = download.Swarm;
         transfer.Sources = new SourceSet(new TorrentSourceFinder(source), options.Time, log);
         transfer.Step = "running";
         var job = new TransferJob(

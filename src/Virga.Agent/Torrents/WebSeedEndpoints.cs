@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using Virga.Agent.Shares;
 using Virga.Content.Torrents;
@@ -23,9 +24,11 @@ internal sealed class WebSeedEndpoints(ShareService shares, HttpRanges ranges)
     private async Task ReadAsync(HttpContext http)
     {
         var infoHash = http.RouteHash("hash");
-        if (shares.Find(infoHash) is not { Audience: AudienceKind.Public }) throw NotHere();
+        if (shares.Find(infoHash) is not { Audience: AudienceKind.Public } row) throw NotHere();
         var reader = await shares.OpenAsync(infoHash, http.RequestAborted);
-        var file = Find(reader.Index.Info, http.RouteText("path")) ?? throw NotHere();
+        var path = http.RouteText("path");
+        var file = Find(reader.Index.Info, path)
+            ?? (row.V1Alone is null ? null : PaddingOf(reader.Index.Info, path)) ?? throw NotHere();
         await ranges.AnswerAsync(http, reader, file.Root, file.Length);
     }
 
@@ -38,6 +41,16 @@ internal sealed class WebSeedEndpoints(ShareService shares, HttpRanges ranges)
             path = path[(info.Name.Length + 1)..];
         }
         return info.Files.FirstOrDefault(f => f.SymlinkTarget is null && string.Join('/', f.Path) == path);
+    }
+
+    /// <summary>A pad file of the v1 part (BEP 47), which clients that know none ask for like any other.</summary>
+    private static TorrentFile? PaddingOf(TorrentInfo info, string path)
+    {
+        var folder = $"{info.Name}/.pad/";
+        return path.StartsWith(folder, StringComparison.Ordinal)
+            && int.TryParse(path.AsSpan(folder.Length), NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+            && length > 0 && length < info.PieceBytes
+            ? new TorrentFile([".pad", path[folder.Length..]], length, Root: null) : null;
     }
 
     private static VirgaException NotHere() =>

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Threading.Channels;
+using Virga.BitTorrent.Wire;
 using Virga.Core;
 using Virga.Core.Bencoding;
 
@@ -189,13 +190,16 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
     private async Task ReceiveAsync(DhtNode node, Socket socket)
     {
         var buffer = GC.AllocateUninitializedArray<byte>(DhtLimits.PacketBytes + 1);
+        var refusal = new byte[MicroTransport.HeaderBytes];
         var any = new IPEndPoint(node.Family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0);
         while (!stop.IsCancellationRequested)
         {
             try
             {
                 var received = await socket.ReceiveFromAsync(buffer, SocketFlags.None, any, stop.Token);
-                node.Receive(buffer.AsSpan(0, received.ReceivedBytes), (IPEndPoint)received.RemoteEndPoint);
+                if (MicroTransport.Refuse(buffer.AsSpan(0, received.ReceivedBytes), refusal))
+                    Send(socket, refusal, (IPEndPoint)received.RemoteEndPoint);
+                else node.Receive(buffer.AsSpan(0, received.ReceivedBytes), (IPEndPoint)received.RemoteEndPoint);
             }
             catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
             {

@@ -34,9 +34,10 @@ public sealed class OpenTracker : IAsyncDisposable
     /// <param name="address">Where it listens; IPv4.</param>
     /// <param name="prefix">What the command line begins with, for a namespace or a core.</param>
     /// <param name="isReached">False where this process can't reach it, so that it is not awaited.</param>
+    /// <param name="port">Null for a free one.</param>
     public static async Task<OpenTracker> StartAsync(
         IEnumerable<string> swarms, IPAddress? address = null, IReadOnlyList<string>? prefix = null,
-        bool isReached = true, CancellationToken cancellationToken = default)
+        bool isReached = true, int? port = null, CancellationToken cancellationToken = default)
     {
         var folder = Directory.CreateTempSubdirectory("virga-opentracker-").FullName;
         // It gives up its rights, and then still reads the list.
@@ -45,7 +46,7 @@ public sealed class OpenTracker : IAsyncDisposable
             Path.Combine(folder, "swarms"), swarms, cancellationToken);
         for (var attempt = 1; ; attempt++)
         {
-            var place = new IPEndPoint(address ?? IPAddress.Loopback, FreePort());
+            var place = new IPEndPoint(address ?? IPAddress.Loopback, port ?? FreePort());
             var tracker = new OpenTracker(Start(folder, place, prefix ?? []), folder, place);
             if (await tracker.IsUpAsync(isReached, cancellationToken)) return tracker;
             var said = await tracker.keeper.StandardError.ReadToEndAsync(cancellationToken);

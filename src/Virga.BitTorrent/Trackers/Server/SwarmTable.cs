@@ -124,12 +124,15 @@ public sealed class SwarmTable
                 if (verdict == AnnounceVerdict.Taken) self = set.Add(announce.Place, announce.IsSeeder, (ushort)minute);
             }
 
+            // Who begins by a magnet link knows of nothing that is missing, and says so (aria2): at its start everybody
+            // gets everybody.
+            var isForLeechers = announce.IsSeeder && announce.Event != AnnounceEvent.Started;
             var random = shard.NextRandom();
             return new SwarmAnswer(
                 verdict, intervalSeconds - (intervalSpread / 2) + (int)(random % (uint)intervalSpread),
                 swarm.V4.Seeders + swarm.V6.Seeders, swarm.V4.Leechers + swarm.V6.Leechers, swarm.Completed,
-                swarm.V4.Write(v4, wanted, announce.Place.IsV4 ? self : -1, announce.IsSeeder, (uint)(random >> 32)),
-                swarm.V6.Write(v6, wanted, announce.Place.IsV4 ? -1 : self, announce.IsSeeder, (uint)(random >> 32)));
+                swarm.V4.Write(v4, wanted, announce.Place.IsV4 ? self : -1, isForLeechers, (uint)(random >> 32)),
+                swarm.V6.Write(v6, wanted, announce.Place.IsV4 ? -1 : self, isForLeechers, (uint)(random >> 32)));
         }
     }
 

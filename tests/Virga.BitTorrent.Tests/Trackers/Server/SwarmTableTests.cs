@@ -41,7 +41,12 @@ public sealed class SwarmTableTests
 
             var swarm = (int)random.Next(8);
             var place = Place((int)random.Next(40), isV6: random.Next(3) == 0);
-            var told = random.Next(6) == 0 ? AnnounceEvent.Stopped : AnnounceEvent.None;
+            var told = random.Next(6) switch
+            {
+                0 => AnnounceEvent.Stopped,
+                1 => AnnounceEvent.Started,
+                _ => AnnounceEvent.None,
+            };
             var isSeeder = random.Next(2) == 0;
             if (told == AnnounceEvent.Stopped) model.Remove((swarm, place));
             else model[(swarm, place)] = (isSeeder, time.GetUtcNow());
@@ -55,8 +60,10 @@ public sealed class SwarmTableTests
             if (told == AnnounceEvent.Stopped) Assert.Empty(peers);
             else
             {
+                // At its start even a seeder gets seeders: it may be one that knows nothing but a magnet link.
+                var isFull = isSeeder && told != AnnounceEvent.Started;
                 Assert.Equal(
-                    expected.Where(item => item.Key.Place != place && !(isSeeder && item.Value.IsSeeder))
+                    expected.Where(item => item.Key.Place != place && !(isFull && item.Value.IsSeeder))
                         .Select(item => EndPoint(item.Key.Place)).OrderBy(peer => peer.ToString()),
                     peers.OrderBy(peer => peer.ToString()));
             }

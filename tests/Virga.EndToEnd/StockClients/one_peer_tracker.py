@@ -1,5 +1,5 @@
-"""A tracker that knows one peer of every swarm: TRACKER (host:port) PEER (host:port). Prints a line when it listens; ends
-when its input is closed."""
+"""A tracker that knows one peer of every swarm: TRACKER (host:port) PEER (host:port). Prints a line when it listens;
+ends when its input is closed."""
 import os
 import socket
 import sys
