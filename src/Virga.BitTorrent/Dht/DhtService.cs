@@ -44,6 +44,13 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
     private const int ToldMax = 64;
 
     private static readonly TimeSpan MaintainEvery = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// Swarms that are looked for at once: who announces hundreds at its start would else ask the few nodes that it
+    /// knows more often than they answer anybody.
+    /// </summary>
+    private const int LookupsAtOnce = 8;
+
     private static readonly TimeSpan AloneEvery = TimeSpan.FromSeconds(30);
     private static readonly BencodeLimits StateLimits = new(1 << 20, 4, 100);
 
@@ -51,6 +58,7 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
     private readonly List<(DhtNode Node, Socket Socket)> nodes = [];
     private readonly List<Task> running = [];
     private readonly CancellationTokenSource stop = new();
+    private readonly SemaphoreSlim looking = new(LookupsAtOnce);
     private readonly Channel<IPEndPoint> told = Channel.CreateBounded<IPEndPoint>(
         new BoundedChannelOptions(ToldMax) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly List<IPEndPoint> toldBefore = [];
@@ -131,8 +139,17 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
                 await joined.Task.WaitAsync(ends.Token);
                 while (true)
                 {
-                    await Task.WhenAll(nodes.Select(item => item.Node.FindPeersAsync(
-                        swarm, listenPort, progress.Left == 0, peer => found.Writer.TryWrite(peer), ends.Token)));
+                    await looking.WaitAsync(ends.Token);
+                    try
+                    {
+                        await Task.WhenAll(nodes.Select(item => item.Node.FindPeersAsync(
+                            swarm, listenPort, progress.Left == 0, peer => found.Writer.TryWrite(peer), ends.Token)));
+                    }
+                    finally
+                    {
+                        looking.Release();
+                    }
+
                     var isAlone = nodes.TrueForAll(item => item.Node.Nodes == 0);
                     await Task.Delay(isAlone ? AloneEvery : DhtLimits.AnnounceEvery, options.Time, ends.Token);
                 }
@@ -150,6 +167,9 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
         foreach (var (_, socket) in nodes) socket.Dispose();
         await Task.WhenAll(running);
         stop.Dispose();
+        // Lookups under way are cancelled, and give back their places.
+        for (var i = 0; i < LookupsAtOnce; i++) await looking.WaitAsync(CancellationToken.None);
+        looking.Dispose();
     }
 
     private void Open(IPEndPoint place)
