@@ -49,6 +49,8 @@ internal sealed class Fixture : IAsyncDisposable
         var handler = new SocketsHttpHandler
         {
             UseProxy = false,
+            // Longer than any machine takes to refuse by the headers alone.
+            Expect100ContinueTimeout = TimeSpan.FromSeconds(30),
             SslOptions = new SslClientAuthenticationOptions
             {
                 RemoteCertificateValidationCallback = (_, certificate, _, _) =>
