@@ -87,11 +87,8 @@ internal static class HandoverCommands
             var request = new TakeoverRequest(
                 await ReadAsync(path, cancellationToken), run.Parsed.GetValue(account));
             var transfer = await agent.TakeOverAsync(request, cancellationToken);
-            if (!run.Parsed.GetValue(detach))
-                return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
-            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
-            else run.Print(transfer.Id);
-            return ExitCode.Ok;
+            return await new TransferWatch(run, agent).ResumedAsync(
+                transfer, run.Parsed.GetValue(detach), cancellationToken);
         });
         return verb;
     }

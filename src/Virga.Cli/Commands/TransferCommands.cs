@@ -104,11 +104,8 @@ internal static class TransferCommands
             using var agent = run.OpenAgent();
             var found = await FindAsync(agent, run.Parsed.GetRequiredValue(id)!, cancellationToken);
             var transfer = await agent.ResumeAsync(found.Id, cancellationToken);
-            if (!run.Parsed.GetValue(detach))
-                return await new TransferWatch(run, agent).UntilEndAsync([transfer], cancellationToken);
-            if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
-            else run.Print(transfer.Id);
-            return ExitCode.Ok;
+            return await new TransferWatch(run, agent).ResumedAsync(
+                transfer, run.Parsed.GetValue(detach), cancellationToken);
         });
         return verb;
     }

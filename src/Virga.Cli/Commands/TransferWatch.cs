@@ -54,13 +54,19 @@ internal sealed class TransferWatch(Invocation run, ControlClient agent)
     }
 
     /// <summary>Shows one that has just begun until its end, or says how to see it where it is left alone.</summary>
-    public async Task<int> StartedAsync(
-        TransferInfo transfer, bool isDetached, CancellationToken cancellationToken)
+    public async Task<int> StartedAsync(TransferInfo transfer, bool isDetached, CancellationToken cancellationToken)
+    {
+        var exit = await ResumedAsync(transfer, isDetached, cancellationToken);
+        if (isDetached) run.Say($"it runs in the agent: `virga watch {Display.Short(transfer.Id)}`");
+        return exit;
+    }
+
+    /// <summary>Shows one that goes on until its end, or prints its id where it is left alone.</summary>
+    public async Task<int> ResumedAsync(TransferInfo transfer, bool isDetached, CancellationToken cancellationToken)
     {
         if (!isDetached) return await UntilEndAsync([transfer], cancellationToken);
         if (run.IsJson) run.PrintJson(transfer, ControlJson.Default.TransferInfo);
         else run.Print(transfer.Id);
-        run.Say($"it runs in the agent: `virga watch {Display.Short(transfer.Id)}`");
         return ExitCode.Ok;
     }
 
