@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Security.Cryptography;
 using Virga.Accounts;
 using Virga.Core;
@@ -50,10 +49,10 @@ public sealed class Manifest
     /// <summary>Throws BadInput that names the entry and the rule it breaks; Unsupported for another version.</summary>
     public static Manifest Parse(ReadOnlyMemory<byte> data) => ManifestReader.Read(data.Span);
 
-    public byte[] Encode()
+    public byte[] Encode() => BencodeWriter.EncodeLarge(Write);
+
+    internal void Write(BencodeWriter writer)
     {
-        var output = new ArrayBufferWriter<byte>(1024);
-        var writer = new BencodeWriter(output);
         writer.StartDictionary().Key("entries");
         WriteEntries(writer);
         if (ShareIdentity is not null)
@@ -64,7 +63,6 @@ public sealed class Manifest
             CryptographicOperations.ZeroMemory(secret);
         }
         writer.Key("v").Integer(Version).End();
-        return output.WrittenSpan.ToArray();
     }
 
     internal void WriteEntries(BencodeWriter writer)

@@ -16,12 +16,12 @@ public static class ShareExtras
     {
         if (manifest.ShareIdentity is not null)
             throw new ArgumentException("a private share has no extras", nameof(manifest));
-        var output = new ArrayBufferWriter<byte>(1024);
-        var writer = new BencodeWriter(output);
-        writer.StartDictionary().Key("agent").Bytes(agent.Hash.ToArray()).Key("entries");
-        manifest.WriteEntries(writer);
-        writer.Key("share").Bytes(share.ToArray()).Key("v").Integer(Manifest.Version).End();
-        return output.WrittenSpan.ToArray();
+        return BencodeWriter.EncodeLarge(writer =>
+        {
+            writer.StartDictionary().Key("agent").Bytes(agent.Hash.ToArray()).Key("entries");
+            manifest.WriteEntries(writer);
+            writer.Key("share").Bytes(share.ToArray()).Key("v").Integer(Manifest.Version).End();
+        });
     }
 
     /// <summary>BadInput when malformed or of another share.</summary>

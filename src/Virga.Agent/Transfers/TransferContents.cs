@@ -36,7 +36,7 @@ internal sealed class TransferContents(
     public AgeIdentity SealIdentity => clients.Self.SealIdentity;
 
     /// <summary>What is recorded, as it stands in the file, for another agent to record.</summary>
-    public byte[] ReadRaw(string transfer) => state.ReadSealed(state.ContentPath(transfer));
+    public byte[] ReadRaw(string transfer) => state.ReadSealed(state.ContentPath(transfer)).ToArray();
 
     public void WriteRaw(string transfer, byte[] content) =>
         SealedFile.Write(state.ContentPath(transfer), state.Key, content, options.Random);
@@ -44,7 +44,7 @@ internal sealed class TransferContents(
     public FetchedContent Read(string transfer)
     {
         var limits = new BencodeLimits(int.MaxValue, 2, 16);
-        var d = BencodeValue.ParseDictionary(state.ReadSealed(state.ContentPath(transfer)), limits, "recorded content");
+        var d = BencodeValue.ViewDictionary(state.ReadSealed(state.ContentPath(transfer)), limits, "recorded content");
         return new FetchedContent(
             d.Bytes("info"), d.Bytes("layers"), d.OptionalBytes("manifest"),
             d.OptionalBytes(ShareExtras.SignatureType),
@@ -99,15 +99,13 @@ internal sealed class TransferContents(
     private List<AgeIdentity> Identities(ShareLink link) =>
         link.Secret is { } secret ? [secret.Identity, clients.Self.SealIdentity] : [clients.Self.SealIdentity];
 
-    private static byte[] Encode(FetchedContent content)
+    private static byte[] Encode(FetchedContent content) => BencodeWriter.EncodeLarge(writer =>
     {
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>();
-        var writer = new BencodeWriter(buffer).StartDictionary();
+        writer.StartDictionary();
         if (content.Extras is { } extras) writer.Key("extras").Bytes(extras);
         writer.Key("info").Bytes(content.Info).Key("layers").Bytes(content.Layers);
         if (content.SealedManifest is { } manifest) writer.Key("manifest").Bytes(manifest);
         if (content.Secret is { } secret) writer.Key("secret").Bytes(secret.Bytes);
         writer.End();
-        return buffer.WrittenSpan.ToArray();
-    }
+    });
 }

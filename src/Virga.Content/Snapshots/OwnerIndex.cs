@@ -1,4 +1,3 @@
-using System.Buffers;
 using Virga.Accounts;
 using Virga.Content.Torrents;
 using Virga.Core;
@@ -61,10 +60,10 @@ public sealed class OwnerIndex
     /// <summary>Root and length of the sealed manifest; null in public shares.</summary>
     public BlobName? ManifestBlob => IsPrivate ? manifestBlob ??= ShareContent.ManifestBlob(Info, Layers).Blob : null;
 
-    public byte[] Encode()
+    public byte[] Encode() => BencodeWriter.EncodeLarge(Write);
+
+    private void Write(BencodeWriter writer)
     {
-        var output = new ArrayBufferWriter<byte>(4096);
-        var writer = new BencodeWriter(output);
         writer.StartDictionary().Key("blobs").StartList();
         foreach (var blob in Blobs) Write(writer, blob);
         writer.End();
@@ -74,11 +73,10 @@ public sealed class OwnerIndex
             foreach (var file in Empties) Write(writer, file);
             writer.End();
         }
-        writer.Key("info").Bytes(Info.Raw.Span).Key("layers").Bytes(Layers.Encode())
-            .Key("manifest").Bytes(Manifest.Encode()).Key("path").Text(SharedPath.Value);
+        writer.Key("info").Bytes(Info.Raw.Span).Key("layers").Nested(Layers.Write)
+            .Key("manifest").Nested(Manifest.Write).Key("path").Text(SharedPath.Value);
         if (SealedManifest is { } sealedBytes) writer.Key("sealed").Bytes(sealedBytes.Span);
         writer.Key("v").Integer(Version).End();
-        return output.WrittenSpan.ToArray();
     }
 
     /// <summary>Corrupt when it isn't what <see cref="Encode"/> wrote; Unsupported for another version.</summary>

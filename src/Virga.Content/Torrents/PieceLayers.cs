@@ -1,4 +1,3 @@
-using System.Buffers;
 using Virga.Core;
 using Virga.Core.Bencoding;
 using Virga.Core.Merkle;
@@ -57,12 +56,7 @@ public sealed class PieceLayers
 
     public bool Contains(Hash256 root) => byRoot.ContainsKey(root);
 
-    public byte[] Encode()
-    {
-        var output = new ArrayBufferWriter<byte>();
-        Write(new BencodeWriter(output));
-        return output.WrittenSpan.ToArray();
-    }
+    public byte[] Encode() => BencodeWriter.EncodeLarge(Write);
 
     internal void Write(BencodeWriter writer)
     {

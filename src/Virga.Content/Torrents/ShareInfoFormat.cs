@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using Virga.Accounts;
 using Virga.Core;
@@ -27,18 +26,19 @@ internal static class ShareInfoFormat
         if (!MerkleTree.IsPieceLength(pieceBytes)) throw new ArgumentOutOfRangeException(nameof(pieceBytes));
         var sorted = files.ToArray();
         if (!IsSorted(sorted)) Array.Sort(sorted, static (a, b) => ComparePaths(a.Path, b.Path));
-        var output = new ArrayBufferWriter<byte>(1024);
-        var writer = new BencodeWriter(output);
-        writer.StartDictionary().Key("file tree").StartDictionary();
-        WriteTree(writer, sorted);
-        writer.End().Key("meta version").Integer(MetaVersion).Key("name").Text(name).Key("piece length")
-            .Integer(pieceBytes).End();
-        if (output.WrittenCount > ContentLimits.InfoBytesMax)
+        var raw = BencodeWriter.EncodeLarge(writer =>
+        {
+            writer.StartDictionary().Key("file tree").StartDictionary();
+            WriteTree(writer, sorted);
+            writer.End().Key("meta version").Integer(MetaVersion).Key("name").Text(name).Key("piece length")
+                .Integer(pieceBytes).End();
+        });
+        if (raw.Length > ContentLimits.InfoBytesMax)
             throw new VirgaException(FailureKind.BadInput, "the share has too many files for one torrent",
                 "Share parts of the folder.");
-        var info = new TorrentInfo(name, pieceBytes, sorted, output.WrittenSpan.ToArray())
+        var info = new TorrentInfo(name, pieceBytes, sorted, raw)
         {
-            InfoHashV2 = TorrentInfo.HashV2(output.WrittenSpan),
+            InfoHashV2 = TorrentInfo.HashV2(raw),
             IsSingleFile = files.Count == 1 && files[0].Path.Count == 1 && files[0].Path[0] == name,
         };
         info.MarkAsShare();

@@ -30,6 +30,16 @@ public abstract class BencodeValue
     public static BencodeDictionary ParseDictionary(ReadOnlySpan<byte> data, BencodeLimits limits, string what) =>
         Parse(data, limits, what) as BencodeDictionary ?? throw Bad(what, "is not a dictionary");
 
+    /// <summary>
+    /// The same without a copy: what it gives are slices of <paramref name="data"/>, which must not be changed any
+    /// more.
+    /// </summary>
+    public static BencodeDictionary ViewDictionary(ReadOnlyMemory<byte> data, BencodeLimits limits, string what)
+    {
+        Check(data.Span, limits, what);
+        return View(data, what) as BencodeDictionary ?? throw Bad(what, "is not a dictionary");
+    }
+
     public byte[] Encode() => Raw.ToArray();
 
     /// <summary>This value as what it must be; BadInput when it is something else.</summary>
@@ -71,6 +81,12 @@ public abstract class BencodeValue
 
     private static BencodeValue Parse(ReadOnlySpan<byte> data, BencodeLimits limits, string what)
     {
+        Check(data, limits, what);
+        return View(data.ToArray(), what);
+    }
+
+    private static void Check(ReadOnlySpan<byte> data, BencodeLimits limits, string what)
+    {
         try
         {
             var reader = new BencodeReader(data, limits);
@@ -82,7 +98,6 @@ public abstract class BencodeValue
         {
             throw new VirgaException(bad.Kind, $"{what}: {bad.Message}", bad.Advice, bad);
         }
-        return View(data.ToArray(), what);
     }
 
     private protected static BencodeValue View(ReadOnlyMemory<byte> raw, string what) => raw.Span[0] switch

@@ -27,6 +27,19 @@ public sealed class BencodeWriter(IBufferWriter<byte> output)
         return buffer.WrittenSpan.ToArray();
     }
 
+    /// <summary>
+    /// The same for values of many MiB: into an array of just their length, without the room and the copies of one that
+    /// grows. <paramref name="write"/> is called twice, and writes the same both times.
+    /// </summary>
+    public static byte[] EncodeLarge(Action<BencodeWriter> write)
+    {
+        var exact = new ExactBuffer(LengthOf(write));
+        write(new BencodeWriter(exact));
+        if (exact.Count != exact.Bytes.Length)
+            throw new InvalidOperationException("the value was not written the same twice");
+        return exact.Bytes;
+    }
+
     public BencodeWriter StartDictionary() => Start((byte)'d', isDictionary: true);
 
     public BencodeWriter StartList() => Start((byte)'l', isDictionary: false);
@@ -104,6 +117,18 @@ public sealed class BencodeWriter(IBufferWriter<byte> output)
         return AfterValue();
     }
 
+    /// <summary>
+    /// A string that holds one encoded value. <paramref name="write"/> is called twice, as in
+    /// <see cref="EncodeLarge"/>.
+    /// </summary>
+    public BencodeWriter Nested(Action<BencodeWriter> write)
+    {
+        BeforeValue();
+        PutLength(LengthOf(write));
+        write(new BencodeWriter(output));
+        return AfterValue();
+    }
+
     /// <summary>Copies one already encoded value. That it is exactly one is the caller's to know.</summary>
     public BencodeWriter Raw(ReadOnlySpan<byte> encodedValue)
     {
@@ -111,6 +136,15 @@ public sealed class BencodeWriter(IBufferWriter<byte> output)
         BeforeValue();
         output.Write(encodedValue);
         return AfterValue();
+    }
+
+    private static int LengthOf(Action<BencodeWriter> write)
+    {
+        var counting = new CountingBuffer();
+        var writer = new BencodeWriter(counting);
+        write(writer);
+        if (!writer.isComplete) throw new InvalidOperationException("the bencode value was not closed");
+        return counting.Count;
     }
 
     private BencodeWriter Start(byte mark, bool isDictionary)

@@ -223,4 +223,44 @@ public class BencodeValueTests
                 break;
         }
     }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(4096)]
+    [InlineData(100_000)]
+    public void A_large_value_is_written_as_a_small_one_is_and_holds_no_more_than_its_length(int length)
+    {
+        var large = new string('a', length);
+        void Inner(BencodeWriter writer) => writer.StartDictionary().Key("text").Text(large).End();
+        void Write(BencodeWriter writer) =>
+            writer.StartDictionary().Key("inner").Nested(Inner).Key("n").Integer(7).End();
+        var inner = BencodeWriter.Encode(Inner);
+        var expected = BencodeWriter.Encode(
+            w => w.StartDictionary().Key("inner").Bytes(inner).Key("n").Integer(7).End());
+        Assert.Equal(expected, BencodeWriter.EncodeLarge(Write));
+    }
+
+    [Fact]
+    public void A_value_that_is_not_the_same_twice_is_refused()
+    {
+        var calls = 0;
+        Assert.Throws<InvalidOperationException>(
+            () => BencodeWriter.EncodeLarge(w => w.StartList().Text(new string('a', 9 - ++calls)).End()));
+    }
+
+    [Fact]
+    public void What_is_viewed_lies_in_the_input()
+    {
+        byte[] data = [.. "d1:a3:xyze"u8];
+        var seen = BencodeValue.ViewDictionary(data, BencodeLimits.Message, "test");
+        Assert.Equal("xyz"u8, seen.Bytes("a"));
+        Assert.True(System.Runtime.InteropServices.MemoryMarshal.TryGetArray(seen.Raw, out var place));
+        Assert.Same(data, place.Array);
+        foreach (var wrong in new[] { "d1:a", "le", "d1:a3:xyzee" })
+        {
+            Assert.Throws<VirgaException>(
+                () => BencodeValue.ViewDictionary(Encoding.ASCII.GetBytes(wrong), BencodeLimits.Message, "test"));
+        }
+    }
 }
