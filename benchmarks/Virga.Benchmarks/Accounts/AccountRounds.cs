@@ -13,7 +13,7 @@ internal sealed partial class AccountRounds : IAsyncDisposable
     public static readonly string[] Cases = ["list-100k", "put-1gib", "get-1gib", "put-small", "get-small"];
 
     private const int Folders = 100, FilesInFolder = 1_000, SmallFiles = 5_000, SmallBytes = 10 << 10;
-    private const int LargeMib = 1024, RangeBytes = 8 << 20, RangesAtOnce = 8, ChunkBytes = 256 << 10;
+    private const int LargeMib = 1024, RangeBytes = 8 << 20, PartsAtOnce = 8, ChunkBytes = 256 << 10;
 
     private readonly BenchedServer server;
     private readonly string service;
@@ -92,8 +92,7 @@ internal sealed partial class AccountRounds : IAsyncDisposable
                 ["lsf", "-R", "--files-only", "--checkers", "32", $"{server.Remote}/many"],
             "put-1gib" => ["copyto", Large, $"{server.Remote}/{place}-large"],
             "get-1gib" => ["copyto", $"{server.Remote}/ours-large", Path.Combine(root, "got-large")],
-            "put-small" =>
-                ["copy", Small, $"{server.Remote}/{place}-small", "--transfers", server.Transfers, "--no-traverse"],
+            "put-small" => ["copy", Small, $"{server.Remote}/{place}-small", "--transfers", server.Transfers],
             _ =>
                 [
                     "copy", $"{server.Remote}/ours-small", Path.Combine(root, "got-" + place), "--transfers",
@@ -123,7 +122,7 @@ internal sealed partial class AccountRounds : IAsyncDisposable
         var receipts = new PartReceipt[layout.Count];
         var options = new ParallelOptions
         {
-            MaxDegreeOfParallelism = account.Traits.PartOrder == PartOrder.Any ? RangesAtOnce : 1,
+            MaxDegreeOfParallelism = account.Traits.PartOrder == PartOrder.Any ? PartsAtOnce : 1,
             CancellationToken = token,
         };
         await Parallel.ForEachAsync(Enumerable.Range(0, (int)layout.Count), options, async (index, stop) =>
@@ -151,7 +150,7 @@ internal sealed partial class AccountRounds : IAsyncDisposable
         // The kernel lets one writer into a file at a time; others would spin on a core for its lock. It is memory that
         // is written to: quicker than to hand the write to another thread.
         var writing = new Lock();
-        var options = new ParallelOptions { MaxDegreeOfParallelism = RangesAtOnce, CancellationToken = token };
+        var options = new ParallelOptions { MaxDegreeOfParallelism = server.RangesAtOnce, CancellationToken = token };
         await Parallel.ForEachAsync(Enumerable.Range(0, (int)layout.Count), options, async (index, stop) =>
         {
             var range = layout.RangeOf(index);

@@ -14,9 +14,14 @@ namespace Virga.Benchmarks.Accounts;
 /// <param name="Transfers">
 /// How many files rclone moves at once; more than Apache has workers for would wait for each other.
 /// </param>
+/// <param name="RangesAtOnce">
+/// How many ranges of a large file we read at once, chosen as rclone's flags are: where the server encrypts, more only
+/// fight for the same cores.
+/// </param>
 internal sealed record BenchedServer(
     RealServer Server, IAccountAdapter Adapter, AccountConfig Config, string Remote,
-    IReadOnlyDictionary<string, string> Environment, string[] Flags, string Transfers, string? Files) : IAsyncDisposable
+    IReadOnlyDictionary<string, string> Environment, string[] Flags, string Transfers, string? Files,
+    int RangesAtOnce = 8) : IAsyncDisposable
 {
     private const string Bucket = "bench";
 
@@ -53,7 +58,7 @@ internal sealed record BenchedServer(
             server, adapter, config, $"b:{Bucket}", environment,
             [
                 "--fast-list", "--s3-upload-concurrency", "8", "--s3-chunk-size", "16M", "--multi-thread-streams", "8",
-                "--s3-no-check-bucket", "--s3-no-head",
+                "--s3-no-check-bucket", "--s3-no-head", "--s3-disable-checksum", "--ignore-checksum",
             ],
             "64", null);
     }
@@ -77,7 +82,7 @@ internal sealed record BenchedServer(
             Map(("password", server["DAV_PASSWORD"])));
         return new BenchedServer(
             server, adapter, config, "b:", environment,
-            ["--no-check-certificate", "--multi-thread-streams", "8"], "8", server["DAV_FILES"]);
+            ["--no-check-certificate", "--multi-thread-streams", "4"], "8", server["DAV_FILES"], RangesAtOnce: 3);
     }
 
     private static async Task<BenchedServer> SftpAsync(CancellationToken token)

@@ -36,7 +36,9 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         Traits = new AccountTraits
         {
             Adapter = "s3",
-            MaxConcurrency = 16,
+            // With small objects all is waiting: a quarter more a second than with 16 at Ceph's gateway. Amazon takes
+            // 3,500 writes a second under one prefix (Amazon S3 User Guide, "Best practices design patterns").
+            MaxConcurrency = 48,
             SingleWriteBytesMax = 8 << 20,
             PartOrder = PartOrder.Any,
             UploadResume = UploadResume.Parts,

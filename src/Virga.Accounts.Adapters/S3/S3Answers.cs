@@ -12,9 +12,14 @@ internal sealed class S3Answers(HttpMessageHandler inner) : DelegatingHandler(in
     /// <summary>A page of a listing has at most 1,000 keys of 1 KiB, each three times as long when escaped.</summary>
     private const int BytesMax = 16 << 20;
 
+    /// <summary>From here on a refusal that comes before the body saves more than the question costs.</summary>
+    private const int AskFirstBytes = 2 << 20;
+
     protected override async Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        // Amazon's client asks before every body; for a short one that is a round trip for nothing.
+        if (request.Content?.Headers.ContentLength < AskFirstBytes) request.Headers.ExpectContinue = false;
         var answer = await base.SendAsync(request, cancellationToken);
         if (request.Method == HttpMethod.Head || IsContent(request, answer)) return answer;
         try

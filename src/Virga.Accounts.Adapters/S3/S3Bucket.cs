@@ -14,13 +14,15 @@ internal sealed class S3Bucket : IDisposable
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~*/+%");
 
     private readonly Endpoint endpoint;
+    private readonly HttpClient http;
 
     public S3Bucket(S3Settings settings, AdapterServices services)
     {
         Settings = settings;
         Services = services;
         endpoint = new Endpoint(settings.Endpoint, settings.CertSha256);
-        Client = S3Client.Create(settings, endpoint);
+        http = S3Client.CreateHttp(endpoint);
+        Client = S3Client.Create(settings, http);
     }
 
     public S3Settings Settings { get; }
@@ -145,5 +147,9 @@ internal sealed class S3Bucket : IDisposable
         token => Client.DeleteObjectAsync(new DeleteObjectRequest { BucketName = Name, Key = key }, token),
         cancellationToken);
 
-    public void Dispose() => Client.Dispose();
+    public void Dispose()
+    {
+        Client.Dispose();
+        http.Dispose();
+    }
 }

@@ -13,7 +13,18 @@ namespace Virga.Accounts.Adapters.S3;
 /// </summary>
 internal static class S3Client
 {
-    public static AmazonS3Client Create(S3Settings settings, Endpoint endpoint)
+    /// <summary>
+    /// The connections of an account, for all its calls. Headers come from the request; a whole-request timeout would
+    /// end long transfers: StallGuard watches instead.
+    /// </summary>
+    public static HttpClient CreateHttp(Endpoint endpoint) => new(new S3Answers(endpoint.CreateHandler()))
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+        DefaultRequestVersion = HttpVersion.Version11,
+    };
+
+    /// <param name="http">Outlives the client, which does not dispose it.</param>
+    public static AmazonS3Client Create(S3Settings settings, HttpClient http)
     {
         AWSConfigs.CorrectForClockSkew = false;
         var isAmazon = settings.Endpoint.Host.EndsWith(".amazonaws.com", StringComparison.Ordinal);
@@ -40,7 +51,7 @@ internal static class S3Client
             // Servers that don't know trailing checksums would store their framing as content.
             RequestChecksumCalculation = RequestChecksumCalculation.WHEN_REQUIRED,
             ResponseChecksumValidation = ResponseChecksumValidation.WHEN_REQUIRED,
-            HttpClientFactory = new Factory(endpoint),
+            HttpClientFactory = new Factory(http),
         };
         var client = new AmazonS3Client(Credentials(settings), config);
         if (!isAmazon) client.BeforeRequestEvent += PinAsOlderGatewaysKnow;
@@ -64,15 +75,10 @@ internal static class S3Client
         _ => new BasicAWSCredentials(settings.AccessKey, settings.SecretKey),
     };
 
-    private sealed class Factory(Endpoint endpoint) : HttpClientFactory
+    /// <summary>Asked with every request: were it not the same, no connection would serve twice.</summary>
+    private sealed class Factory(HttpClient http) : HttpClientFactory
     {
-        // Headers come from the request; a whole-request timeout would end long transfers: StallGuard watches instead.
-        public override HttpClient CreateHttpClient(IClientConfig clientConfig) =>
-            new(new S3Answers(endpoint.CreateHandler()))
-            {
-                Timeout = Timeout.InfiniteTimeSpan,
-                DefaultRequestVersion = HttpVersion.Version11,
-            };
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => http;
 
         public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
 
