@@ -32,8 +32,11 @@ public sealed class AddressRules
     /// <summary>Networks that are allowed although they are special.</summary>
     public IReadOnlyList<IPNetwork> Allowed { get; init; } = [];
 
-    /// <summary>Networks that are refused whatever else is said: the user's IP filter.</summary>
-    public IReadOnlyList<IPNetwork> Blocked { get; init; } = [];
+    /// <summary>Who is refused whatever else is said: the user's IP filter.</summary>
+    public AddressFilter Blocked { get; init; } = AddressFilter.Nobody;
+
+    /// <summary>Whether the user's filter refuses it, also where it comes to us.</summary>
+    public bool Blocks(IPAddress address) => Blocked.Contains(address);
 
     /// <summary>Whether something may be sent there; port 0 is nobody's.</summary>
     public bool Allows(IPEndPoint place) => place.Port is > 0 and <= ushort.MaxValue && Allows(place.Address);
@@ -41,7 +44,7 @@ public sealed class AddressRules
     public bool Allows(IPAddress address)
     {
         if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
-        if (IsNever(address) || IsIn(Blocked, address)) return false;
+        if (IsNever(address) || Blocks(address)) return false;
         if (IsIn(Allowed, address)) return true;
         if (PublicAddresses.Embedded(address) is { } inner) return Allows(inner);
         return AllowsLocal ? !IsIn(Metadata, address) : PublicAddresses.Contains(address);

@@ -31,6 +31,12 @@ public sealed class SwarmProgress
 public interface IPeerFinder
 {
     /// <summary>
+    /// It names peers in networks of this machine, as its user wants, and nobody outside can have it name one:
+    /// <see cref="AddressRules"/> refuse whom the user blocks, and nobody else.
+    /// </summary>
+    bool FindsNeighbours => false;
+
+    /// <summary>
     /// Peers as they are found, some of them perhaps again and again. Goes on, asking and announcing again when it is
     /// due, until it is cancelled or has nothing more to say; says goodbye, where that is usual, before it ends. A way
     /// that doesn't work ends without peers, and says so to whoever made it; it throws nothing but cancellation.

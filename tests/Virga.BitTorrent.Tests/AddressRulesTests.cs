@@ -82,7 +82,7 @@ public sealed class AddressRulesTests
     [Fact]
     public void A_filter_wins_and_port_0_is_nobody()
     {
-        var rules = new AddressRules { AllowsLocal = true, Blocked = [IPNetwork.Parse("10.0.0.0/8")] };
+        var rules = new AddressRules { AllowsLocal = true, Blocked = AddressFilter.Parse(["10.0.0.0/8"], "it") };
 
         Assert.False(rules.Allows(IPEndPoint.Parse("10.0.0.1:1")));
         Assert.True(rules.Allows(IPEndPoint.Parse("11.0.0.1:1")));

@@ -137,7 +137,8 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
             try
             {
                 await joined.Task.WaitAsync(ends.Token);
-                while (true)
+                var pace = new SearchPace(progress, options.Time);
+                for (var inVain = 0; ; )
                 {
                     await looking.WaitAsync(ends.Token);
                     try
@@ -150,8 +151,7 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
                         looking.Release();
                     }
 
-                    var isAlone = nodes.TrueForAll(item => item.Node.Nodes == 0);
-                    await Task.Delay(isAlone ? AloneEvery : DhtLimits.AnnounceEvery, options.Time, ends.Token);
+                    inVain = await PauseAsync(pace, inVain, ends.Token) ? inVain + 1 : 0;
                 }
             }
             catch (OperationCanceledException)
@@ -170,6 +170,21 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
         // Lookups under way are cancelled, and give back their places.
         for (var i = 0; i < LookupsAtOnce; i++) await looking.WaitAsync(CancellationToken.None);
         looking.Dispose();
+    }
+
+    /// <summary>Until it is time to look again, or, where nothing comes, sooner; whether that was so.</summary>
+    private async Task<bool> PauseAsync(SearchPace pace, int inVain, CancellationToken cancellationToken)
+    {
+        var usual = nodes.TrueForAll(item => item.Node.Nodes == 0) ? AloneEvery : DhtLimits.AnnounceEvery;
+        var soon = SearchPace.After(inVain, usual);
+        var began = options.Time.GetTimestamp();
+        while (true)
+        {
+            await Task.Delay(SearchPace.Patience, options.Time, cancellationToken);
+            var passed = options.Time.GetElapsedTime(began);
+            if (passed >= usual) return false;
+            if (pace.IsWaiting() && passed >= soon) return true;
+        }
     }
 
     private void Open(IPEndPoint place)

@@ -69,10 +69,12 @@ internal sealed class PeerPool(
     }
 
     /// <param name="isTrusted">The user named it: it may lie in a private network.</param>
+    /// <param name="isNeighbour">It was found in a network of this machine, as the user wants.</param>
     /// <returns>False for what may not be connected to.</returns>
-    public bool Add(IPEndPoint place, bool isTrusted = false)
+    public bool Add(IPEndPoint place, bool isTrusted = false, bool isNeighbour = false)
     {
-        if (place.Port == 0 || (!isTrusted && !rules.Allows(place)) || isBanned(place)) return false;
+        var isAllowed = isTrusted || (isNeighbour ? !rules.Blocks(place.Address) : rules.Allows(place));
+        if (place.Port == 0 || !isAllowed || isBanned(place)) return false;
         lock (gate)
         {
             if (known.ContainsKey(place)) return true;

@@ -231,7 +231,7 @@ public sealed class TorrentDownload : IAsyncDisposable
         try
         {
             await foreach (var peer in finder.FindAsync(hash, Swarm.Progress, settings.ListenPort, stop.Token))
-                pool.Add(peer);
+                pool.Add(peer, isNeighbour: finder.FindsNeighbours);
         }
         catch (OperationCanceledException)
         {

@@ -24,6 +24,7 @@ public sealed class PeerListener : IAsyncDisposable
     private readonly Socket socket;
     private readonly SwarmLookup lookup;
     private readonly Func<IEnumerable<SwarmHash>> known;
+    private readonly AddressRules rules;
     private readonly RandomBytes random;
     private readonly Action<string> log;
     private readonly CancellationTokenSource stop = new();
@@ -33,8 +34,9 @@ public sealed class PeerListener : IAsyncDisposable
 
     private PeerListener(
         Socket socket, PeerSettings settings, SwarmLookup lookup, Func<IEnumerable<SwarmHash>> known,
-        RandomBytes random, Action<string> log)
+        AddressRules rules, RandomBytes random, Action<string> log)
     {
+        this.rules = rules;
         this.socket = socket;
         this.lookup = lookup;
         this.known = known;
@@ -53,10 +55,11 @@ public sealed class PeerListener : IAsyncDisposable
     /// <param name="known">
     /// All swarms that <paramref name="lookup"/> finds: an obfuscated handshake tells which it means only to who knows.
     /// </param>
+    /// <param name="rules">Whom they block is not taken; null takes everybody.</param>
     /// <exception cref="VirgaException">InUse or Denied.</exception>
     public static PeerListener Start(
         IPEndPoint listen, PeerSettings settings, SwarmLookup lookup, Func<IEnumerable<SwarmHash>> known,
-        RandomBytes random, Action<string> log)
+        RandomBytes random, Action<string> log, AddressRules? rules = null)
     {
         var socket = new Socket(listen.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
@@ -64,7 +67,7 @@ public sealed class PeerListener : IAsyncDisposable
             if (listen.Address.Equals(IPAddress.IPv6Any)) socket.DualMode = true;
             socket.Bind(listen);
             socket.Listen(Backlog);
-            return new PeerListener(socket, settings, lookup, known, random, log);
+            return new PeerListener(socket, settings, lookup, known, rules ?? AddressRules.PublicOnly, random, log);
         }
         catch (SocketException e)
         {
@@ -118,6 +121,11 @@ public sealed class PeerListener : IAsyncDisposable
         try
         {
             var address = ((IPEndPoint)peer.RemoteEndPoint!).Address;
+            if (rules.Blocks(address))
+            {
+                peer.Dispose();
+                return null;
+            }
             lock (addresses)
             {
                 var count = addresses.GetValueOrDefault(address);

@@ -75,7 +75,9 @@ public static class TrackerLimits
     /// <summary>Whole request over HTTP.</summary>
     public static readonly TimeSpan HttpTimeout = TimeSpan.FromSeconds(30);
 
-    /// <summary>Nobody is asked more often, whatever it says.</summary>
+    /// <summary>
+    /// Nobody is asked more often, whatever it says; but a few times while nothing comes from anybody.
+    /// </summary>
     public static readonly TimeSpan IntervalMin = TimeSpan.FromMinutes(1);
 
     /// <summary>And nobody less often: a wrong answer must not silence us for ever.</summary>

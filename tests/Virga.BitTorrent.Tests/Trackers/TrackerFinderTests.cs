@@ -18,14 +18,15 @@ public sealed class TrackerFinderTests
         dead.Failure = new VirgaException(FailureKind.Unavailable, "away");
         var tiers = Tiers([dead, good], [spare]);
 
-        Assert.NotNull(await tiers.AnnounceAsync(Announce(Hash(1), 1, told: AnnounceEvent.None), default));
+        var answers = await AskAsync(tiers);
+        Assert.Equal(1, answers.Count(answer => answer is not null));
         Assert.Empty(spare.Announces);
         Assert.Single(good.Announces);
         dead.Announces.Clear();
 
         // It went to the front of its tier: the dead one is not asked again first.
         time.Advance(TimeSpan.FromHours(1));
-        await tiers.AnnounceAsync(Announce(Hash(1), 1, told: AnnounceEvent.None), default);
+        await AskAsync(tiers);
         Assert.Equal([AnnounceEvent.Started, AnnounceEvent.None], good.Announces.Select(told => told.Event));
         Assert.Empty(dead.Announces);
     }
@@ -38,14 +39,78 @@ public sealed class TrackerFinderTests
 
         foreach (var seconds in new[] { 15, 30, 60, 120, 240, 480, 960, 1920, 3840, 3840 })
         {
-            Assert.Null(await tiers.AnnounceAsync(Announce(Hash(1), 1), default));
-            Assert.Equal(TimeSpan.FromSeconds(seconds), tiers.NextIn());
-            time.Advance(tiers.NextIn() - TimeSpan.FromTicks(1));
-            var before = dead.Announces.Count;
-            Assert.Null(await tiers.AnnounceAsync(Announce(Hash(1), 1), default));
-            Assert.Equal(before, dead.Announces.Count);
+            Assert.Equal([null], await AskAsync(tiers));
+            Assert.Equal(TimeSpan.FromSeconds(seconds), tiers.NextIn(false));
+            Assert.Equal(TimeSpan.FromSeconds(seconds), tiers.NextIn(true));
+            time.Advance(tiers.NextIn(false) - TimeSpan.FromTicks(1));
+            Assert.Empty(await AskAsync(tiers));
+            Assert.Empty(await AskAsync(tiers, isWaiting: true));
             time.Advance(TimeSpan.FromTicks(1));
         }
+    }
+
+    [Fact]
+    public async Task Who_is_silent_holds_up_nobody_and_is_not_asked_twice()
+    {
+        var (silent, next) = (new Told("a") { Answer = new() }, new Told("b"));
+        var tiers = Tiers([silent], [next]);
+
+        Assert.True(TryBegin(tiers, out var first));
+        Assert.False(TryBegin(tiers, out _));
+        Assert.Equal(TimeSpan.FromSeconds(5), tiers.NextIn(false));
+        time.Advance(TimeSpan.FromSeconds(5));
+        Assert.True(TryBegin(tiers, out var second));
+        Assert.NotNull(await second!);
+        Assert.False(TryBegin(tiers, out _));
+        Assert.False(TryBegin(tiers, out _, isWaiting: true));
+
+        silent.Answer.SetResult();
+        Assert.NotNull(await first!);
+        Assert.Single(silent.Announces);
+    }
+
+    [Fact]
+    public async Task While_nothing_comes_all_are_asked_sooner_but_not_before_their_least_interval()
+    {
+        var (quiet, strict) = (new Told("a"), new Told("b") { MinInterval = TimeSpan.FromMinutes(20) });
+        var tiers = Tiers([quiet], [strict]);
+        Assert.Single(await AskAsync(tiers));
+        Assert.Single(await AskAsync(tiers, isWaiting: true));
+        Assert.Single(strict.Announces);
+
+        var before = time.GetUtcNow();
+        var asked = new List<int>();
+        while (time.GetUtcNow() - before < TimeSpan.FromMinutes(35))
+        {
+            time.Advance(tiers.NextIn(true));
+            asked.Add((int)(time.GetUtcNow() - before).TotalSeconds);
+            Assert.NotEmpty(await AskAsync(tiers, isWaiting: true));
+        }
+
+        Assert.Equal([30, 90, 210, 450, 930, 1200, 1890, 2400], asked);
+        Assert.Equal(2 + 1, strict.Announces.Count);
+    }
+
+    [Fact]
+    public async Task A_tracker_that_knows_nobody_does_not_stand_before_those_that_do()
+    {
+        var (empty, silent, full) = (
+            new Told("a") { Peers = [] }, new Told("b") { Answer = new() }, new Told("c"));
+        using var stop = new CancellationTokenSource();
+        var finder = new TrackerFinder(
+            [[empty], [silent], [full]], new PeerId(new Seeded(1).RandomBytes), time, new Seeded(2).RandomBytes,
+            reports.Add);
+
+        // The clock stands still.
+        await foreach (var peer in finder.FindAsync(Hash(1), new SwarmProgress { Left = 1 }, 6881, stop.Token))
+        {
+            Assert.Equal(Local(1), peer);
+            break;
+        }
+
+        Assert.Single(silent.Announces);
+        Assert.Equal(AnnounceEvent.Stopped, full.Announces[^1].Event);
+        Assert.Equal(AnnounceEvent.Stopped, empty.Announces[^1].Event);
     }
 
     [Fact]
@@ -80,7 +145,8 @@ public sealed class TrackerFinderTests
 
         async Task WaitAsync(int announces)
         {
-            while (tracker.Announces.Count < announces || time.TimersWaiting == 0) await Task.Yield();
+            while (tracker.Announces.Count < announces || found.Count < announces || time.TimersWaiting == 0)
+                await Task.Yield();
         }
 
         // The loop wakes several times before it is due; each time it waits again.
@@ -117,6 +183,17 @@ public sealed class TrackerFinderTests
         Assert.Equal(TrackerClients.TrackersMax, clients.Finder(many).Trackers.Count());
     }
 
+    private static async Task<List<TrackerAnswer?>> AskAsync(TrackerTiers tiers, bool isWaiting = false)
+    {
+        var answers = new List<TrackerAnswer?>();
+        while (TryBegin(tiers, out var begun, isWaiting)) answers.Add(await begun!);
+        return answers;
+    }
+
+    private static bool TryBegin(TrackerTiers tiers, out Task<TrackerAnswer?>? begun, bool isWaiting = false) =>
+        tiers.TryBegin(
+            Announce(Hash(1), 1, left: 1, told: AnnounceEvent.None), isWaiting, out begun, CancellationToken.None);
+
     private TrackerTiers Tiers(params IReadOnlyList<IReadOnlyList<ITracker>> tiers) =>
         new(tiers, time, new Seeded(3).RandomBytes, reports.Add);
 
@@ -132,12 +209,18 @@ public sealed class TrackerFinderTests
 
         public TimeSpan MinInterval { get; init; }
 
-        public Task<TrackerAnswer> AnnounceAsync(TrackerAnnounce announce, CancellationToken cancellationToken)
+        /// <summary>Where it is set, it answers once this is done.</summary>
+        public TaskCompletionSource? Answer { get; init; }
+
+        public IReadOnlyList<IPEndPoint> Peers { get; init; } = [Local(1)];
+
+        public async Task<TrackerAnswer> AnnounceAsync(TrackerAnnounce announce, CancellationToken cancellationToken)
         {
-            Announces.Add(announce);
-            return Failure is { } failure
-                ? Task.FromException<TrackerAnswer>(failure)
-                : Task.FromResult(new TrackerAnswer(Interval, MinInterval, default, [Local(1)], null));
+            lock (Announces) Announces.Add(announce);
+            if (Answer is { } answer && announce.Event != AnnounceEvent.Stopped)
+                await answer.Task.WaitAsync(cancellationToken);
+            return Failure is { } failure ? throw failure
+                : new TrackerAnswer(Interval, MinInterval, default, Peers, null);
         }
 
         public Task<IReadOnlyDictionary<SwarmHash, SwarmCounts>> ScrapeAsync(

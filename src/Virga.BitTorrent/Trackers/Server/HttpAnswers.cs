@@ -14,6 +14,9 @@ public sealed class HttpAnswers(SwarmTable table)
     /// <summary>The longest answer: 200 peers of each family, or 74 swarms, and what stands around them.</summary>
     public const int AnswerBytesMax = 8_192;
 
+    /// <summary>Who finds nobody may ask so soon again; who has peers comes after the interval.</summary>
+    private const int MinIntervalSeconds = 60;
+
     private long announces, scrapes, refusals;
 
     public long Announces => Volatile.Read(ref announces);
@@ -92,7 +95,7 @@ public sealed class HttpAnswers(SwarmTable table)
         body.Add("10:downloaded"u8, found.Completed);
         body.Add("10:incomplete"u8, found.Leechers);
         body.Add("8:interval"u8, found.IntervalSeconds);
-        body.Add("12:min interval"u8, found.IntervalSeconds / 2);
+        body.Add("12:min interval"u8, Math.Min(MinIntervalSeconds, found.IntervalSeconds));
         body.Add("5:peers"u8, v4[..found.V4Bytes]);
         if (found.V6Bytes > 0) body.Add("6:peers6"u8, v6[..found.V6Bytes]);
         body.Add("e"u8);
