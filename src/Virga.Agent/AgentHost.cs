@@ -49,6 +49,12 @@ public sealed record AgentOptions
     /// </summary>
     public IReadOnlyList<string>? Dht { get; init; }
 
+    /// <summary>
+    /// Peers of torrents are looked for in the network around this machine (LSD, BEP 14), and public shares announced
+    /// there while peers are taken.
+    /// </summary>
+    public bool TorrentLocalSearch { get; init; }
+
     /// <summary>Where peers, trackers and web seeds that a torrent names may lie.</summary>
     public AddressRules TorrentAddresses { get; init; } = AddressRules.PublicOnly;
 
@@ -133,6 +139,9 @@ public sealed class AgentHost : IAsyncDisposable
     internal IEnumerable<(string Method, string Pattern)> Operations => server!.ControlOperations;
 
     internal RepositoriesInUse? InUse { get; private set; }
+
+    /// <summary>Files that come in pieces.</summary>
+    internal Uploads.FileUploads? FileUploads { get; private set; }
 
     /// <summary>Completes when somebody asked the agent to stop over the control socket.</summary>
     public Task StopRequested => stopRequested.Task;
@@ -272,6 +281,10 @@ public sealed class AgentHost : IAsyncDisposable
         var logEndpoints = new LogEndpoints(logs, inUse, trust.Known);
         var webhookEndpoints = new WebhookEndpoints(webhooks);
         var uploadEndpoints = new UploadEndpoints(new PendingUploads(state, accounts, options.Time));
+        var fileUploads = FileUploads = Own(new Uploads.FileUploads(
+            new Uploads.FileUploadTable(state), accounts, options, options.Notice ?? log));
+        await fileUploads.LoadAsync(cancellationToken);
+        var fileUploadEndpoints = new FileUploadEndpoints(fileUploads);
         var limitEndpoints = new LimitEndpoints(limits);
         var planEndpoints = new PlanEndpoints(transfers, plans);
         var links = new AccountLinks(accountTable, accounts, options);
@@ -283,6 +296,7 @@ public sealed class AgentHost : IAsyncDisposable
         await tokens.LoadAsync(cancellationToken);
         var tokenEndpoints = new TokenEndpoints(tokens, options.Version);
         var entryEndpoints = new EntryEndpoints(accounts);
+        var searchEndpoints = new SearchEndpoints(accounts, options.Time);
         var pageEndpoints = new PageEndpoints(() => PageLink);
         server = Own(await PeerServer.StartAsync(
             new PeerServerOptions
@@ -305,6 +319,7 @@ public sealed class AgentHost : IAsyncDisposable
                 logEndpoints.Map(routes);
                 limitEndpoints.Map(routes);
                 uploadEndpoints.Map(routes);
+                fileUploadEndpoints.Map(routes);
                 webhookEndpoints.Map(routes);
                 webSeedEndpoints.Map(routes);
                 pageEndpoints.Map(routes);
@@ -312,6 +327,7 @@ public sealed class AgentHost : IAsyncDisposable
                 guestEndpoints.Map(routes);
                 new PageFiles().Map(routes);
                 entryEndpoints.Map(routes);
+                searchEndpoints.Map(routes);
             },
             cancellationToken));
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);
@@ -324,6 +340,7 @@ public sealed class AgentHost : IAsyncDisposable
         Tend(Logs.RunAsync);
         Tend(limits.RunAsync);
         Tend(webhooks.RunAsync);
+        Tend(fileUploads.RunAsync);
     }
 
     private async Task<AgentStatus> StatusAsync(CancellationToken cancellationToken)

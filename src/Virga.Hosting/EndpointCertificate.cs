@@ -23,9 +23,9 @@ internal static class EndpointCertificate
         return Load(path, SealedFile.Read(path, key));
     }
 
-    private static X509Certificate2 Load(string path, byte[] content)
+    private static X509Certificate2 Load(string path, Memory<byte> content)
     {
-        var fields = BencodeValue.ParseDictionary(content, BencodeLimits.Message, "certificate");
+        var fields = BencodeValue.ParseDictionary(content.Span, BencodeLimits.Message, "certificate");
         try
         {
             using var privateKey = ECDsa.Create();
@@ -40,7 +40,7 @@ internal static class EndpointCertificate
         }
         finally
         {
-            CryptographicOperations.ZeroMemory(content);
+            CryptographicOperations.ZeroMemory(content.Span);
         }
     }
 

@@ -176,11 +176,11 @@ public sealed class PeerKeys : IDisposable
     private static PeerKeys Load(Func<string, string> pathOf, DataKey dataKey, TimeProvider time)
     {
         var content = SealedFile.Read(pathOf(IdentityName), dataKey);
-        var fields = BencodeValue.ParseDictionary(content, BencodeLimits.Message, "identity");
+        var fields = BencodeValue.ParseDictionary(content.Span, BencodeLimits.Message, "identity");
         var genesis = SignedEnvelope.Parse(fields.Bytes("genesis"));
         var signingKey = SigningKey.FromSeed(fields.Bytes("sign", SigningKey.SeedBytes, SigningKey.SeedBytes));
         var sealIdentity = new AgeIdentity(fields.Bytes("seal", X25519.KeyBytes, X25519.KeyBytes));
-        CryptographicOperations.ZeroMemory(content);
+        CryptographicOperations.ZeroMemory(content.Span);
         try
         {
             if (!File.Exists(pathOf(ChainName)))

@@ -89,12 +89,18 @@ public sealed class DataKey : IDisposable
     public byte[] Seal(ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated, RandomBytes random)
     {
         var box = new byte[OverheadBytes + plaintext.Length];
-        var nonce = box.AsSpan(0, NonceBytes);
+        Seal(plaintext, associated, box, random);
+        return box;
+    }
+
+    /// <param name="box">As long as the plaintext and <see cref="OverheadBytes"/>.</param>
+    internal void Seal(
+        ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated, Span<byte> box, RandomBytes random)
+    {
+        var nonce = box[..NonceBytes];
         random(nonce);
         using var cipher = NewCipher();
-        cipher.Encrypt(nonce, plaintext, box.AsSpan(NonceBytes, plaintext.Length),
-            box.AsSpan(NonceBytes + plaintext.Length), associated);
-        return box;
+        cipher.Encrypt(nonce, plaintext, box[NonceBytes..^TagBytes], box[^TagBytes..], associated);
     }
 
     /// <exception cref="VirgaException">
@@ -104,11 +110,28 @@ public sealed class DataKey : IDisposable
     {
         if (box.Length < OverheadBytes) throw Damaged(what, null);
         var plaintext = new byte[box.Length - OverheadBytes];
+        Open(box, associated, plaintext, what);
+        return plaintext;
+    }
+
+    /// <summary>
+    /// Opens a box where it lies, without a second array; returns the part of it that is the plaintext.
+    /// </summary>
+    /// <exception cref="VirgaException">As <see cref="Open"/>; then nothing of the plaintext is left.</exception>
+    internal Memory<byte> OpenInPlace(Memory<byte> box, ReadOnlySpan<byte> associated, string what)
+    {
+        if (box.Length < OverheadBytes) throw Damaged(what, null);
+        var plaintext = box[NonceBytes..^TagBytes];
+        Open(box.Span, associated, plaintext.Span, what);
+        return plaintext;
+    }
+
+    private void Open(ReadOnlySpan<byte> box, ReadOnlySpan<byte> associated, Span<byte> plaintext, string what)
+    {
         try
         {
             using var cipher = NewCipher();
             cipher.Decrypt(box[..NonceBytes], box[NonceBytes..^TagBytes], box[^TagBytes..], plaintext, associated);
-            return plaintext;
         }
         catch (AuthenticationTagMismatchException e)
         {
@@ -205,12 +228,17 @@ public static class SealedFile
 
     private static ReadOnlySpan<byte> Magic => "virga-sealed/1\n"u8;
 
-    public static void Write(string path, DataKey key, ReadOnlySpan<byte> plaintext, RandomBytes random) =>
-        DurableFile.Write(path, [.. Magic, .. key.Seal(plaintext, Associated(path), random)]);
+    public static void Write(string path, DataKey key, ReadOnlySpan<byte> plaintext, RandomBytes random)
+    {
+        var file = new byte[Magic.Length + DataKey.OverheadBytes + plaintext.Length];
+        Magic.CopyTo(file);
+        key.Seal(plaintext, Associated(path), file.AsSpan(Magic.Length), random);
+        DurableFile.Write(path, file);
+    }
 
     /// <exception cref="VirgaException">NotFound, Corrupt, Unsupported (another version), Denied.</exception>
     /// <param name="bytesMax">A file longer than this is not one of ours.</param>
-    public static byte[] Read(string path, DataKey key, long bytesMax = BytesMax)
+    public static Memory<byte> Read(string path, DataKey key, long bytesMax = BytesMax)
     {
         byte[] data;
         try
@@ -233,7 +261,7 @@ public static class SealedFile
         }
 
         if (!data.AsSpan().StartsWith(Magic)) throw Unknown(path);
-        return key.Open(data.AsSpan(Magic.Length), Associated(path), path);
+        return key.OpenInPlace(data.AsMemory(Magic.Length), Associated(path), path);
     }
 
     private static VirgaException Unknown(string path) =>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Virga.Agent.Control;
 using Virga.Content.Torrents;
@@ -59,6 +60,7 @@ public sealed class TorrentPrivacyTests
         }
         while (!packets.Exists(p => p.IsUdp && p.Says("announce_peer") && p.Names(open))
             || !packets.Exists(p => !p.IsUdp && p.To.Port == PublicTracker && p.Names(open))
+            || !packets.Exists(p => IsCall(p) && p.Names(open))
             || !hashes.All(hash => packets.Exists(p => !p.IsUdp && p.To.Port == OwnTracker && p.Names(hash))));
         Assert.Equal(0, await agent.StopAsync());
         Assert.Equal(0, await capture.StopAsync());
@@ -70,22 +72,30 @@ public sealed class TorrentPrivacyTests
         Assert.DoesNotContain(ofPrivate, p => p.IsUdp);
         Assert.All(ofPrivate, p => Assert.Contains(
             [p.From.Port, p.To.Port], port => port is OwnTracker or Agent || port == seederPort));
-        // Nobody in its swarm is offered to be told of others, and nobody is called for in the network around.
+        // Nobody in its swarm is offered to be told of others.
         var connections = ofPrivate.Select(p => (p.From, p.To)).ToHashSet();
         Assert.DoesNotContain(packets, p => p.Says("ut_pex")
             && (connections.Contains((p.From, p.To)) || connections.Contains((p.To, p.From))));
-        Assert.DoesNotContain(packets, p => p.To.Address.GetAddressBytes()[0] is >= 224);
+        // Into the network around is called what is public, and nothing else.
+        Assert.All(packets.FindAll(IsToMany), p => Assert.True(IsCall(p) && p.Names(open) && Hashes(p) == 1));
 
         Task<PeerProcess> StartAsync(string name, IEnumerable<string> arguments) =>
             scene.StartAsync(name, arguments, prefix: island.Prefix);
     }
+
+    private static bool IsToMany(Packet packet) => packet.To.Address.GetAddressBytes()[0] is >= 224;
+
+    private static bool IsCall(Packet packet) => IsToMany(packet) && packet is { IsUdp: true, To.Port: 6771 };
+
+    private static int Hashes(Packet packet) =>
+        Encoding.Latin1.GetString(packet.Payload).Split("Infohash: ").Length - 1;
 
     private static string Place(int port) => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{port}");
 
     private static string[] Up(int port, int node, PeerProcess repository) =>
     [
         "up", "--repository", repository.Endpoint, "--listen", "127.0.0.1:0", "--torrent", Place(port),
-        "--torrent-local", "--torrent-dht", "--torrent-dht-node", Place(node),
+        "--torrent-local", "--torrent-dht", "--torrent-dht-node", Place(node), "--torrent-lsd",
     ];
 
     /// <summary>By which its swarm is known, or would be.</summary>

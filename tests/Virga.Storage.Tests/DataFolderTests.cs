@@ -63,7 +63,7 @@ public sealed class DataKeyTests : IDisposable
         using var key = DataKey.Load(temporary["key"], mayCreate: true, Random);
         SealedFile.Write(temporary["box"], key, "a secret"u8, Random);
         using var again = DataKey.Load(temporary["key"], mayCreate: false, Random);
-        Assert.Equal("a secret", Encoding.UTF8.GetString(SealedFile.Read(temporary["box"], again)));
+        Assert.Equal("a secret", Encoding.UTF8.GetString(SealedFile.Read(temporary["box"], again).Span));
         Assert.DoesNotContain("secret", Encoding.Latin1.GetString(File.ReadAllBytes(temporary["box"])),
             StringComparison.Ordinal);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(temporary["box"]));

@@ -97,14 +97,6 @@ public sealed class FileTests
         Assert.Equal(shown, Texts.Shown.Name(name));
 
     [Fact]
-    public void Names_are_sorted_as_people_do()
-    {
-        string[] names = ["b", "a10", "A9", "a2b", "a02", "file-100", "file-99"];
-        Array.Sort(names, Live.NaturalOrder.Instance);
-        Assert.Equal(["a02", "a2b", "A9", "a10", "b", "file-99", "file-100"], names);
-    }
-
-    [Fact]
     public void Every_language_says_the_same_things()
     {
         var english = Texts.Words.TextsOf("en");

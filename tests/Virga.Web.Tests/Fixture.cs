@@ -80,7 +80,8 @@ internal sealed partial class Fixture : IAsyncDisposable
     public static async Task<string> PostAsync(
         HttpClient browser, string path, params (string Name, string Value)[] values)
     {
-        var form = await browser.GetStringAsync(path);
+        var page = await browser.GetStringAsync(path);
+        var form = page.Split("<form").First(f => f.Contains($"name=\"{values[0].Name}\"", StringComparison.Ordinal));
         var fields = HiddenIn().Matches(form).ToDictionary(m => m.Groups[1].Value, m => m.Groups[2].Value);
         foreach (var (name, value) in values) fields[name] = value;
         using var answer = await browser.PostAsync(path, new FormUrlEncodedContent(fields));

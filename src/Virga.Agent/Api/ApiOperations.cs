@@ -61,6 +61,10 @@ internal static class ApiOperations
         new("DELETE", "/control/accounts/{name}", ApiScope.Accounts, "removes an account", null,
             typeof(AccountRemoved)) { Query = ["force"] },
         Get<List<EntryInfo>>("accounts/{name}/entries", "what one folder holds") with { Query = ["path"] },
+        Get<SearchEvent>("accounts/{name}/search", "entries below a folder whose names hold a text") with
+        {
+            Query = ["path", "text", "max"], IsStream = true,
+        },
         new("GET", "/control/accounts/{name}/content", ApiScope.Accounts, "a file's bytes, or one range of them")
         {
             Query = ["path"], ContentType = "application/octet-stream",
@@ -78,6 +82,18 @@ internal static class ApiOperations
         Get<List<UploadInfo>>("accounts/{name}/uploads", "uploads that were begun and never completed"),
         new("DELETE", "/control/accounts/{name}/uploads", ApiScope.Accounts, "ends such uploads", null,
             typeof(List<UploadInfo>)) { Query = ["seconds"] },
+        new("GET", "/control/file-uploads", ApiScope.Accounts, "files that come in pieces, and are not complete", null,
+            typeof(List<FileUploadInfo>)),
+        new("POST", "/control/file-uploads", ApiScope.Accounts,
+            "begins a file that comes in pieces, or finds the one that was begun", typeof(FileUploadRequest),
+            typeof(FileUploadInfo)),
+        new("GET", "/control/file-uploads/{id}", ApiScope.Accounts, "how far it is", null, typeof(FileUploadInfo)),
+        new("PATCH", "/control/file-uploads/{id}", ApiScope.Accounts,
+            "sends bytes on from an offset; the last one completes the file", null, typeof(FileUploadInfo))
+        {
+            Query = ["offset"],
+        },
+        Nothing("DELETE", "file-uploads/{id}", ApiScope.Accounts, "gives a file up: nothing of it stays"),
         new("POST", "/control/links", ApiScope.Accounts, "links an account at its service", typeof(LinkRequest),
             typeof(LinkEvent)) { IsStream = true },
         Nothing("POST", "links/{id}/code", ApiScope.Accounts, "what the user copied, in a linking by way of paste",

@@ -50,6 +50,12 @@ public sealed partial class ControlClient
         $"/control/accounts/{Escape(account)}/entries?path={Escape(path)}{(withContent ? "&content=true" : "")}", null,
         cancellationToken);
 
+    /// <summary>Names below a folder that hold a text, in any case; ended by the token.</summary>
+    public IAsyncEnumerable<SearchEvent> SearchAsync(
+        string account, string path, string text, CancellationToken cancellationToken) => StreamAsync(
+        HttpMethod.Get, $"/control/accounts/{Escape(account)}/search?path={Escape(path)}&text={Escape(text)}", null,
+        ControlJson.Default.SearchEvent, cancellationToken);
+
     private static string ContentUrl(string account, string path) =>
         $"/control/accounts/{Escape(account)}/content?path={Escape(path)}";
 }

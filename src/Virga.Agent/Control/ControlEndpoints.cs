@@ -263,7 +263,7 @@ internal sealed class ControlEndpoints(
         return JsonSerializer.SerializeAsync(http.Response.Body, value, type, http.RequestAborted);
     }
 
-    private static async Task LineAsync<T>(HttpContext http, T value, JsonTypeInfo<T> type)
+    internal static async Task LineAsync<T>(HttpContext http, T value, JsonTypeInfo<T> type)
     {
         await JsonSerializer.SerializeAsync(http.Response.Body, value, type, http.RequestAborted);
         await http.Response.Body.WriteAsync("\n"u8.ToArray(), http.RequestAborted);

@@ -206,7 +206,7 @@ internal sealed class EntryEndpoints(AccountPool accounts)
         }
     }
 
-    private static EntryInfo InfoOf(Entry entry) => new(
+    internal static EntryInfo InfoOf(Entry entry) => new(
         entry.Path.Value, entry.Kind.ToString().ToLowerInvariant(), entry.Length, entry.Modified, entry.LinkTarget);
 
     private static VirgaException NotThere(EntryPath path) => new(

@@ -218,7 +218,7 @@ internal sealed class ShareService(
     }
 
     /// <summary>Info dict of a share's hybrid torrent.</summary>
-    public byte[] ReadHybrid(Hash256 infoHash) => state.ReadSealed(state.HybridPath(infoHash));
+    public ReadOnlyMemory<byte> ReadHybrid(Hash256 infoHash) => state.ReadSealed(state.HybridPath(infoHash));
 
     /// <summary>The .torrent file of a share, with the agent as web seed where it is public.</summary>
     /// <param name="isV1">The one for clients that know v1 alone.</param>
@@ -281,7 +281,7 @@ internal sealed class ShareService(
                 var path = state.ListingPath(infoHash);
                 try
                 {
-                    return File.Exists(path) ? FolderListing.TryParse(state.ReadSealed(path)) : null;
+                    return File.Exists(path) ? FolderListing.TryParse(state.ReadSealed(path).Span) : null;
                 }
                 // It can't be read: all is listed, and another one is kept.
                 catch (VirgaException)

@@ -76,6 +76,8 @@ internal sealed class AgentState : IAsyncDisposable
         SignInTable.SchemaSql,
         Api.ApiTokens.SchemaSql,
         "ALTER TABLE transfers ADD COLUMN receive INTEGER;",
+        SignInTable.PasskeysSql,
+        Uploads.FileUploadTable.SchemaSql,
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>
@@ -104,7 +106,7 @@ internal sealed class AgentState : IAsyncDisposable
     }
 
     /// <summary>Reads and opens what lies at one of the paths below.</summary>
-    public byte[] ReadSealed(string path) => SealedFile.Read(path, Key, SealedBytesMax);
+    public ReadOnlyMemory<byte> ReadSealed(string path) => SealedFile.Read(path, Key, SealedBytesMax);
 
     /// <summary>Where a share's owner index lies, sealed.</summary>
     public string IndexPath(Hash256 infoHash) => folder.PathOf($"shares/{infoHash}.index");

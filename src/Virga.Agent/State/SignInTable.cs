@@ -4,7 +4,7 @@ using Virga.Storage;
 namespace Virga.Agent.State;
 
 /// <summary>How the agent's user signs in on its page. Nothing of it lets anybody sign in who only reads it.</summary>
-/// <param name="Password">Hash of it, with salt.</param>
+/// <param name="Password">Hash of it, with salt; empty where there are passkeys alone.</param>
 /// <param name="Recovery">SHA-256 of the recovery code.</param>
 public sealed record SignInSecret(string Password, Hash256 Recovery, DateTimeOffset Changed);
 
@@ -14,8 +14,8 @@ public sealed record SignInSecret(string Password, Hash256 Recovery, DateTimeOff
 public sealed record PageSession(
     Hash256 Id, DateTimeOffset Created, DateTimeOffset Seen, DateTimeOffset Ends, string Device, string Address);
 
-/// <summary>Sign-in and sessions of the page, in the agent's database.</summary>
-public sealed class SignInTable
+/// <summary>Sign-in, passkeys and sessions of the page, in the agent's database.</summary>
+public sealed partial class SignInTable
 {
     /// <summary>Beyond that the oldest ends.</summary>
     public const int SessionsMax = 64;
@@ -45,13 +45,7 @@ public sealed class SignInTable
 
     /// <param name="isFirst">Only where there is none; false when there is.</param>
     public async ValueTask<bool> PutAsync(SignInSecret signIn, bool isFirst, CancellationToken cancellationToken) =>
-        await database.WriteAsync(
-            db => db.Execute(
-                isFirst
-                    ? "INSERT INTO page_sign_in VALUES (1, ?, ?, ?) ON CONFLICT DO NOTHING"
-                    : "INSERT OR REPLACE INTO page_sign_in VALUES (1, ?, ?, ?)",
-                signIn.Password, signIn.Recovery, signIn.Changed),
-            cancellationToken) > 0;
+        await database.WriteAsync(db => Put(db, signIn, isFirst), cancellationToken);
 
     public ValueTask<List<PageSession>> SessionsAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         database.ReadAsync(
@@ -108,4 +102,10 @@ public sealed class SignInTable
     public async ValueTask<bool> TakeCodeAsync(Hash256 id, DateTimeOffset now, CancellationToken cancellationToken) =>
         await database.WriteAsync(
             db => db.Execute("DELETE FROM page_codes WHERE id = ? AND ends > ?", id, now), cancellationToken) > 0;
+
+    private static bool Put(SqlSession db, SignInSecret signIn, bool isFirst) => db.Execute(
+        isFirst
+            ? "INSERT INTO page_sign_in VALUES (1, ?, ?, ?) ON CONFLICT DO NOTHING"
+            : "INSERT OR REPLACE INTO page_sign_in VALUES (1, ?, ?, ?)",
+        signIn.Password, signIn.Recovery, signIn.Changed) > 0;
 }

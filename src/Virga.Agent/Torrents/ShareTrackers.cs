@@ -6,9 +6,9 @@ using Virga.BitTorrent.Trackers;
 namespace Virga.Agent.Torrents;
 
 /// <summary>
-/// Announces public shares, and nothing else, at the trackers that the user named and in the DHT where it is on, as
-/// long as peers are taken here; a share that is withdrawn is taken away at trackers at once, and in the DHT fades
-/// away.
+/// Announces public shares, and nothing else, at the trackers that the user named, and in the DHT and the network
+/// around where those are on, as long as peers are taken here; a share that is withdrawn is taken away at trackers at
+/// once, and in the DHT fades away.
 /// </summary>
 internal sealed class ShareTrackers(
     ShareService shares, TorrentHub hub, AgentOptions options, Action<string> log) : IDisposable
@@ -27,7 +27,7 @@ internal sealed class ShareTrackers(
 
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        if ((options.Trackers.Count == 0 && hub.Dht is null) || hub.Listens is null) return;
+        if (hub.Listens is null || (options.Trackers.Count == 0 && hub.Dht is null && hub.Local is null)) return;
         try
         {
             while (true)
@@ -72,6 +72,7 @@ internal sealed class ShareTrackers(
         // Each tracker on its own: a tier would be content with one.
         IEnumerable<IPeerFinder> finders = options.Trackers.Select(tracker => clients.Finder([[tracker]], Report));
         if (hub.Dht is { } dht) finders = finders.Append(dht);
+        if (hub.Local is { } local) finders = finders.Append(local);
         await Task.WhenAll(finders.Select(finder => AnnounceAsync(finder, hash, cancellationToken)));
     }
 

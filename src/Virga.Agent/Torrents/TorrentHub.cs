@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Virga.BitTorrent;
 using Virga.BitTorrent.Dht;
+using Virga.BitTorrent.Neighbours;
 using Virga.BitTorrent.Seeding;
 using Virga.BitTorrent.Wire;
 using Virga.Protocol;
@@ -19,6 +20,7 @@ internal sealed class TorrentHub : IAsyncDisposable
     private PeerListener? listener;
     private DhtService? dht;
     private MicroTransport? refuser;
+    private LocalSearch? local;
 
     public TorrentHub(AgentOptions options, Pace sending, Action<string> log)
     {
@@ -40,6 +42,9 @@ internal sealed class TorrentHub : IAsyncDisposable
     /// <summary>Null where the user did not turn it on.</summary>
     public DhtService? Dht => dht;
 
+    /// <summary>Null where the user did not turn it on.</summary>
+    public LocalSearch? Local => local;
+
     /// <summary>Asked, in the order in which they were added, for the swarm that a peer names.</summary>
     /// <param name="all">All that it finds.</param>
     public void Add(SwarmLookup find, Func<IEnumerable<SwarmHash>> all) => lookups.Add((find, all));
@@ -50,12 +55,18 @@ internal sealed class TorrentHub : IAsyncDisposable
         if (options.Torrent is { } listen)
         {
             listener = PeerListener.Start(
-                listen, settings, FindAsync, () => lookups.SelectMany(lookup => lookup.All()), options.Random, log);
+                listen, settings, FindAsync, () => lookups.SelectMany(lookup => lookup.All()), options.Random, log,
+                options.TorrentAddresses);
         }
 
         if (options.Dht is { } nodes) dht = StartDht(nodes);
         // The DHT has the port, and refuses there itself.
         else if (Listens is { } place) refuser = MicroTransport.Start(place);
+        if (!options.TorrentLocalSearch) return;
+        local = LocalSearch.Start(new LocalSearchOptions
+        {
+            Peers = Listens, Rules = options.TorrentAddresses, Time = options.Time, Random = options.Random,
+        });
     }
 
     /// <summary>On the port where peers are taken; where none are, on a free one, only to ask (BEP 43).</summary>
@@ -92,6 +103,7 @@ internal sealed class TorrentHub : IAsyncDisposable
     {
         if (listener is not null) await listener.DisposeAsync();
         if (refuser is not null) await refuser.DisposeAsync();
+        if (local is not null) await local.DisposeAsync();
         if (dht is null) return;
         await dht.DisposeAsync();
         // Nothing is lost without it but the time to join.

@@ -187,8 +187,13 @@ internal sealed class TorrentRuns : IAsyncDisposable
         if (link.Peers.Count > 0) finders.Add(new NamedPeers(link.Peers));
         if (hub.Dht is { } dht && !download.Swarm.IsTrackerOnly)
         {
-            finders.Add(new DhtPeers(dht, download.Swarm, options.Time));
+            finders.Add(new OpenPeers(dht, download.Swarm, options.Time));
             tried.Dht = dht;
+        }
+        if (hub.Local is { } local && !download.Swarm.IsTrackerOnly)
+        {
+            finders.Add(new OpenPeers(local, download.Swarm, options.Time));
+            tried.IsLocal = true;
         }
 
         tried.Trackers = asked.Trackers.Count();
@@ -348,16 +353,20 @@ internal sealed class TriedWays
     public void Report(TrackerReport report) => trackers[report.Tracker] = report.Failure is { } failure
         ? failure.Message : $"named {report.Answer!.Peers.Count} peers";
 
+    /// <summary>Whether the network around is listened to.</summary>
+    public bool IsLocal { get; set; }
+
     public string Describe()
     {
-        if (Trackers == 0) return "it names no tracker" + InDht("; ");
+        if (Trackers == 0) return "it names no tracker" + Elsewhere("; ");
         // A tracker's address may hold the key of its user.
         var said = trackers.Take(NamedMost).Select(t => $"tracker {t.Key.Host}: {t.Value}").ToList();
         var silent = Trackers - trackers.Count;
         if (silent > 0) said.Add($"{silent} of {Trackers} trackers have not answered yet");
-        return string.Join("; ", said) + InDht("; ");
+        return string.Join("; ", said) + Elsewhere("; ");
     }
 
-    private string InDht(string before) => Dht is null ? ""
-        : $"{before}the DHT was asked ({Dht.Nodes.Sum(node => node.Nodes)} nodes)";
+    private string Elsewhere(string before) =>
+        (Dht is null ? "" : $"{before}the DHT was asked ({Dht.Nodes.Sum(node => node.Nodes)} nodes)")
+        + (IsLocal ? $"{before}your own network is listened to" : "");
 }

@@ -56,13 +56,14 @@ internal sealed class PendingUploads(AgentState state, AccountPool accounts, Tim
             FailureKind.Unsupported, $"the account '{account}' does not tell of uploads that are pending",
             "Nothing that was begun there outlives the program that began it, or only its own tools show it.");
 
-    /// <summary>The transfers that go on with uploads, by token.</summary>
+    /// <summary>What goes on with uploads, by token: transfers, and files that come in pieces.</summary>
     private async Task<Dictionary<string, string>> OwnersAsync(string account, CancellationToken cancellationToken)
     {
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT u.token, u.transfer FROM transfer_uploads u JOIN transfers t ON t.id = u.transfer "
-                    + "WHERE t.account = ?",
+                    + "WHERE t.account = ?1 UNION ALL "
+                    + "SELECT token, id FROM file_uploads WHERE account = ?1 AND token IS NOT NULL",
                 row => (Token: row.Text(0), Transfer: row.Text(1)), account),
             cancellationToken);
         return rows.DistinctBy(r => r.Token).ToDictionary(r => r.Token, r => r.Transfer, StringComparer.Ordinal);

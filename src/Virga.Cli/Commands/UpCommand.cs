@@ -23,7 +23,8 @@ internal static class UpCommand
     private sealed record Choices(
         PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen,
         Option<string?> Torrent, Option<string[]> Trackers, Option<bool> TorrentLocal,
-        Option<bool> Dht, Option<string[]> DhtNodes, Option<string?> Page, Option<bool> NoPage,
+        Option<bool> Dht, Option<string[]> DhtNodes, Option<bool> LocalSearch, Option<string[]> Blocked,
+        Option<string?> Page, Option<bool> NoPage,
         Option<string?> PageUrl, Option<bool> Open, SharePageOptions SharePage);
 
     public static Command Create(GlobalOptions options)
@@ -66,6 +67,17 @@ internal static class UpCommand
             {
                 HelpName = "HOST:PORT",
                 Description = "join the DHT by this node instead of those that everybody uses; may be repeated",
+            },
+            new Option<bool>("--torrent-lsd")
+            {
+                Description = "find peers of torrents in your own network by calling into it (LSD), and announce "
+                    + "public shares there",
+            },
+            new Option<string[]>("--torrent-block")
+            {
+                HelpName = "NETWORK|FILE",
+                Description = "have nothing to do with these addresses in torrents: 198.51.100.0/24, a range, or a "
+                    + "file of them, as eMule and PeerGuardian lists are; may be repeated",
             },
             new Option<string?>("--page")
             {
@@ -111,6 +123,8 @@ internal static class UpCommand
         verb.Add(choices.TorrentLocal);
         verb.Add(choices.Dht);
         verb.Add(choices.DhtNodes);
+        verb.Add(choices.LocalSearch);
+        verb.Add(choices.Blocked);
         verb.Add(choices.Page);
         verb.Add(choices.NoPage);
         verb.Add(choices.PageUrl);
@@ -137,13 +151,17 @@ internal static class UpCommand
                 Listen = listen,
                 PublicUrl = publicUrl,
                 IsPublicUrlPinned = run.Parsed.GetValue(choices.Peer.IsPinned),
-                TorrentAddresses = run.Parsed.GetValue(choices.TorrentLocal)
-                    ? AddressRules.LocalToo : AddressRules.PublicOnly,
+                TorrentAddresses = new AddressRules
+                {
+                    AllowsLocal = run.Parsed.GetValue(choices.TorrentLocal),
+                    Blocked = BlockedBy(run.Parsed.GetValue(choices.Blocked) ?? []),
+                },
                 Torrent = run.Parsed.GetValue(choices.Torrent) is { } torrent ? ListenAddress.Parse(torrent) : null,
                 Trackers = TrackersOf(
                     run.Parsed.GetValue(choices.Trackers) ?? [], run.Parsed.GetValue(choices.Torrent)),
                 Dht = run.Parsed.GetValue(choices.DhtNodes) is { Length: > 0 } nodes ? nodes
                     : run.Parsed.GetValue(choices.Dht) ? [] : null,
+                TorrentLocalSearch = run.Parsed.GetValue(choices.LocalSearch),
                 SharePage = choices.SharePage.ListenerOf(run),
                 SharePageUrl = choices.SharePage.UrlOf(run),
                 Repositories = repositories,
@@ -249,6 +267,23 @@ internal static class UpCommand
                 Version = PeerOptions.Version,
             },
             cancellationToken);
+    }
+
+    private static AddressFilter BlockedBy(string[] listed)
+    {
+        if (listed.Length == 0) return AddressFilter.Nobody;
+        var isFile = listed.ToLookup(text => !AddressFilter.CanParse(text));
+        try
+        {
+            return AddressFilter.Parse(
+                isFile[false].Concat(isFile[true].SelectMany(File.ReadLines)), string.Join(", ", listed));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"the addresses to block can't be read: {e.Message}",
+                "Give a network such as 198.51.100.0/24, a range, or a file with one of them in each line.", e);
+        }
     }
 
     private static string[] TrackersOf(string[] trackers, string? torrent)

@@ -1,38 +1,29 @@
+using System.Text;
+
 namespace Virga.Web.Live;
 
 /// <summary>Names as people sort them: without regard to case, and 9 before 10.</summary>
-internal sealed class NaturalOrder : IComparer<string>
+internal static class NaturalOrder
 {
-    public static NaturalOrder Instance { get; } = new();
-
-    public int Compare(string? x, string? y)
+    /// <summary>
+    /// Adds what stands for the name where plain characters are compared: capitals, and before each number, without its
+    /// leading zeros, how long it is. The name itself at the end tells apart what is alike otherwise.
+    /// </summary>
+    public static void AppendKey(StringBuilder key, ReadOnlySpan<char> name)
     {
-        ReadOnlySpan<char> a = x, b = y;
-        var (i, j) = (0, 0);
-        while (i < a.Length && j < b.Length)
+        for (var i = 0; i < name.Length;)
         {
-            if (char.IsAsciiDigit(a[i]) && char.IsAsciiDigit(b[j]))
+            if (!char.IsAsciiDigit(name[i]))
             {
-                var first = Digits(a, ref i);
-                var second = Digits(b, ref j);
-                var byNumber = first.Length != second.Length ? first.Length.CompareTo(second.Length)
-                    : first.SequenceCompareTo(second);
-                if (byNumber != 0) return byNumber;
+                key.Append(char.ToUpperInvariant(name[i++]));
                 continue;
             }
-            var byCharacter = char.ToUpperInvariant(a[i]).CompareTo(char.ToUpperInvariant(b[j]));
-            if (byCharacter != 0) return byCharacter;
-            (i, j) = (i + 1, j + 1);
+            var start = i;
+            while (i < name.Length && char.IsAsciiDigit(name[i])) i++;
+            var digits = name[start..i].TrimStart('0');
+            // A digit first: against anything but a number, a number is its first digit.
+            key.Append('0').Append((char)digits.Length).Append(digits);
         }
-        var byLength = (a.Length - i).CompareTo(b.Length - j);
-        return byLength != 0 ? byLength : string.CompareOrdinal(x, y);
-    }
-
-    /// <summary>A run of digits, without zeros before it.</summary>
-    private static ReadOnlySpan<char> Digits(ReadOnlySpan<char> text, ref int from)
-    {
-        var start = from;
-        while (from < text.Length && char.IsAsciiDigit(text[from])) from++;
-        return text[start..from].TrimStart('0');
+        key.Append('\0').Append(name);
     }
 }

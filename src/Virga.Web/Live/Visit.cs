@@ -10,6 +10,9 @@ public sealed class Visit
     /// <summary>The session that it was opened with.</summary>
     public Hash256? Session { get; set; }
 
+    /// <summary>Whether folders are shown as pictures.</summary>
+    public bool IsGrid { get; set; }
+
     /// <summary>auto, light or dark.</summary>
     public string Theme { get; set; } = "auto";
 }

@@ -31,7 +31,8 @@ internal static class ApiEndpoints
             http.Response.ContentType = "application/json";
             return http.Response.WriteAsync(ApiDocument.Write(options.Version), http.RequestAborted);
         }).AllowAnonymous();
-        string[] methods = [HttpMethods.Get, HttpMethods.Post, HttpMethods.Put, HttpMethods.Delete];
+        string[] methods =
+            [HttpMethods.Get, HttpMethods.Post, HttpMethods.Put, HttpMethods.Patch, HttpMethods.Delete];
         routes.MapMethods(ApiDocument.Place + "/{**path}", methods, http => ForwardAsync(http, agent))
             .AllowAnonymous();
     }

@@ -16,7 +16,7 @@ namespace Virga.Web.Serving;
 /// </summary>
 internal static class FileEndpoints
 {
-    private const string Sandbox =
+    internal const string Sandbox =
         "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self'; "
             + "frame-ancestors 'self'";
 
@@ -37,6 +37,7 @@ internal static class FileEndpoints
         [".opus"] = "audio/ogg", [".flac"] = "audio/flac", [".wav"] = "audio/wav",
         [".pdf"] = "application/pdf",
         [".txt"] = "text/plain; charset=utf-8", [".md"] = "text/plain; charset=utf-8",
+        [".markdown"] = "text/plain; charset=utf-8",
         [".csv"] = "text/plain; charset=utf-8", [".log"] = "text/plain; charset=utf-8",
         [".json"] = "text/plain; charset=utf-8", [".xml"] = "text/plain; charset=utf-8",
         [".yml"] = "text/plain; charset=utf-8", [".yaml"] = "text/plain; charset=utf-8",
@@ -44,6 +45,10 @@ internal static class FileEndpoints
         [".cs"] = "text/plain; charset=utf-8", [".py"] = "text/plain; charset=utf-8",
         [".sh"] = "text/plain; charset=utf-8", [".srt"] = "text/plain; charset=utf-8",
     };
+
+    /// <summary>Whether it is text that is shown as a document.</summary>
+    public static bool IsMarkdown(string name) =>
+        Path.GetExtension(name).ToLowerInvariant() is ".md" or ".markdown";
 
     /// <summary>image, video, audio, pdf, text; null for what is only downloaded.</summary>
     public static string? KindOf(string name) => Types.GetValueOrDefault(Path.GetExtension(name)) switch
@@ -118,7 +123,7 @@ internal static class FileEndpoints
     private static (string Account, string Path) PlaceOf(HttpContext http) =>
         (http.Request.RouteValues["account"] as string ?? "", http.Request.Query["path"].ToString());
 
-    private static async Task RefuseAsync(HttpContext http, VirgaException failure)
+    internal static async Task RefuseAsync(HttpContext http, VirgaException failure)
     {
         if (http.Response.HasStarted)
         {

@@ -55,7 +55,7 @@ internal sealed class Guard(PageOptions options, IPEndPoint place, Sessions sess
             Send(http, http.Request.Path == "/" ? "/sign-in" : $"/sign-in?to={Uri.EscapeDataString(
                 http.Request.Path + http.Request.QueryString)}");
         }
-        else if (!http.Request.Path.StartsWithSegments("/welcome") && !await signIn.IsSetUpAsync(http.RequestAborted))
+        else if (!IsFirstRun(http.Request.Path) && !await signIn.IsSetUpAsync(http.RequestAborted))
         {
             Send(http, "/welcome");
         }
@@ -73,6 +73,10 @@ internal sealed class Guard(PageOptions options, IPEndPoint place, Sessions sess
     public static Guard Of(HttpContext http) => http.Features.Get<Guard>()!;
 
     public static Hash256? SessionOf(HttpContext http) => http.Items[SessionKey] as Hash256?;
+
+    /// <summary>What is there before there is a way to sign in.</summary>
+    private static bool IsFirstRun(PathString path) =>
+        path.StartsWithSegments("/welcome") || path.StartsWithSegments(PasskeyEndpoints.Prefix);
 
     private CookieOptions Cookie() => new()
     {

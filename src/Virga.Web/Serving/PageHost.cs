@@ -71,11 +71,13 @@ internal static class PageHost
         services.AddSingleton(options.SignIn);
         services.AddSingleton<Sessions>();
         services.AddSingleton<SignInService>();
+        services.AddSingleton<PasskeyService>();
         services.AddSingleton(_ => new ControlClient(options.DataFolder));
         services.AddSingleton<TransferFeed>();
         services.AddScoped<Words>();
         services.AddScoped<Visit>();
         services.AddScoped<Toasts>();
+        services.AddScoped<UploadNews>();
         // What it protects lives no longer than the process: forms and circuits of pages that are open.
         services.AddDataProtection().UseEphemeralDataProtectionProvider();
         services.AddAntiforgery(antiforgery =>
@@ -100,7 +102,10 @@ internal static class PageHost
             return Task.CompletedTask;
         }).AllowAnonymous();
         SignInEndpoints.Map(application);
+        PasskeyEndpoints.Map(application);
         FileEndpoints.Map(application);
+        UploadEndpoints.Map(application);
+        ThumbEndpoints.Map(application);
         ApiEndpoints.Map(application, options);
         application.MapRazorComponents<App>().AddInteractiveServerRenderMode(mode =>
         {

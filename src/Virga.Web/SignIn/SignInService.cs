@@ -10,7 +10,7 @@ namespace Virga.Web.SignIn;
 /// <param name="Wait">Until the next try is looked at; zero when the secret was wrong.</param>
 internal readonly record struct SignInResult(string? Token, TimeSpan Wait);
 
-/// <summary>The one user's password, recovery code and one-time links.</summary>
+/// <summary>The one user's password, recovery code and one-time links; passkeys are beside it.</summary>
 internal sealed class SignInService(
     SignInTable table, Sessions sessions, TimeProvider time, RandomBytes random)
 {
@@ -27,6 +27,10 @@ internal sealed class SignInService(
 
     public async ValueTask<bool> IsSetUpAsync(CancellationToken cancellationToken) =>
         await table.FindAsync(cancellationToken) is not null;
+
+    /// <summary>False where one signs in by passkeys alone.</summary>
+    public async ValueTask<bool> HasPasswordAsync(CancellationToken cancellationToken) =>
+        await table.FindAsync(cancellationToken) is { Password.Length: > 0 };
 
     /// <summary>A code for a link that signs in once.</summary>
     public static async Task<string> MakeCodeAsync(
@@ -88,7 +92,15 @@ internal sealed class SignInService(
         return await table.PutAsync(signIn, isFirst, cancellationToken) ? recovery : null;
     }
 
+    /// <summary>The same with a passkey and no password.</summary>
+    public async Task<string?> SetPasskeyAsync(PagePasskey passkey, CancellationToken cancellationToken)
+    {
+        var recovery = Secrets.RecoveryCode(random);
+        var signIn = new SignInSecret("", Secrets.HashOfRecovery(recovery), time.GetUtcNow());
+        return await table.PutFirstAsync(signIn, passkey, cancellationToken) ? recovery : null;
+    }
+
     private bool IsRight(SignInSecret known, string password) =>
-        password.Length <= PasswordCharactersMax
+        known.Password.Length > 0 && password.Length <= PasswordCharactersMax
             && hasher.VerifyHashedPassword(this, known.Password, password) != PasswordVerificationResult.Failed;
 }

@@ -1,51 +1,18 @@
 // Drives two agents' pages as a person would: first run, account, share on one; first run, account, get on the other.
 // Then every page of the first is looked at by axe-core and photographed, light and dark, on a desktop and a phone.
 // node pages.mjs SETTINGS.json; prints one line of JSON for each finding, and fails when there is any.
-import { readFileSync, mkdirSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
-
-const settings = JSON.parse(readFileSync(process.argv[2], 'utf8'));
-const require = createRequire(join(settings.modules, 'node_modules/'));
-const { chromium } = require('playwright-core');
-const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
-const findings = [];
-const find = (kind, what) => {
-  findings.push(kind);
-  console.log(JSON.stringify({ kind, what }));
-};
-mkdirSync(settings.shots, { recursive: true });
-
-const browser = await chromium.launch({ executablePath: settings.chromium, args: ['--no-sandbox'] });
-
-async function visit(agent, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, locale: 'en-GB', ...options });
-  context.setDefaultTimeout(settings.limitMs);
-  const home = new URL(agent.link).origin;
-  context.on('request', request => {
-    const url = new URL(request.url());
-    if (url.protocol !== 'data:' && url.protocol !== 'blob:' && url.origin !== home) find('other-host', request.url());
-  });
-  const page = await context.newPage();
-  page.on('console', message => {
-    // Whose connection is cut on purpose, the browser says so.
-    if (agent.isCut) return;
-    if (message.type() === 'error' || message.type() === 'warning') find('console', message.text());
-  });
-  page.on('pageerror', error => find('page-error', error.message));
-  return { context, page, home };
-}
+import { gallery, photograph, run, settings, visit } from './visitor.mjs';
 
 // The first run: from the one-time link to a page with nothing in it yet.
 async function enter({ page }, agent) {
   await page.goto(agent.link);
   await page.fill('#password', 'short');
-  await page.click('button[type=submit]');
+  await page.getByRole('button', { name: 'Set the password' }).click();
   await page.getByText('too short').waitFor();
   await photograph(page, 'welcome');
   await page.fill('#password', agent.password);
   await page.fill('#again', agent.password);
-  await page.click('button[type=submit]');
+  await page.getByRole('button', { name: 'Set the password' }).click();
   await page.locator('#recovery-code').waitFor();
   await page.getByRole('link', { name: 'I have kept it' }).click();
   await page.getByRole('heading', { name: 'Bring in your first storage' }).waitFor();
@@ -130,43 +97,7 @@ async function endOthers({ page, home }) {
   await other.context.close();
 }
 
-async function photograph(page, name) {
-  await page.screenshot({ path: join(settings.shots, `${name}.png`) });
-}
-
-async function check(page, name) {
-  await page.evaluate(axe);
-  const result = await page.evaluate(() => axe.run(document, { resultTypes: ['violations'] }));
-  for (const violation of result.violations)
-    find('axe', `${name}: ${violation.id}: ${violation.help}: ${violation.nodes.map(n => n.html).slice(0, 3).join(' ')}`);
-  const wider = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  if (wider > 0) find('layout', `${name}: ${wider} pixels wider than the window`);
-}
-
-async function settled(page) {
-  await page.locator('h1').first().waitFor();
-  await page.locator('.waiting').first().waitFor({ state: 'detached' });
-}
-
-const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, deviceScaleFactor: 2 };
-
-async function gallery(agent, pages, state) {
-  for (const colorScheme of ['light', 'dark']) {
-    for (const [device, options] of [['desktop', {}], ['phone', phone]]) {
-      const open = await visit(agent, { ...options, colorScheme, storageState: state });
-      for (const [name, path] of Object.entries(pages)) {
-        await open.page.goto(open.home + path);
-        await settled(open.page);
-        const place = `${name}-${device}-${colorScheme}`;
-        await check(open.page, place);
-        await open.page.screenshot({ path: join(settings.shots, `${place}.png`), fullPage: device === 'phone' });
-      }
-      await open.context.close();
-    }
-  }
-}
-
-try {
+await run(async () => {
   const one = await visit(settings.sender);
   await enter(one, settings.sender);
   await addAccount(one, settings.sender.account, settings.sender.folder);
@@ -182,13 +113,9 @@ try {
     network: '/network', settings: '/settings', add: '/settings/accounts/add',
   };
   await gallery(settings.sender, places, await one.context.storageState());
-  await gallery(settings.receiver, { transfers: '/transfers' }, await two.context.storageState());
+  await gallery(settings.receiver, { transfers: '/transfers' }, await two.context.storageState(), async page => {
+    await page.locator('article.transfer summary').first().click();
+    await page.getByRole('link', { name: 'Open the folder' }).first().waitFor();
+  });
   await gallery(settings.sender, { 'sign-in': '/sign-in', recover: '/recover' }, undefined);
-} catch (error) {
-  find('failed', error.stack);
-  for (const context of browser.contexts())
-    for (const page of context.pages()) await photograph(page, `failed-${findings.length}`);
-} finally {
-  await browser.close();
-}
-process.exitCode = findings.length > 0 ? 1 : 0;
+});

@@ -23,7 +23,8 @@ internal sealed class Island : IAsyncDisposable
     {
         var space = Environment.IsPrivilegedProcess ? "-n" : "-Urn";
         // It ends with this process, whose end closes its input.
-        var life = $"ip link set lo up && {(takesAll ? "ip route add default dev lo && " : "")}echo up && exec cat";
+        var way = takesAll ? "ip route add default dev lo && ip link set lo multicast on && " : "";
+        var life = $"ip link set lo up && {way}echo up && exec cat";
         var start = new ProcessStartInfo("unshare", [space, "sh", "-c", life])
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,

@@ -37,16 +37,16 @@ internal static class Clients
     private static readonly string[] AllFromUs =
     [
         "v1 magnet ourhttp", "v1 file webseed", "hybrid magnet dht", "hybrid file ourudp", "v2 magnet pex",
-        "v2 file theirhttp single", "v2 magnet theirudp",
+        "v2 file theirhttp single", "v2 magnet theirudp", "v2 file lsd",
     ];
 
     private static readonly string[] AllToUs =
     [
         "v1 magnet dht", "padded file ourudp", "hybrid magnet ourhttp", "hybrid file pex", "v2 magnet theirudp",
-        "v2 file theirhttp single",
+        "v2 file theirhttp single", "hybrid file lsd",
     ];
 
-    private const string NoV2 = "knows no v2";
+    private const string NoV2 = "knows no v2", NotTried = "not tried";
 
     public static readonly IReadOnlyList<StockClient> All =
     [
@@ -57,20 +57,21 @@ internal static class Clients
             "--enable-dht=true", $"--dht-listen-port={StockJob.Port}",
             "--dht-file-path=" + Path.Combine(job.Own, "dht.dat"),
             .. job.Node is { } node ? ["--dht-entry-point=" + node] : Array.Empty<string>(),
-            "--enable-dht6=false", "--bt-enable-lpd=false", "--file-allocation=none", "--check-certificate=false",
+            "--enable-dht6=false", "--bt-enable-lpd=" + (job.CallsAround ? "true" : "false"),
+            "--file-allocation=none", "--check-certificate=false",
             "--enable-peer-exchange=" + (job.UsesPex ? "true" : "false"),
             .. job.Seeds ? ["--check-integrity=true", "--seed-ratio=0.0"] : new[] { "--seed-time=0" }, job.Source,
         ])
         {
             FromUs = EveryWay, ToUs = EveryWayBack,
-            Not = [("v2", NoV2), ("hybrid", "stumbles over it")],
+            Not = [("v2", NoV2), ("hybrid", "stumbles over it"), ("Lsd", NotTried)],
         },
         new("libtorrent", "libtorrent", job =>
         [
             Python, StockClient.Script("libtorrent_client.py"), JsonSerializer.Serialize(new
             {
                 source = job.Source, folder = job.Folder, listen = $"{job.Address}:{StockJob.Port}",
-                pex = job.UsesPex, dht = job.Node,
+                pex = job.UsesPex, lsd = job.CallsAround, dht = job.Node,
             }),
         ])
         {
@@ -92,7 +93,7 @@ internal static class Clients
                     Accepted=true
                     [BitTorrent]
                     Session\DHTEnabled={(job.Node is null ? "false" : "true")}
-                    Session\LSDEnabled=false
+                    Session\LSDEnabled={(job.CallsAround ? "true" : "false")}
                     Session\PeXEnabled={(job.UsesPex ? "true" : "false")}
                     Session\AddExtensionToIncompleteFiles=true
                     Session\DefaultSavePath={job.Folder}
@@ -115,7 +116,11 @@ internal static class Clients
                 "v1 magnet ourhttp", "hybrid file ourudp", "padded file theirhttp", "v1 magnet theirudp single",
                 "hybrid magnet dht", "v1 file pex",
             ],
-            Not = [("v2", NoV2), ("WebSeed", "knows no web seeds"), ("FromUs Dht", "finds us, and does not connect")],
+            Not =
+            [
+                ("v2", NoV2), ("Lsd", "knows no LSD"), ("WebSeed", "knows no web seeds"),
+                ("FromUs Dht", "misreads where we are"),
+            ],
             Settings = job =>
             [
                 ("rc", $"""
@@ -144,13 +149,15 @@ internal static class Clients
         ])
         {
             FromUs = EveryWay, ToUs = EveryWayBack,
-            Not = [("v2", NoV2), ("hybrid", "refuses it")], LeavesOutEmpty = true,
+            Not = [("v2", NoV2), ("hybrid", "refuses it"), ("Lsd", NotTried)], LeavesOutEmpty = true,
             Settings = job =>
             [
                 ("settings.json", JsonSerializer.Serialize(new Dictionary<string, object>
                 {
-                    ["dht-enabled"] = job.Node is not null, ["pex-enabled"] = job.UsesPex, ["lpd-enabled"] = false,
+                    ["dht-enabled"] = job.Node is not null, ["pex-enabled"] = job.UsesPex,
+                    ["lpd-enabled"] = job.CallsAround,
                     ["peer-port"] = StockJob.Port, ["port-forwarding-enabled"] = false,
+                    // It tries TCP minutes after uTP, which we do not speak.
                     // It tries TCP minutes after uTP, which we do not speak.
                     ["utp-enabled"] = false,
                     ["download-dir"] = job.Folder, ["rpc-bind-address"] = "127.0.0.1",
@@ -162,7 +169,8 @@ internal static class Clients
         [
             "node", StockClient.Script("webtorrent_client.js"), JsonSerializer.Serialize(new
             {
-                source = job.Source, folder = job.Folder, port = StockJob.Port, pex = job.UsesPex, dht = job.Node,
+                source = job.Source, folder = job.Folder, port = StockJob.Port, pex = job.UsesPex,
+                lsd = job.CallsAround, dht = job.Node,
                 package = WebTorrent,
             }),
         ])
@@ -178,7 +186,51 @@ internal static class Clients
                 "v1 magnet ourhttp", "hybrid file ourudp", "padded file theirhttp", "v1 magnet theirudp single",
                 "hybrid magnet dht", "v1 file pex",
             ],
-            Not = [("v2", NoV2)],
+            Not = [("v2", NoV2), ("Lsd", NotTried)],
+        },
+    ];
+
+    private static readonly string[] EverySeed =
+        ["v1 file webseed single", "v1 file webseed", "padded file webseed", "hybrid file webseed", "v2 file webseed"];
+
+    /// <summary>Web servers that have the files of a torrent, and know nothing of torrents.</summary>
+    public static readonly IReadOnlyList<StockClient> Servers =
+    [
+        new("Apache", "apache2", job => ["apache2", "-D", "FOREGROUND", "-f", Path.Combine(job.Own, "conf")])
+        {
+            VersionOf = ["apache2", "-v"], ToUs = EverySeed, KnowsPads = true,
+            Settings = job =>
+            [
+                ("conf", $"""
+                    LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
+                    LoadModule authz_core_module /usr/lib/apache2/modules/mod_authz_core.so
+                    ServerName {job.Address}
+                    Listen {job.Address}:{StockJob.Port}
+                    PidFile {job.Own}/pid
+                    ErrorLog /dev/stderr
+                    DocumentRoot {job.Folder}
+
+                    """),
+            ],
+        },
+        new("nginx", "nginx", job => ["nginx", "-p", job.Own, "-c", Path.Combine(job.Own, "conf")])
+        {
+            VersionOf = ["nginx", "-v"], ToUs = EverySeed, KnowsPads = true,
+            Settings = job =>
+            [
+                ("conf", $$"""
+                    daemon off;
+                    master_process off;
+                    pid {{job.Own}}/pid;
+                    error_log stderr;
+                    events { }
+                    http {
+                        access_log off;
+                        server { listen {{job.Address}}:{{StockJob.Port}}; root {{job.Folder}}; }
+                    }
+
+                    """),
+            ],
         },
     ];
 

@@ -11,7 +11,13 @@ internal static class StockPage
     private static readonly (Way Way, string Name)[] Ways =
     [
         (Way.OurHttp, "our tracker, HTTP"), (Way.OurUdp, "our tracker, UDP"), (Way.TheirHttp, "opentracker, HTTP"),
-        (Way.TheirUdp, "opentracker, UDP"), (Way.Dht, "DHT"), (Way.Pex, "PEX"), (Way.WebSeed, "web seed"),
+        (Way.TheirUdp, "opentracker, UDP"), (Way.Dht, "DHT"), (Way.Pex, "PEX"), (Way.Lsd, "LSD"),
+        (Way.WebSeed, "web seed"),
+    ];
+
+    private static readonly (Kind Kind, bool IsSingle)[] Seeds =
+    [
+        (Kind.V1, true), (Kind.V1, false), (Kind.Padded, false), (Kind.Hybrid, false), (Kind.V2, false),
     ];
 
     public static async Task<string> WriteAsync(IReadOnlyList<StockRow> rows)
@@ -54,12 +60,25 @@ internal static class StockPage
                 text.Append('\n');
             }
         }
+        text.Append(
+            "\n## Web servers give to us\nThey know nothing of torrents: the .torrent file, made by libtorrent, names "
+            + "them, and nobody else has it.\n\n| server | v1, one file | v1, folder | v1, pad files | hybrid, folder "
+            + "| v2, folder |\n|---|---|---|---|---|---|\n");
+        foreach (var server in Clients.Servers)
+        {
+            text.Append($"| {server.Name} {await server.VersionAsync()} |");
+            foreach (var (kind, isSingle) in Seeds)
+                text.Append(Cell(
+                    server, server.Rows().Where(r => r.Kind == kind && r.IsSingle == isSingle), Course.ToUs));
+            text.Append('\n');
+        }
         return text.Append(Notes).ToString();
     }
 
     private static readonly string Notes = string.Concat(
         "\n*Found by*: the only way in which the two can hear of each other. *PEX*: both know somebody who has ",
-        "nothing to give. *Web seed*: the agent's own; there are no peers at all.\n\n",
+        "nothing to give. *LSD*: by calling into the network around. *Web seed*: the agent's own; there are no peers ",
+        "at all.\n\n",
         "aria2 1.36 and Transmission 3.00 stumble over hybrids, whoever made them: a v2 file tree has empty keys, ",
         "which the one loses, so that it computes another info-hash, and the other refuses. `--hybrid` makes a v1 ",
         "torrent for them beside it. rTorrent refuses a magnet link that names a v2 hash beside the v1 one: it was ",
@@ -67,8 +86,12 @@ internal static class StockPage
         "Transmission and WebTorrent make no files without content: all others arrived. aria2, rTorrent, ",
         "Transmission and WebTorrent know no pad files (BEP 47): they fetch them, from the web seed too, keep them in ",
         "a folder `.pad`, and seed only with them there. Transmission was told not to use uTP: it tries that first, ",
-        "and where a peer speaks TCP alone, as we do, it does not come again within minutes. The certificate of our ",
-        "web seed is its own, so clients were told not to look at it.\n\n",
+        "and although we refuse it at once it does not come by TCP within two minutes where it was told of us by a ",
+        "tracker or the DHT; where somebody told it by PEX, the web seed has it, or we come to it, it loses nothing. ",
+        "The certificate of our web seed is its own, so clients were told not to look at it.\n\n",
+        "rTorrent 0.9.8 finds us by the DHT and misreads the answer: it takes the two characters `6:` before an ",
+        "address for its first half, and connects to 54.58.45.1, port 1, instead of 45.1.0.1, port 6881, whoever ",
+        "answers. We find it, and it finds us in every other way.\n\n",
         "libtorrent is also tried in `tests/Virga.BitTorrent.Tests`, in plain and obfuscated (MSE).\n");
 
     private static string Cell(

@@ -10,7 +10,7 @@ internal enum Kind { V1, Padded, Hybrid, V2 }
 internal enum Given { Magnet, File }
 
 /// <summary>The only way in which the two hear of each other.</summary>
-internal enum Way { OurHttp, OurUdp, TheirHttp, TheirUdp, Dht, Pex, WebSeed }
+internal enum Way { OurHttp, OurUdp, TheirHttp, TheirUdp, Dht, Pex, Lsd, WebSeed }
 
 /// <summary>One transfer of a torrent of its own, which must come to its end.</summary>
 internal sealed record StockRow(StockClient Client, Course Course, Kind Kind, Given Given, Way Way, bool IsSingle)
@@ -26,9 +26,10 @@ internal sealed record StockRow(StockClient Client, Course Course, Kind Kind, Gi
 /// <param name="Source">A magnet link, or the path of a .torrent file, which for the DHT names a node.</param>
 /// <param name="Folder">Where the content is, or goes; its name comes below.</param>
 /// <param name="Own">An empty folder for whatever else it keeps.</param>
+/// <param name="CallsAround">It looks for peers in the network around (LSD).</param>
 /// <param name="Node">host:port of a node of the DHT; null where it must take no part.</param>
 internal sealed record StockJob(
-    string Source, string Folder, string Own, string Address, bool Seeds, bool UsesPex, string? Node)
+    string Source, string Folder, string Own, string Address, bool Seeds, bool UsesPex, bool CallsAround, string? Node)
 {
     public const int Port = 6881;
 }

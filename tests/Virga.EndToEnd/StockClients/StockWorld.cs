@@ -77,7 +77,7 @@ internal sealed class StockWorld : IAsyncDisposable
         var isToUs = row.Course == Course.ToUs;
         var job = new StockJob(
             isToUs || row.Given == Given.File ? torrent.File : torrent.Magnet, isToUs ? SourceOf(row) : TargetOf(row),
-            scene.Folder($"own/{row.Name}-{attempt}"), torrent.Address, isToUs, row.Way == Way.Pex,
+            scene.Folder($"own/{row.Name}-{attempt}"), torrent.Address, isToUs, row.Way == Way.Pex, row.Way == Way.Lsd,
             row.Way == Way.Dht ? NodePlace : null);
         foreach (var (path, text) in row.Client.Settings(job))
         {
@@ -91,7 +91,7 @@ internal sealed class StockWorld : IAsyncDisposable
     }
 
     /// <summary>When who looks for it can find who has it.</summary>
-    public Task AnnouncedAsync(StockTorrent torrent) => torrent.Row.Way is Way.WebSeed ? Task.CompletedTask
+    public Task AnnouncedAsync(StockTorrent torrent) => torrent.Row.Way is Way.WebSeed or Way.Lsd ? Task.CompletedTask
         : Task.WhenAny(torrent.Hashes.Select(hash => announced[hash].Task));
 
     public string Log() => agent?.ReadLog() ?? "";
@@ -173,6 +173,8 @@ internal sealed class StockWorld : IAsyncDisposable
         {
             path = Path.Combine(SourceOf(row), NameOf(row)), kind = row.Kind.ToString().ToLowerInvariant(),
             tracker = TrackerOf(row), node = row.Way == Way.Dht ? NodePlace : null,
+            seed = row.Way != Way.WebSeed ? null
+                : $"http://{addressOf(row)}:{StockJob.Port}/" + (row.IsSingle ? NameOf(row) : ""),
             pads = !row.Client.KnowsPads, file = scene.PathOf($"torrents/{row.Name}.torrent"),
         });
         var list = scene.PathOf("torrents/list");
@@ -227,7 +229,7 @@ internal sealed class StockWorld : IAsyncDisposable
             ["repository", "--listen", $"{OurTracker}:8471", "--tracker", $"{OurTracker}:{TrackerPort}"],
             prefix: network.At(OurTracker));
         agent = await StartAgentAsync(
-            "--torrent", $"{Ours}:{StockJob.Port}", "--torrent-dht-node", NodePlace,
+            "--torrent", $"{Ours}:{StockJob.Port}", "--torrent-dht-node", NodePlace, "--torrent-lsd",
             "--torrent-tracker", Announce("http", OurTracker),
             "--torrent-tracker", Announce("http", TheirTracker));
     }

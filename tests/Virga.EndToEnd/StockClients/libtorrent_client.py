@@ -1,4 +1,4 @@
-"""libtorrent 2.0 as a client: OPTIONS (JSON) with source (magnet link or .torrent), folder, listen, pex, dht (a node
+"""libtorrent 2.0 as a client: OPTIONS (JSON) with source (magnet link or .torrent), folder, listen, pex, lsd, dht (a node
 host:port, or null), and peers host:port that it connects to, again and again."""
 import json
 import sys
@@ -8,7 +8,7 @@ import libtorrent as lt
 
 options = json.loads(sys.argv[1])
 session = lt.session({
-    "listen_interfaces": options["listen"], "enable_dht": options["dht"] is not None, "enable_lsd": False,
+    "listen_interfaces": options["listen"], "enable_dht": options["dht"] is not None, "enable_lsd": options.get("lsd", False),
     "enable_upnp": False, "enable_natpmp": False, "dht_bootstrap_nodes": options["dht"] or "",
     "validate_https_trackers": False,
     # Else each new try is over uTP first.

@@ -1,5 +1,5 @@
 """Makes torrents with libtorrent of what a file LIST says (JSON): of each path, kind (v1, padded: v1 with pad files,
-hybrid, v2), tracker, node (host:port of the DHT; null), pads (whether pad files are written, too), and the file to
+hybrid, v2), tracker, node (host:port of the DHT; null), seed (URL of a web seed; null), pads (whether pad files are written, too), and the file to
 write. Prints a JSON list of magnet links and info-hashes (hex)."""
 import json
 import os
@@ -16,6 +16,8 @@ for wanted in json.load(open(sys.argv[1])):
     torrent = lt.create_torrent(files, 64 << 10, KINDS[wanted["kind"]])
     if wanted["tracker"]:
         torrent.add_tracker(wanted["tracker"])
+    if wanted.get("seed"):
+        torrent.add_url_seed(wanted["seed"])
     if wanted["node"]:
         host, port = wanted["node"].rsplit(":", 1)
         torrent.add_node(host, int(port))

@@ -1,4 +1,4 @@
-// webtorrent as a client: OPTIONS (JSON) with source (magnet link or .torrent), folder, port, pex, dht (a node
+// webtorrent as a client: OPTIONS (JSON) with source (magnet link or .torrent), folder, port, pex, lsd, dht (a node
 // host:port, or null), and where its package lies.
 'use strict'
 const options = JSON.parse(process.argv[2])
@@ -9,7 +9,7 @@ const client = new WebTorrent({
   torrentPort: options.port,
   dhtPort: options.port + 1,
   dht: options.dht ? { bootstrap: [options.dht] } : false,
-  lsd: false,
+  lsd: options.lsd,
   utPex: options.pex
 })
 client.on('error', error => console.error('error', error))

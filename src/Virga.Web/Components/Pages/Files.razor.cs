@@ -10,27 +10,22 @@ namespace Virga.Web.Components.Pages;
 /// <summary>What lies in an account, folder by folder.</summary>
 public sealed partial class Files
 {
-    /// <summary>What went well goes away by itself.</summary>
-    private static readonly TimeSpan ShownFor = TimeSpan.FromSeconds(4);
-
-    private readonly SortedDictionary<long, Upload> uploads = [];
     private readonly CancellationTokenSource leaving = new();
-    private ElementReference zone, picker;
-    private DotNetObjectReference<Files>? self;
+    private ElementReference picker;
     private List<AccountInfo>? accounts;
-    private List<EntryInfo>? all, shown;
+    private FolderView? folder;
+    private List<EntryInfo>? shown;
     private VirgaException? problem;
-    private Order order;
-    private bool isDescending, isBusy, isWired;
+    private EntryOrder order;
+    private bool isDescending, isBusy;
     private string search = "", name = "";
+    private string moveTo = "";
     private string? error, loaded;
     private Asking asking;
     private EntryInfo? asked;
     private DateTimeOffset now;
 
-    private enum Order { Name, Size, Time }
-
-    private enum Asking { Nothing, Actions, NewFolder, Rename, Delete, Preview }
+    private enum Asking { Nothing, Actions, NewFolder, Rename, Move, Delete, Preview }
 
     /// <summary>Null for the list of accounts.</summary>
     [Parameter]
@@ -39,65 +34,14 @@ public sealed partial class Files
     [Parameter]
     public string Path { get; set; } = "";
 
-    [JSInvokable]
-    public string Target(string file) =>
-        Serving.FileEndpoints.Url(Account ?? "", Places.Join(Path, file));
-
-    [JSInvokable]
-    public void Queued(string[][] files)
-    {
-        if (uploads.Values.All(u => u.IsDone)) uploads.Clear();
-        foreach (var file in files)
-        {
-            var id = long.Parse(file[0], System.Globalization.CultureInfo.InvariantCulture);
-            var size = long.Parse(file[2], System.Globalization.CultureInfo.InvariantCulture);
-            uploads.TryAdd(id, new Upload(file[1], size));
-        }
-        StateHasChanged();
-    }
-
-    [JSInvokable]
-    public void Progress(long id, long done)
-    {
-        if (uploads.TryGetValue(id, out var upload)) upload.Done = done;
-        StateHasChanged();
-    }
-
-    [JSInvokable]
-    public async Task Ended(long id, string? trouble)
-    {
-        if (uploads.TryGetValue(id, out var upload))
-        {
-            upload.IsDone = true;
-            if (trouble is not null)
-                upload.Problem = trouble.Length == 0 ? T["files.upload.failed"] : Parts.Problem.Sentence(trouble);
-        }
-        await LoadAsync();
-        StateHasChanged();
-        if (uploads.Values.All(u => u.IsDone && u.Problem is null)) _ = HideLaterAsync(uploads.Count);
-    }
-
-    private async Task HideLaterAsync(int count)
-    {
-        try
-        {
-            await Task.Delay(ShownFor, Time, leaving.Token);
-        }
-        catch (OperationCanceledException)
-        {
-            return;
-        }
-        if (uploads.Count != count || !uploads.Values.All(u => u.IsDone && u.Problem is null)) return;
-        uploads.Clear();
-        StateHasChanged();
-    }
-
     public async ValueTask DisposeAsync()
     {
+        News.Came -= OnCame;
         await leaving.CancelAsync();
         leaving.Dispose();
-        self?.Dispose();
     }
+
+    protected override void OnInitialized() => News.Came += OnCame;
 
     protected override async Task OnParametersSetAsync()
     {
@@ -106,16 +50,21 @@ public sealed partial class Files
         var here = $"{Account}:{Path}";
         if (loaded == here) return;
         loaded = here;
-        (all, shown, search, asking, isDescending, order) = (null, null, "", Asking.Nothing, false, Order.Name);
+        (folder, shown, search, asking, isDescending, order) =
+            (null, null, "", Asking.Nothing, false, EntryOrder.Name);
         await LoadAsync();
     }
 
-    protected override async Task OnAfterRenderAsync(bool firstRender)
+    private void OnCame(string account, string folder)
     {
-        if (Account is null || isWired) return;
-        isWired = true;
-        self = DotNetObjectReference.Create(this);
-        await Script.InvokeVoidAsync("virga.uploads", leaving.Token, zone, self);
+        if (account == Account && (folder == Path || folder.StartsWith(Path + "/", StringComparison.Ordinal)
+            || Path.Length == 0)) _ = InvokeAsync(ReloadAsync);
+    }
+
+    private async Task ReloadAsync()
+    {
+        await LoadAsync();
+        StateHasChanged();
     }
 
     private async Task LoadAsync()
@@ -131,9 +80,10 @@ public sealed partial class Files
             }
             var (account, path) = (Account, Path);
             var entries = await Agent.EntriesAsync(account, path, leaving.Token);
+            var view = await Task.Run(() => FolderView.Of(entries), leaving.Token);
             // Somebody may have gone on to another folder meanwhile.
             if (account != Account || path != Path) return;
-            all = entries;
+            folder = view;
             Arrange();
         }
         catch (VirgaException e)
@@ -145,49 +95,25 @@ public sealed partial class Files
         }
     }
 
-    /// <summary>Sorted once: what is typed into the search only leaves entries out.</summary>
-    private void Arrange()
-    {
-        if (all is null) return;
-        var named = all.Select(e => (Entry: e, Name: Places.NameOf(e.Path))).ToArray();
-        Array.Sort(named, (x, y) =>
-        {
-            var byKind = (x.Entry.Kind == "folder" ? 0 : 1) - (y.Entry.Kind == "folder" ? 0 : 1);
-            if (byKind != 0) return byKind;
-            var by = order switch
-            {
-                Order.Size => x.Entry.Length.CompareTo(y.Entry.Length),
-                Order.Time => Nullable.Compare(x.Entry.Modified, y.Entry.Modified),
-                _ => 0,
-            };
-            if (by == 0) by = NaturalOrder.Instance.Compare(x.Name, y.Name);
-            return isDescending ? -by : by;
-        });
-        all = [.. named.Select(n => n.Entry)];
-        Narrow();
-    }
-
-    private void Narrow() => shown = search.Length == 0 ? all
-        : all?.FindAll(e => e.Path.AsSpan(e.Path.LastIndexOf('/') + 1)
-            .Contains(search, StringComparison.OrdinalIgnoreCase));
+    private void Arrange() => shown = folder?.Show(order, isDescending, search);
 
     private void OnSearch(ChangeEventArgs e)
     {
         search = e.Value?.ToString()?.Trim() ?? "";
-        Narrow();
+        Arrange();
     }
 
-    private void Sort(Order by)
+    private void Sort(EntryOrder by)
     {
         (isDescending, order) = (order == by && !isDescending, by);
         Arrange();
     }
 
-    private string SortOf(Order by) => order != by ? "none" : isDescending ? "descending" : "ascending";
+    private string SortOf(EntryOrder by) => order != by ? "none" : isDescending ? "descending" : "ascending";
 
-    private string Arrow(Order by) => order != by ? "" : isDescending ? "↓" : "↑";
+    private string Arrow(EntryOrder by) => order != by ? "" : isDescending ? "↓" : "↑";
 
-    private static string IconOf(EntryInfo entry) =>
+    internal static string IconOf(EntryInfo entry) =>
         entry.Kind == "symlink" ? "link" : Serving.FileEndpoints.KindOf(entry.Path) switch
         {
             "image" => "image", "video" => "video", "audio" => "audio", "text" or "pdf" => "text", _ => "file",
@@ -221,6 +147,11 @@ public sealed partial class Files
             Account!, asked!.Path, Places.Join(Places.ParentOf(asked.Path), name.Trim()), token),
         () => T.With("files.renamed", Shown.Name(name.Trim())));
 
+    private Task MoveAsync() => DoAsync(
+        token => Agent.MoveAsync(
+            Account!, asked!.Path, Places.Join(moveTo, Places.NameOf(asked.Path)), token),
+        () => T.With("move.done", NameOf(asked!)));
+
     private Task DeleteAsync() => DoAsync(
         token => Agent.DeleteEntryAsync(Account!, asked!.Path, asked.Kind == "folder", token),
         () => T.With("files.deleted", NameOf(asked!)));
@@ -252,17 +183,4 @@ public sealed partial class Files
         text.Length == 0 ? T["files.name.missing"]
         : text.Contains('/') || text is "." or ".." ? T["files.name.bad"]
         : null;
-
-    private sealed class Upload(string name, long size)
-    {
-        public string Name { get; } = name;
-
-        public long Size { get; } = size;
-
-        public long Done { get; set; }
-
-        public bool IsDone { get; set; }
-
-        public string? Problem { get; set; }
-    }
 }
