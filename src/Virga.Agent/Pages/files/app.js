@@ -85,7 +85,7 @@ async function open() {
   const described = await fetched('');
   if (!described) {
     if (address.hasFragment && !address.secret) {
-      showBring(showProblem(new Problem(text('named'), text('namedAdvice'))), link);
+      showBring(showProblem(new Problem(text('forNamed'), text('forNamedAdvice'))), link);
       return;
     }
     throw new Problem(text('nothing'), text(address.secret ? 'nothingKey' : 'nothingNoKey'));
@@ -114,7 +114,7 @@ async function read(address, base, fetched, pass) {
   const layers = readLayers(layerBytes);
   const reader = new ShareReader(base, info.pieceBytes, pass);
   if (!info.isPrivate) return { reader, name: info.name, files: publicFiles(info, layers) };
-  if (!address.secret) throw new Problem(text('named'), text('namedAdvice'));
+  if (!address.secret) throw new Problem(text('forNamed'), text('forNamedAdvice'));
   const blob = blobOf(info.files[0], layers);
   requireReadable(blob);
   const parts = [];
@@ -140,6 +140,7 @@ function show(share, outlet) {
   const rows = new Map();
   outlet.onpart = (key, bytes) => rows.get(key)?.advance(bytes);
   outlet.onend = (key, error) => rows.get(key)?.end(error);
+  outlet.onspare = buffer => share.reader.giveBack(buffer);
   share.reader.onwaiting = ms => rows.forEach(row => row.wait(ms));
   if (files.length > 1) showAll(share, outlet, rows, total);
   const list = element('ul', { id: 'files' });
@@ -216,9 +217,13 @@ function fileElement(file, index, outlet, rows) {
 
 function previewButton(kind, label, make, row) {
   const word = text(kind === 'audio' || kind === 'video' ? 'play' : 'show');
-  const button = element('button', {
-    type: 'button', 'aria-label': text('showNamed', shown(label)), 'aria-expanded': 'false',
-  }, word);
+  const button = element('button', { type: 'button' });
+  const say = (does, isExpanded) => {
+    button.textContent = does;
+    button.setAttribute('aria-label', text('named', does, shown(label)));
+    button.setAttribute('aria-expanded', String(isExpanded));
+  };
+  say(word, false);
   let shownNow = null;
   button.onclick = async () => {
     if (shownNow) {
@@ -229,8 +234,7 @@ function previewButton(kind, label, make, row) {
       row.append(shownNow);
       shownNow.append(await make());
     }
-    button.textContent = shownNow ? text('hide') : word;
-    button.setAttribute('aria-expanded', String(!!shownNow));
+    say(shownNow ? text('hide') : word, !!shownNow);
   };
   return button;
 }

@@ -34,6 +34,13 @@ export function concat(...parts) {
   return all;
 }
 
+// A port whose other end is closed: what is handed over there is gone at once.
+const { port1: sink, port2: end } = new MessageChannel();
+end.close();
+
+/** Gives memory back: what is only thrown away stays until the browser gets round to it. */
+export const release = (...buffers) => sink.postMessage(null, buffers);
+
 export function equal(a, b) {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;

@@ -2,11 +2,11 @@
 
 import * as age from './age.js';
 import { isNativeHere, opener } from './chacha.js';
-import { concat, equal, toHex } from './bytes.js';
+import { concat, equal, release, toHex } from './bytes.js';
 import { layerFits, pieceHashes } from './tree.js';
 import { keyOf } from './torrent.js';
 
-const stretchBytes = 2 << 20;
+const stretchBytes = 1 << 20;
 const firstStretchBytes = 512 << 10;
 const workersMax = 4;
 
@@ -65,7 +65,9 @@ export class ShareReader {
     for await (const part of this.stretches({ blob: file.blob, key, size: file.size }, from, to, signal)) {
       // What came before the first chunk that was asked for is nobody's.
       const skipped = carry === null ? Math.max(0, from - part.from) : 0;
-      let cut = concat(carry ?? new Uint8Array(), part.head.subarray(Math.min(skipped, part.head.length)));
+      let cut = part.isJoined ? part.head
+        : concat(carry ?? new Uint8Array(), part.head.subarray(Math.min(skipped, part.head.length)));
+      if (part.isJoined && carry) release(carry.buffer);
       carry = part.tail;
       if (part.from === 0 && from === 0) {
         if (!equal(cut.subarray(0, age.nonceBytes), file.nonce)) throw new ReadError({ kind: 'wrong', message: '0' });
@@ -142,6 +144,11 @@ export class ShareReader {
     } finally {
       for (const job of jobs) job.cancel();
     }
+  }
+
+  /** A buffer that came with a part and is done with. */
+  giveBack(buffer) {
+    if (buffer.byteLength >= stretchBytes) this.workers[0]?.postMessage({ spare: buffer }, [buffer]);
   }
 
   start({ blob, key, size }, first, past, perStretch) {

@@ -15,6 +15,8 @@ export class Outlet {
     this.streams = 0;
     /** Told of the end of each stream of a key: null when it went well. */
     this.onend = () => {};
+    /** Told of each buffer that came with a part and is done with. */
+    this.onspare = () => {};
     this.onpart = () => {};
   }
 
@@ -84,6 +86,7 @@ export class Outlet {
       if (isSave) this.onend(key, error);
     };
     port.onmessage = async ({ data }) => {
+      if (data.spare) this.onspare(data.spare);
       if (data.cancel) {
         abort.abort();
         end({ kind: 'cancelled', message: 'cancelled' });
@@ -97,9 +100,8 @@ export class Outlet {
           return;
         }
         if (isSave) this.onpart(key, value.length);
-        // Bytes of their own buffer go over without a copy.
-        const part = value.byteLength === value.buffer.byteLength ? value : value.slice();
-        port.postMessage({ part }, [part.buffer]);
+        // Its buffer is its own, and goes over without a copy.
+        port.postMessage({ part: value }, [value.buffer]);
       } catch (e) {
         port.postMessage({ error: String(e.message) });
         end(e);

@@ -40,18 +40,25 @@ async function answer(page, file, request, isSave) {
 
 function streamOf(port) {
   let wanted = null;
+  // Handed to the browser. The one before the last was read whole when more than the last is asked for, and goes back
+  // to be filled again; were it not so, the browser would find it empty, and miss bytes: the file would not be saved.
+  const given = [];
   return new ReadableStream({
     start(controller) {
       port.onmessage = ({ data }) => {
         if (data.error) controller.error(new Error(data.error));
         else if (data.done) controller.close();
-        else controller.enqueue(data.part);
+        else {
+          controller.enqueue(data.part);
+          given.push(data.part.buffer);
+        }
         wanted?.();
         wanted = null;
       };
     },
     pull() {
-      port.postMessage({ pull: true });
+      const spare = given.length > 1 ? given.shift() : undefined;
+      port.postMessage({ pull: true, spare }, spare ? [spare] : []);
       return new Promise(resolve => { wanted = resolve; });
     },
     cancel() {

@@ -7,14 +7,13 @@ import { equal } from './bytes.js';
 export const leafBytes = 16 << 10;
 const hashBytes = 32;
 
-const digest = async bytes => new Uint8Array(await crypto.subtle.digest('SHA-256', bytes));
-
 /** Hashes of the leaves of a stretch that begins at a leaf, one after the other. */
 export async function leafHashes(bytes) {
   const count = Math.ceil(bytes.length / leafBytes);
   const hashes = new Uint8Array(count * hashBytes);
-  await Promise.all(Array.from({ length: count }, async (_, i) =>
-    hashes.set(await digest(bytes.subarray(i * leafBytes, (i + 1) * leafBytes)), i * hashBytes)));
+  const made = await Promise.all(Array.from({ length: count }, (_, i) =>
+    crypto.subtle.digest('SHA-256', bytes.subarray(i * leafBytes, (i + 1) * leafBytes))));
+  made.forEach((hash, i) => hashes.set(new Uint8Array(hash), i * hashBytes));
   return hashes;
 }
 

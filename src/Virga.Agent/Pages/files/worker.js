@@ -4,15 +4,15 @@
 import * as age from './age.js';
 import { opener } from './chacha.js';
 import { decode } from './bencode.js';
-import { toText } from './bytes.js';
+import { concat, release, toText } from './bytes.js';
 import { pieceFits } from './tree.js';
 
 const running = new Map();
 const stallMs = 30_000;
 const waitMsMax = 15_000;
-// Buffers that are done with: those that are thrown away stay until the browser gets round to it.
+// Buffers that are done with: new memory costs the system's time to clear it.
 const spare = [];
-const spareMax = 3;
+const spareMax = 6;
 // Stretches that are read, verified or on their way to who asked.
 const aheadMax = 2;
 
@@ -25,7 +25,8 @@ class Refusal extends Error {
 }
 
 self.onmessage = ({ data }) => {
-  if (data.job === undefined) new Job(data).run();
+  if (data.spare) giveBack(data.spare);
+  else if (data.job === undefined) new Job(data).run();
   else if (data.cancel) running.get(data.job)?.cancel();
   else running.get(data.job)?.goOn(data.headers, data.taken);
 };
@@ -36,6 +37,8 @@ class Job {
     Object.assign(this, data);
     this.abort = new AbortController();
     this.isAhead = 0;
+    /** The start of a chunk that the last stretch cut; null where there is none. */
+    this.carry = null;
     this.wake = null;
     this.source = new Source(this);
     running.set(this.id, this);
@@ -64,6 +67,7 @@ class Job {
         const past = Math.min(first + pieces, this.pastPiece);
         const stretch = new Stretch(this, first, past);
         await stretch.read(this.source);
+        this.carry = stretch.opening?.carry() ?? null;
         // It is verified and opened while the next one is on its way.
         posted = watched(posted.then(() => this.post(stretch)));
         first = past;
@@ -86,7 +90,8 @@ class Job {
   async post(stretch) {
     try {
       const result = await stretch.finish();
-      self.postMessage({ id: this.id, from: stretch.from, past: stretch.past, ...result }, [result.plain.buffer]);
+      self.postMessage({ id: this.id, from: stretch.from, past: stretch.past, ...result },
+        [result.plain.buffer, result.tail.buffer]);
     } catch (e) {
       this.cancel();
       throw e;
@@ -107,10 +112,8 @@ class Stretch {
     this.past = past;
     this.from = first * job.pieceBytes;
     this.to = Math.min(past * job.pieceBytes, job.blobLength);
-    const length = this.to - this.from;
-    // What is opened into another buffer leaves its own behind.
-    this.buffer = job.key ? take(length) : new ArrayBuffer(length);
-    this.sealed = new Uint8Array(this.buffer, 0, length);
+    this.buffer = take(job);
+    this.sealed = new Uint8Array(this.buffer, 0, this.to - this.from);
     this.opening = job.key ? new Opening(this) : null;
     this.checks = [];
   }
@@ -138,14 +141,22 @@ class Stretch {
       return this.opening ? await this.opening.finish()
         : { head: new Uint8Array(), plain: this.sealed, tail: new Uint8Array() };
     } finally {
-      if (this.opening && spare.length < spareMax) spare.push(this.buffer);
+      // What is opened into another buffer leaves its own behind.
+      if (this.opening) giveBack(this.buffer);
     }
   }
 }
 
-function take(length) {
+/** For any stretch of the job. */
+function take({ piecesMax, pieceBytes }) {
+  const length = piecesMax * pieceBytes + age.chunkBytes;
   const found = spare.findIndex(buffer => buffer.byteLength >= length);
   return found < 0 ? new ArrayBuffer(length) : spare.splice(found, 1)[0];
+}
+
+function giveBack(buffer) {
+  if (spare.length < spareMax) spare.push(buffer);
+  else release(buffer);
 }
 
 /** It is waited for later: until then its failure is nobody's surprise. */
@@ -154,7 +165,10 @@ function watched(promise) {
   return promise;
 }
 
-/** Opens the chunks that lie whole in the stretch; what is cut by its ends is joined by who asked. */
+/**
+ * Opens the chunks that lie whole in the stretch, and the one before them if the stretch before it has its start; what
+ * is cut otherwise is joined by who asked.
+ */
 class Opening {
   constructor({ job, sealed, from, to }) {
     this.job = job;
@@ -165,14 +179,17 @@ class Opening {
     this.first = this.next;
     const past = Math.floor((to - age.nonceBytes) / age.sealedChunkBytes);
     this.past = Math.max(this.first, to === job.blobLength ? this.chunks : past);
-    this.plain = new Uint8Array(Math.max(0, this.plainEnd() - this.first * age.chunkBytes));
+    this.headEnd = Math.min(this.place(this.first), sealed.length);
+    const isWhole = this.place(this.first) <= sealed.length || to === job.blobLength;
+    this.isJoined = isWhole && job.carry?.length > 0;
+    this.cut = this.isJoined ? job.carry : null;
+    this.firstOpened = this.isJoined ? this.first - 1 : this.first;
+    const start = this.firstOpened * age.chunkBytes;
+    const end = Math.min(this.past * age.chunkBytes, job.size);
+    this.plain = new Uint8Array(take(job), 0, Math.max(0, end - start));
     this.open = job.open ??= opener(job.key);
     this.work = [];
-  }
-
-  plainEnd() {
-    return this.past === this.first ? this.first * age.chunkBytes
-      : Math.min(this.past * age.chunkBytes, this.job.size);
+    this.spent = [];
   }
 
   place(chunk) {
@@ -180,6 +197,12 @@ class Opening {
   }
 
   advance(got) {
+    if (this.cut && got >= this.headEnd) {
+      const box = concat(this.cut, this.sealed.subarray(0, this.headEnd));
+      this.spent.push(box.buffer, this.cut.buffer);
+      this.cut = null;
+      this.work.push(watched(this.openChunk(this.first - 1, box)));
+    }
     for (; this.next < this.past; this.next++) {
       const start = this.place(this.next);
       const end = Math.min(start + age.sealedChunkBytes, this.sealed.length);
@@ -195,18 +218,27 @@ class Opening {
     } catch {
       throw new Refusal('wrong', `chunk ${chunk}`);
     }
-    this.plain.set(plain, (chunk - this.first) * age.chunkBytes);
+    this.plain.set(plain, (chunk - this.firstOpened) * age.chunkBytes);
+    this.spent.push(plain.buffer);
   }
 
   async finish() {
     await Promise.all(this.work);
-    const isNone = this.past === this.first;
-    const headEnd = Math.min(this.place(this.first), this.sealed.length);
-    const tailStart = isNone ? headEnd : Math.min(this.place(this.past), this.sealed.length);
+    release(...this.spent);
     return {
-      head: this.sealed.slice(0, headEnd), plain: this.plain, tail: this.sealed.slice(tailStart),
-      firstChunk: this.first,
+      head: this.sealed.slice(0, this.isJoined ? 0 : this.headEnd), plain: this.plain, tail: this.tail(),
+      firstChunk: this.firstOpened, isJoined: this.isJoined,
     };
+  }
+
+  tail() {
+    return this.sealed.slice(this.past === this.first ? this.headEnd
+      : Math.min(this.place(this.past), this.sealed.length));
+  }
+
+  /** What the next stretch goes on from; nothing where this one holds no chunk's start. */
+  carry() {
+    return this.place(this.first) < this.sealed.length ? this.tail() : null;
   }
 }
 
