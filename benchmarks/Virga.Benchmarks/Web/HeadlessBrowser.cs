@@ -31,8 +31,8 @@ internal sealed partial class HeadlessBrowser : IAsyncDisposable
         if (!File.Exists(Program)) throw new UsageException($"there is no {Program}: apt-get install chromium");
         var start = new ProcessStartInfo(
             Program,
-            ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", $"--user-data-dir={folder}",
-                "about:blank"])
+            ["--headless", "--no-sandbox", "--disable-gpu", "--disable-smooth-scrolling", "--remote-debugging-port=0",
+                "--window-size=1280,860", $"--user-data-dir={folder}", "about:blank"])
         {
             UseShellExecute = false, RedirectStandardError = true, RedirectStandardOutput = true,
         };

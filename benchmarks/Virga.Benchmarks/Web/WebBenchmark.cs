@@ -4,7 +4,6 @@ using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
-using System.Text.Json.Nodes;
 using Virga.Benchmarks.Transfer;
 using Virga.Content.Torrents;
 using Virga.Protocol;
@@ -13,28 +12,40 @@ namespace Virga.Benchmarks.Web;
 
 /// <summary>
 /// What people without Virga get: a file of a link share, saved by a browser on the share page, which verifies and
-/// decrypts it, against curl, which writes what the agent sends as it comes.
+/// decrypts it, against curl, which writes what the agent sends as it comes. And what the agent's own page takes.
 /// </summary>
 internal sealed class WebBenchmark : IBenchmark
 {
+    private const string Download = "browser-download";
     private const int Rounds = 3;
     private const double MemoryMiBMax = 300;
 
     public string Name => "web";
 
-    public string Summary => "[MIB]: a file of that size (default 1024) saved by a browser, against curl";
+    public string Summary =>
+        $"[{Download}[=MIB] | {string.Join(" | ", PageCases.Names)}]...: what a browser saves on the share page, "
+            + "against curl; the agent's page, against an empty one";
 
     public async IAsyncEnumerable<BenchLine> RunAsync(
         IReadOnlyList<string> arguments, [EnumeratorCancellation] CancellationToken token)
     {
-        var mebibytes = arguments.Count == 0 ? 1024
-            : arguments.Count == 1 && int.TryParse(arguments[0], CultureInfo.InvariantCulture, out var given)
-                && given is > 0 and < 16_384 ? given
-            : throw new UsageException("web [MIB]");
+        var wanted = (arguments.Count == 0 ? [Download, .. PageCases.Names] : arguments)
+            .Select(a => a.Split('=', 2)).ToDictionary(a => a[0], a => a.ElementAtOrDefault(1));
+        if (wanted.Keys.FirstOrDefault(w => w != Download && !PageCases.Names.Contains(w)) is { } unknown)
+            throw new UsageException($"web has no case '{unknown}'");
+        var size = wanted.GetValueOrDefault(Download) ?? "1024";
+        if (!int.TryParse(size, CultureInfo.InvariantCulture, out var mebibytes) || mebibytes is < 1 or > 16_384)
+            throw new UsageException($"web {Download}=MIB");
         var root = Directory.CreateDirectory($"/dev/shm/virga-bench-{Environment.ProcessId}").FullName;
         try
         {
-            await foreach (var line in RunAsync(root, mebibytes, token)) yield return line;
+            if (wanted.ContainsKey(Download))
+                await foreach (var line in RunAsync(root, mebibytes, token)) yield return line;
+            if (wanted.Keys.Any(w => w != Download))
+            {
+                var cases = new PageCases(root, wanted.Keys.ToHashSet());
+                await foreach (var line in cases.RunAsync(token)) yield return line;
+            }
         }
         finally
         {
@@ -53,7 +64,7 @@ internal sealed class WebBenchmark : IBenchmark
         await agent.AddAccountAsync("a", shared, token);
         var link = ShareLink.Parse(await agent.ShareAsync("a", "file.bin", token));
         await using var browser = await HeadlessBrowser.StartAsync(root + "/browser", token);
-        var page = new DownloadPage(browser, root);
+        var page = new DownloadPage(browser, await BrowserPage.OpenAsync(browser, token), root);
         await page.OpenAsync(
             WebAddress.Of(origin, link.InfoHash, Core.AudienceKind.Link, link.Secret), token);
         var (url, pass) = await BlobAsync(origin, link, token);
@@ -71,7 +82,7 @@ internal sealed class WebBenchmark : IBenchmark
         }
         var rate = Rounds * mebibytes / ours;
         yield return new BenchLine(
-            "web", "browser-download", rate, "MiB/s", "curl of the same blob", theirs / ours);
+            "web", Download, rate, "MiB/s", "curl of the same blob", theirs / ours);
         yield return new BenchLine(
             "web", "browser-download-memory", memory, "MiB", "limit of 300 MiB for the page", memory / MemoryMiBMax);
     }
@@ -128,85 +139,5 @@ internal sealed class WebBenchmark : IBenchmark
         using var probe = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
         probe.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         return ((IPEndPoint)probe.LocalEndPoint!).Port;
-    }
-}
-
-/// <summary>The share page of one file, in a browser that saves into a folder.</summary>
-internal sealed class DownloadPage(HeadlessBrowser browser, string folder)
-{
-    private string session = "";
-
-    public async Task OpenAsync(string address, CancellationToken token)
-    {
-        var target = await browser.SendAsync(
-            "Target.createTarget", new JsonObject { ["url"] = "about:blank" }, token);
-        var attached = await browser.SendAsync(
-            "Target.attachToTarget",
-            new JsonObject { ["targetId"] = target["targetId"]!.GetValue<string>(), ["flatten"] = true }, token);
-        session = attached["sessionId"]!.GetValue<string>();
-        await browser.SendAsync(
-            "Browser.setDownloadBehavior",
-            new JsonObject { ["behavior"] = "allowAndName", ["downloadPath"] = folder, ["eventsEnabled"] = true },
-            token);
-        await browser.SendAsync("Page.navigate", new JsonObject { ["url"] = address }, token, session);
-        while (!await EvaluateAsync("!!document.querySelector('#files')", token)) await Task.Delay(50, token);
-    }
-
-    /// <summary>
-    /// Seconds from the click to the saved file, the file, and the most memory that the page took, in MiB.
-    /// </summary>
-    public async Task<(double Seconds, string File, double MiB)> SaveAsync(CancellationToken token)
-    {
-        var ended = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        browser.Happened = (method, what) =>
-        {
-            if (method != "Browser.downloadProgress") return;
-            var state = what["state"]!.GetValue<string>();
-            if (state == "completed") ended.TrySetResult(what["guid"]!.GetValue<string>());
-            else if (state == "canceled") ended.TrySetException(new IOException("the browser gave up"));
-        };
-        var clock = Stopwatch.StartNew();
-        await EvaluateAsync("document.querySelector('#files button.first').click() ?? true", token);
-        double most = 0;
-        while (!ended.Task.IsCompleted)
-        {
-            most = Math.Max(most, await MemoryAsync(token));
-            await Task.WhenAny(ended.Task, Task.Delay(200, token));
-        }
-        return (clock.Elapsed.TotalSeconds, Path.Combine(folder, await ended.Task), most);
-    }
-
-    private async Task<bool> EvaluateAsync(string expression, CancellationToken token)
-    {
-        var answer = await browser.SendAsync(
-            "Runtime.evaluate",
-            new JsonObject { ["expression"] = expression, ["returnByValue"] = true, ["userGesture"] = true },
-            token, session);
-        return answer["result"]?["value"]?.GetValue<bool>() ?? false;
-    }
-
-    /// <summary>
-    /// Proportional set size of the largest page process: what it shares with others counts for its part.
-    /// </summary>
-    private async Task<double> MemoryAsync(CancellationToken token)
-    {
-        var processes = await browser.SendAsync("SystemInfo.getProcessInfo", [], token);
-        double most = 0;
-        foreach (var process in processes["processInfo"]!.AsArray())
-        {
-            if (process!["type"]!.GetValue<string>() != "renderer") continue;
-            try
-            {
-                var line = File.ReadLines($"/proc/{process["id"]!.GetValue<int>()}/smaps_rollup")
-                    .First(l => l.StartsWith("Pss:", StringComparison.Ordinal));
-                var kib = line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1];
-                most = Math.Max(most, long.Parse(kib, CultureInfo.InvariantCulture) / 1024.0);
-            }
-            catch (IOException)
-            {
-                // It has ended meanwhile.
-            }
-        }
-        return most;
     }
 }
