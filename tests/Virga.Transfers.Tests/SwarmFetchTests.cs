@@ -82,6 +82,37 @@ public sealed class SwarmFetchTests
         await rig.AssertArrivedAsync(target);
     }
 
+    [Theory]
+    [InlineData(true, PartOrder.Any, 1 << 20)]
+    [InlineData(true, PartOrder.Any, 700_001)]
+    [InlineData(false, PartOrder.Any, 1 << 20)]
+    [InlineData(true, PartOrder.Sequence, 1 << 20)]
+    public async Task A_file_that_began_with_its_owner_alone_goes_on_with_all_who_join(
+        bool isPrivate, PartOrder order, int partBytes)
+    {
+        var (rig, content, numbers) = await ShareAsync(isPrivate, 24 << 20);
+        var owner = Of(rig, "owner", null, true);
+        var joined = new TaskCompletionSource();
+        owner.Before = token => joined.Task.WaitAsync(token);
+        Holder[] late = [.. new[] { "a", "b", "c" }.Select(name => Of(rig, name, All(numbers)))];
+        var target = new InMemoryAccount(traits: InMemoryAccount.DefaultTraits with
+        {
+            PartOrder = order, PartBytesMin = 1, PartMultipleBytes = 1, PartBytesMax = partBytes,
+        });
+        var set = new SourceSet(
+            new LateFinder(owner, late), rig.Time, null, numbers, null, seed: 7);
+        var job = new TransferJob(
+            content, set, target, EntryPath.Parse("in"), CollisionPolicy.Fail, rig.Journal, new TransferStatus());
+        var running = RunAsync(job);
+        while (!set.IsSwarm && !running.IsCompleted) await Task.Delay(10);
+        joined.SetResult();
+        await running;
+        await rig.AssertArrivedAsync(target);
+        if (partBytes % (64 << 10) == 0) Assert.All(late, holder => Assert.NotEmpty(holder.Asked));
+        // Each border between what came before and after costs a piece or two.
+        Assert.InRange(job.Status.BytesFetched, 24 << 20, (24 << 20) * 1.1);
+    }
+
     [Fact]
     public async Task What_others_have_is_not_asked_of_the_owner_while_it_has_something_that_nobody_else_has()
     {
@@ -214,6 +245,16 @@ public sealed class SwarmFetchTests
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         var result = await new TransferEngine(limits).RunAsync(job, patience.Token);
         Assert.Equal(FailureKind.Changed, Assert.Single(result.Failed).Kind);
+    }
+
+    /// <summary>Finds the owner at first, and others from the second look on.</summary>
+    private sealed class LateFinder(ISource owner, ISource[] late) : ISourceFinder
+    {
+        private int looks;
+
+        public Task<IReadOnlyList<ISource>> FindAsync(CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyList<ISource>>(
+                Interlocked.Increment(ref looks) == 1 ? [owner] : [owner, .. late]);
     }
 
     /// <summary>Serves through a share's reader, says what it has, and keeps which pieces it was asked for.</summary>

@@ -44,16 +44,9 @@ internal sealed class LargeFile(
             using var parts = new PartBuffers(
                 upload, file.Entry.Size, partBytes, limits, buffers, job.Target.Traits.PartOrder, StoredAsync,
                 cancellationToken);
-            var missing = parts.Missing(receipts);
-            if (job.Sources.IsSwarm && SwarmUnits.Takes(file, UnitBytes, partBytes))
-                await FetchFromSwarmAsync(parts, missing, cancellationToken);
-            else if (job.Scarcity is { } scarcity && job.Target.Traits.PartOrder == PartOrder.Any)
-                await FetchScarceFirstAsync(
-                    parts, new ScarceParts(
-                        range => scarcity(file, range), file.Entry.Size, partBytes, missing,
-                        job.Sources.Mix((ulong)file.Index)), cancellationToken);
-            else
-                foreach (var (first, count) in missing) await FetchRegionAsync(parts, first, count, cancellationToken);
+            // Again where others have joined meanwhile: the rest is fetched from all of them.
+            while (parts.Missing(receipts) is { Count: > 0 } missing)
+                await FetchAsync(parts, missing, cancellationToken);
             receipts.Sort((x, y) => x.Index.CompareTo(y.Index));
             var entry = await upload.CompleteAsync(receipts, cancellationToken);
             if (entry.Length != file.Entry.Size)
@@ -68,6 +61,34 @@ internal sealed class LargeFile(
         await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
         job.Received?.Completed(file, path);
         job.Status.AddFile();
+    }
+
+    /// <summary>Whether the file is fetched from several holders, in the order that suits them.</summary>
+    private bool IsSwarm(PartBuffers parts) =>
+        job.Sources.IsSwarm && SwarmUnits.Takes(file, UnitBytes, parts.PartBytes);
+
+    private async Task FetchAsync(
+        PartBuffers parts, List<(long First, long Count)> missing, CancellationToken cancellationToken)
+    {
+        if (IsSwarm(parts))
+        {
+            await FetchFromSwarmAsync(parts, missing, cancellationToken);
+        }
+        else if (job.Scarcity is { } scarcity && job.Target.Traits.PartOrder == PartOrder.Any)
+        {
+            await FetchScarceFirstAsync(
+                parts, new ScarceParts(
+                    range => scarcity(file, range), file.Entry.Size, parts.PartBytes, missing,
+                    job.Sources.Mix((ulong)file.Index)), cancellationToken);
+        }
+        else
+        {
+            foreach (var (first, count) in missing)
+            {
+                await FetchRegionAsync(parts, first, count, cancellationToken);
+                if (IsSwarm(parts)) return;
+            }
+        }
     }
 
     /// <summary>No upload when the file turns out to be there already.</summary>
@@ -162,13 +183,21 @@ internal sealed class LargeFile(
         await EndAsync(parts, running, cancellationToken);
     }
 
-    /// <summary>Begins to fetch all ranges of a region, as there is room for them.</summary>
+    /// <summary>
+    /// Begins to fetch all ranges of a region, as there is room for them; where a swarm comes up, no part any more.
+    /// </summary>
     private async Task BeginRangesAsync(PartBuffers parts, Region region, List<Task> running)
     {
+        var begunEnd = 0L;
         for (var offset = region.FetchStart; offset < region.FetchEnd;)
         {
+            if (begunEnd > 0 && IsSwarm(parts))
+                region.EndAt((begunEnd + parts.PartBytes - 1) / parts.PartBytes * parts.PartBytes);
+            if (offset >= region.FetchEnd) break;
             var length = (int)Math.Min(RangeEnd(offset) - offset, region.FetchEnd - offset);
-            await parts.OpenAsync(region.PlainSpan(offset, length));
+            var span = region.PlainSpan(offset, length);
+            begunEnd = Math.Max(begunEnd, span.End);
+            await parts.OpenAsync(span);
             await fetches.EnterAsync(parts.Stopped);
             running.Add(FetchAsync(parts, region, offset, length));
             running.RemoveAll(t => t.IsCompleted);

@@ -14,7 +14,18 @@ internal abstract class Region(int pieceBytes, long blobStart, long blobEnd, lon
     public long FetchStart { get; } = blobStart / pieceBytes * pieceBytes;
 
     /// <summary>One past the last byte to fetch: the end of a piece or of the blob.</summary>
-    public long FetchEnd { get; } = Math.Min(blobLength, (blobEnd + pieceBytes - 1) / pieceBytes * pieceBytes);
+    public long FetchEnd { get; private set; } = PieceEnd(blobEnd, pieceBytes, blobLength);
+
+    /// <summary>
+    /// Takes nothing beyond a plain position, the end of a part. By the task that begins the ranges; none that has
+    /// begun may reach beyond it.
+    /// </summary>
+    public abstract void EndAt(long plainEnd);
+
+    protected void EndBlobAt(long end) => FetchEnd = Math.Min(FetchEnd, PieceEnd(end, pieceBytes, blobLength));
+
+    private static long PieceEnd(long end, int pieceBytes, long blobLength) =>
+        Math.Min(blobLength, (end + pieceBytes - 1) / pieceBytes * pieceBytes);
 
     /// <summary>The plain bytes that may come out of a range of the blob; they decide which parts it needs.</summary>
     public abstract ByteRange PlainSpan(long offset, int length);
@@ -25,20 +36,28 @@ internal abstract class Region(int pieceBytes, long blobStart, long blobEnd, lon
 /// <summary>The blob is the plain form: ranges are copied.</summary>
 internal sealed class PlainRegion : Region
 {
-    private readonly ByteRange wanted;
+    private readonly long wantedStart;
     private readonly PartBuffers parts;
+    private long wantedEnd;
 
     public PlainRegion(BlobName blob, int pieceBytes, ByteRange plain, PartBuffers parts)
         : base(pieceBytes, plain.Offset, plain.End, blob.Length)
     {
-        wanted = plain;
+        (wantedStart, wantedEnd) = (plain.Offset, plain.End);
         this.parts = parts;
+    }
+
+    public override void EndAt(long plainEnd)
+    {
+        if (plainEnd >= wantedEnd) return;
+        Volatile.Write(ref wantedEnd, plainEnd);
+        EndBlobAt(plainEnd);
     }
 
     public override ByteRange PlainSpan(long offset, int length)
     {
-        var start = Math.Max(offset, wanted.Offset);
-        return new ByteRange(start, Math.Max(0, Math.Min(offset + length, wanted.End) - start));
+        var start = Math.Max(offset, wantedStart);
+        return new ByteRange(start, Math.Max(0, Math.Min(offset + length, Volatile.Read(ref wantedEnd)) - start));
     }
 
     public override void Deliver(long offset, ReadOnlySpan<byte> data)
@@ -62,14 +81,15 @@ internal sealed class PlainRegion : Region
 internal sealed class SealedRegion : Region
 {
     private readonly PartBuffers parts;
-    private readonly ByteRange wanted;
+    private readonly long wantedStart;
     private readonly long plainLength;
     private readonly long firstChunk;
-    private readonly long endChunk;
     private readonly long blobLength;
     private readonly AgePayload payload;
     private readonly Dictionary<long, Torn> torn = [];
     private readonly Lock gate = new();
+    private long wantedEnd;
+
     /// <summary>Rented: nearly every range tears one chunk, or two.</summary>
     private sealed class Torn(int length)
     {
@@ -80,32 +100,38 @@ internal sealed class SealedRegion : Region
     public SealedRegion(
         BlobName blob, int pieceBytes, ByteRange plain, long plainLength, AgePayload payload, PartBuffers parts)
         : base(pieceBytes, plain.Offset == 0 ? 0 : ChunkStart(plain.Offset / AgePayload.ChunkBytes),
-            Math.Min(blob.Length,
-                ChunkStart((plain.End + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes)), blob.Length)
+            Math.Min(blob.Length, ChunkStart(EndChunk(plain.End))), blob.Length)
     {
         this.payload = payload;
         this.parts = parts;
         this.plainLength = plainLength;
-        wanted = plain;
+        (wantedStart, wantedEnd) = (plain.Offset, plain.End);
         blobLength = blob.Length;
         firstChunk = plain.Offset / AgePayload.ChunkBytes;
-        endChunk = (plain.End + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes;
+    }
+
+    public override void EndAt(long plainEnd)
+    {
+        if (plainEnd >= wantedEnd) return;
+        Volatile.Write(ref wantedEnd, plainEnd);
+        EndBlobAt(ChunkStart(EndChunk(plainEnd)));
     }
 
     public override ByteRange PlainSpan(long offset, int length)
     {
+        var wantedTo = Volatile.Read(ref wantedEnd);
         var first = Math.Max(firstChunk, ChunkAt(offset));
-        var end = Math.Min(endChunk, ChunkAt(offset + length - 1) + 1);
+        var end = Math.Min(EndChunk(wantedTo), ChunkAt(offset + length - 1) + 1);
         // Where parts are no multiples of a chunk, the region begins and ends in the middle of chunks: what lies beyond
         // is of parts that are stored already.
-        var start = Math.Max(wanted.Offset, first * AgePayload.ChunkBytes);
-        return new ByteRange(start, Math.Max(0, Math.Min(wanted.End, end * AgePayload.ChunkBytes) - start));
+        var start = Math.Max(wantedStart, first * AgePayload.ChunkBytes);
+        return new ByteRange(start, Math.Max(0, Math.Min(wantedTo, end * AgePayload.ChunkBytes) - start));
     }
 
     public override void Deliver(long offset, ReadOnlySpan<byte> data)
     {
         var end = offset + data.Length;
-        var last = Math.Min(endChunk - 1, ChunkAt(end - 1));
+        var last = Math.Min(EndChunk(Volatile.Read(ref wantedEnd)) - 1, ChunkAt(end - 1));
         for (var chunk = Math.Max(firstChunk, ChunkAt(offset)); chunk <= last; chunk++)
         {
             var (start, length) = (ChunkStart(chunk), ChunkLength(chunk));
@@ -123,6 +149,10 @@ internal sealed class SealedRegion : Region
     }
 
     private static long ChunkStart(long chunk) => AgePayload.NonceBytes + chunk * AgePayload.SealedChunkBytes;
+
+    /// <summary>One past the last chunk of what ends there.</summary>
+    private static long EndChunk(long plainEnd) =>
+        (plainEnd + AgePayload.ChunkBytes - 1) / AgePayload.ChunkBytes;
 
     /// <summary>The chunk that a byte of the blob belongs to; the nonce counts as chunk 0.</summary>
     private static long ChunkAt(long offset) =>
@@ -149,7 +179,8 @@ internal sealed class SealedRegion : Region
         var position = chunk * AgePayload.ChunkBytes;
         var length = @sealed.Length - AgePayload.TagBytes;
         var isLast = position + length == plainLength;
-        var (from, to) = (Math.Max(position, wanted.Offset), Math.Min(position + length, wanted.End));
+        var (from, to) =
+            (Math.Max(position, wantedStart), Math.Min(position + length, Volatile.Read(ref wantedEnd)));
         // A part is a multiple of 64 KiB wherever the account allows it; where it doesn't, the chunk goes through a
         // buffer of its own.
         if (to - from == length && parts.Locate(position) is var whole && whole.Length >= length)
