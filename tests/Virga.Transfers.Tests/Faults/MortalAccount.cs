@@ -36,6 +36,9 @@ internal sealed class MortalAccount(IAccount inner, Life life) : AccountDecorato
     {
         life.Require();
         var result = await action(cancellationToken);
+        // An upload that nobody can take up again lives as long as its connection, which ends with the process.
+        if (life.Ended.IsCancellationRequested && result is IUpload { Token: null } upload)
+            await upload.DisposeAsync();
         life.Require();
         return result;
     }
