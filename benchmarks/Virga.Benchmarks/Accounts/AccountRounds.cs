@@ -4,6 +4,8 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Virga.Accounts;
 using Virga.Core;
+using Virga.Transfers.Engine;
+using Virga.Transfers.Sources;
 
 namespace Virga.Benchmarks.Accounts;
 
@@ -13,7 +15,7 @@ internal sealed partial class AccountRounds : IAsyncDisposable
     public static readonly string[] Cases = ["list-100k", "put-1gib", "get-1gib", "put-small", "get-small"];
 
     private const int Folders = 100, FilesInFolder = 1_000, SmallFiles = 5_000, SmallBytes = 10 << 10;
-    private const int LargeMib = 1024, RangeBytes = 8 << 20, PartsAtOnce = 8, ChunkBytes = 256 << 10;
+    private const int LargeMib = 1024, PartsAtOnce = 3, ChunkBytes = 256 << 10;
 
     private readonly BenchedServer server;
     private readonly string service;
@@ -52,21 +54,54 @@ internal sealed partial class AccountRounds : IAsyncDisposable
         var (rates, ratios) = (new List<double>(), new List<double>());
         // The first is for the JIT, ours alone.
         await OursAsync(which, "warm-up", token);
+        await RemoveAsync(which, "warm-up", token);
         for (var round = 0; round < rounds; round++)
         {
-            // rclone skips what seems to be there already.
-            File.Delete(Path.Combine(root, "got-large"));
-            var ours = await MeasureAsync(() => OursAsync(which, $"ours-{round}", token));
-            File.Delete(Path.Combine(root, "got-large"));
-            var theirs = await MeasureAsync(() => TheirsAsync(which, $"theirs-{round}", token));
+            // In turns first, so that neither always finds what the other left.
+            var first = await OneAsync(which, round, isOurs: round % 2 == 0, token);
+            var second = await OneAsync(which, round, isOurs: round % 2 != 0, token);
+            var (ours, theirs) = round % 2 == 0 ? (first, second) : (second, first);
             rates.Add(work / ours.Seconds);
             ratios.Add(theirs.Seconds / ours.Seconds);
             await Console.Error.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{which}-{service}: virga {work / ours.Seconds:f0} {unit} with {ours.Cpu:f1} s of CPU, "
-                + $"rclone {work / theirs.Seconds:f0} {unit} with {theirs.Cpu:f1} s"));
+                + $"rclone {work / theirs.Seconds:f0} {unit} with {theirs.Cpu:f1} s, ratio "
+                + $"{theirs.Seconds / ours.Seconds:f2}"));
         }
         return new BenchLine(bench, $"{which}-{service}", Duel.Median(rates), unit, "rclone", Duel.Median(ratios));
+    }
+
+    private async Task<(double Seconds, double Cpu)> OneAsync(
+        string which, int round, bool isOurs, CancellationToken token)
+    {
+        // rclone skips what seems to be there already.
+        File.Delete(Path.Combine(root, "got-large"));
+        var place = string.Create(CultureInfo.InvariantCulture, $"{(isOurs ? "ours" : "theirs")}-{round}");
+        if (which.StartsWith("put", StringComparison.Ordinal)) await SettleAsync(token);
+        var measured = await MeasureAsync(
+            () => isOurs ? OursAsync(which, place, token) : TheirsAsync(which, place, token));
+        await RemoveAsync(which, place, token);
+        return measured;
+    }
+
+    /// <summary>What was written before goes to the disk now, not while the next is measured.</summary>
+    private static async Task SettleAsync(CancellationToken token)
+    {
+        using var sync = Process.Start("sync");
+        await sync.WaitForExitAsync(token);
+    }
+
+    /// <summary>Whoever is measured next finds no more there than this one did.</summary>
+    private async Task RemoveAsync(string which, string place, CancellationToken token)
+    {
+        if (which == "put-1gib")
+        {
+            await using var account = await server.OpenAsync(token);
+            await account.DeleteAsync(EntryPath.Parse(place + "-large"), token);
+        }
+        var got = Path.Combine(root, "got-" + place);
+        if (which == "get-small" && Directory.Exists(got)) Directory.Delete(got, recursive: true);
     }
 
     public async ValueTask DisposeAsync()
@@ -136,7 +171,6 @@ internal sealed partial class AccountRounds : IAsyncDisposable
         });
         await upload.CompleteAsync(receipts, token);
         if (place == "ours-large") hasLarge = true;
-        else if (place != "ours-0-large") await account.DeleteAsync(EntryPath.Parse(place), token);
     }
 
     private async Task GetLargeAsync(CancellationToken token)
@@ -146,25 +180,52 @@ internal sealed partial class AccountRounds : IAsyncDisposable
         var entry = (await account.StatAsync(path, token))!;
         using var file = File.OpenHandle(
             Path.Combine(root, "got-large"), FileMode.CreateNew, FileAccess.Write, options: FileOptions.Asynchronous);
-        var layout = new PartLayout(entry.Length, RangeBytes);
         // The kernel lets one writer into a file at a time; others would spin on a core for its lock. It is memory that
         // is written to: quicker than to hand the write to another thread.
         var writing = new Lock();
-        var options = new ParallelOptions { MaxDegreeOfParallelism = server.RangesAtOnce, CancellationToken = token };
-        await Parallel.ForEachAsync(Enumerable.Range(0, (int)layout.Count), options, async (index, stop) =>
+        // As a transfer reads: as many ranges at once, and of such a length, as the way to the server makes good.
+        var limits = EngineLimits.Default;
+        var way = new Way(TimeProvider.System);
+        var gate = new FetchGate(limits.RangesInFlight, () => way.WaitShare);
+        long next = 0;
+        var options = new ParallelOptions { MaxDegreeOfParallelism = limits.RangesInFlight, CancellationToken = token };
+        await Parallel.ForAsync(0, limits.RangesInFlight, options, async (_, stop) =>
         {
-            var range = layout.RangeOf(index);
-            var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(ChunkBytes);
-            await using var reader = await account.ReadAsync(path, range, entry.Version, stop);
-            for (var offset = range.Offset; offset < range.End;)
+            while (true)
             {
-                var chunk = buffer.AsMemory(0, (int)Math.Min(ChunkBytes, range.End - offset));
-                await reader.Content.ReadExactlyAsync(chunk, stop);
-                lock (writing) RandomAccess.Write(file, chunk.Span, offset);
-                offset += chunk.Length;
+                await gate.EnterAsync(stop);
+                try
+                {
+                    var length = way.IsFar ? limits.FarRangeBytes : limits.RangeBytes;
+                    var offset = Interlocked.Add(ref next, length) - length;
+                    if (offset >= entry.Length) return;
+                    await GetRangeAsync(new ByteRange(offset, Math.Min(length, entry.Length - offset)), stop);
+                }
+                finally
+                {
+                    gate.Leave();
+                }
             }
-            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
         });
+
+        async Task GetRangeAsync(ByteRange range, CancellationToken stop)
+        {
+            var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent((int)range.Length);
+            await way.ReadAsync(buffer.AsMemory(0, (int)range.Length), async (start, rest, progress) =>
+            {
+                await using var reader = await account.ReadAsync(
+                    path, new ByteRange(range.Offset + start, rest.Length), entry.Version, stop);
+                for (var done = 0; done < rest.Length;)
+                {
+                    var chunk = rest[done..Math.Min(done + ChunkBytes, rest.Length)];
+                    var read = await reader.Content.ReadAtLeastAsync(chunk, 1, true, stop);
+                    done += read;
+                    progress(done);
+                }
+            });
+            lock (writing) RandomAccess.Write(file, buffer.AsSpan(0, (int)range.Length), range.Offset);
+            System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private async Task PutSmallAsync(string place, CancellationToken token)

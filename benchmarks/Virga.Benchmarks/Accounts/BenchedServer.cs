@@ -14,14 +14,10 @@ namespace Virga.Benchmarks.Accounts;
 /// <param name="Transfers">
 /// How many files rclone moves at once; more than Apache has workers for would wait for each other.
 /// </param>
-/// <param name="RangesAtOnce">
-/// How many ranges of a large file we read at once, chosen as rclone's flags are: where the server encrypts, more only
-/// fight for the same cores.
-/// </param>
 internal sealed record BenchedServer(
     RealServer Server, IAccountAdapter Adapter, AccountConfig Config, string Remote,
-    IReadOnlyDictionary<string, string> Environment, string[] Flags, string Transfers, string? Files,
-    int RangesAtOnce = 8) : IAsyncDisposable
+    IReadOnlyDictionary<string, string> Environment, string[] Flags, string Transfers, string? Files)
+    : IAsyncDisposable
 {
     private const string Bucket = "bench";
 
@@ -82,7 +78,7 @@ internal sealed record BenchedServer(
             Map(("password", server["DAV_PASSWORD"])));
         return new BenchedServer(
             server, adapter, config, "b:", environment,
-            ["--no-check-certificate", "--multi-thread-streams", "4"], "8", server["DAV_FILES"], RangesAtOnce: 3);
+            ["--no-check-certificate", "--multi-thread-streams", "4"], "8", server["DAV_FILES"]);
     }
 
     private static async Task<BenchedServer> SftpAsync(CancellationToken token)

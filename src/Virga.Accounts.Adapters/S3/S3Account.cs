@@ -96,29 +96,25 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         AccountChecks.CheckReadable(path);
         if (range.Length == 0) return await ReadNothingAsync(what, path, range, pin, cancellationToken);
         var guard = new StallGuard(bucket.Services, cancellationToken);
-        GetObjectResponse? answer = null;
+        HttpResponseMessage? answer = null;
         try
         {
-            var request = new GetObjectRequest
-            {
-                BucketName = bucket.Name,
-                Key = bucket.Key(path),
-                ByteRange = new Amazon.S3.Model.ByteRange(range.Offset, range.End - 1),
-                EtagToMatch = pin?.Value,
-            };
-            answer = await bucket.CallAsync(
-                what, guard, token => bucket.Client.GetObjectAsync(request, token), cancellationToken);
-            var entry = ToEntry(path, answer);
+            answer = await bucket.Objects.GetAsync(what, bucket.Key(path), range, pin, guard, cancellationToken);
+            if (S3Objects.Header(answer, "ETag") is not { Length: > 0 } etag)
+                throw S3Failures.NotS3(what, bucket.Endpoint);
+            var entry = ToEntry(path, answer, etag);
             AccountChecks.CheckPin(what, entry, pin);
             AccountChecks.CheckRange(what, range, entry.Length);
-            if (answer.ContentLength != range.Length)
+            var length = answer.Content.Headers.ContentLength;
+            if (length != range.Length)
             {
                 throw new VirgaException(
                     FailureKind.Unsupported,
-                    $"{what}: asked for {range.Length} bytes, the server sends {answer.ContentLength}",
+                    $"{what}: asked for {range.Length} bytes, the server sends {length}",
                     "This server doesn't honour ranges; it can't be used as an account.");
             }
-            return new EntryReader(entry, new RangeStream(answer.ResponseStream, range.Length, guard, answer, what));
+            var content = await answer.Content.ReadAsStreamAsync(guard.Token);
+            return new EntryReader(entry, new RangeStream(content, range.Length, guard, answer, what));
         }
         catch
         {
@@ -146,20 +142,9 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
             throw new VirgaException(
                 FailureKind.BadInput, $"{what}: {content.Length} bytes are too many for a single write");
         Traits.CheckTarget(path);
-        using var guard = new StallGuard(bucket.Services, cancellationToken);
-        var request = new PutObjectRequest
-        {
-            BucketName = bucket.Name,
-            Key = bucket.Key(path),
-            InputStream = new MemoryReadStream(content, guard),
-            AutoCloseStream = false,
-            UseChunkEncoding = false,
-            DisablePayloadSigning = bucket.LeavesPayloadUnsigned,
-        };
-        S3Metadata.Write(request.Metadata, options);
-        var answer = await bucket.CallAsync(
-            what, guard, token => bucket.Client.PutObjectAsync(request, token), cancellationToken);
-        return Written(path, content.Length, options, answer.ETag);
+        var etag = await bucket.Objects.PutAsync(
+            what, bucket.Key(path), content, options, contentType: null, cancellationToken);
+        return Written(path, content.Length, options, etag);
     }
 
     public async ValueTask<IUpload> BeginUploadAsync(
@@ -235,15 +220,8 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         if (path.IsRoot) return;
         Traits.CheckTarget(path);
         var what = $"make the folder '{path}'";
-        var request = new PutObjectRequest
-        {
-            BucketName = bucket.Name,
-            Key = bucket.FolderKey(path),
-            InputStream = new MemoryReadStream(default),
-            ContentType = FolderType,
-            UseChunkEncoding = false,
-        };
-        await bucket.CallAsync(what, token => bucket.Client.PutObjectAsync(request, token), cancellationToken);
+        await bucket.Objects.PutAsync(
+            what, bucket.FolderKey(path), default, WriteOptions.Default, FolderType, cancellationToken);
     }
 
     public async ValueTask DeleteAsync(EntryPath path, CancellationToken cancellationToken)
@@ -297,17 +275,15 @@ internal sealed class S3Account : IAccount, IResumableUploads, IRecursiveListing
         Version(head.ETag),
         IsExecutable: S3Metadata.IsExecutable(head.Metadata));
 
-    private static Entry ToEntry(EntryPath path, GetObjectResponse answer) => new(
+    private static Entry ToEntry(EntryPath path, HttpResponseMessage answer, string etag) => new(
         path,
         EntryKind.File,
         WholeLength(answer),
-        S3Metadata.Modified(answer.Metadata) ?? S3Listing.ToTime(answer.LastModified),
-        Version(answer.ETag),
-        IsExecutable: S3Metadata.IsExecutable(answer.Metadata));
+        S3Metadata.Modified(answer) ?? answer.Content.Headers.LastModified,
+        Version(etag),
+        IsExecutable: S3Metadata.IsExecutable(answer));
 
-    // "bytes 0-9/100"; a server that sends the whole object says nothing of ranges.
-    private static long WholeLength(GetObjectResponse answer) =>
-        answer.ContentRange is { } text && long.TryParse(text.AsSpan(text.LastIndexOf('/') + 1), out var length)
-            ? length
-            : answer.ContentLength;
+    // A server that sends the whole object says nothing of ranges.
+    private static long WholeLength(HttpResponseMessage answer) =>
+        answer.Content.Headers.ContentRange?.Length ?? answer.Content.Headers.ContentLength ?? 0;
 }

@@ -13,7 +13,7 @@ internal sealed class S3Answers(HttpMessageHandler inner) : DelegatingHandler(in
     private const int BytesMax = 16 << 20;
 
     /// <summary>From here on a refusal that comes before the body saves more than the question costs.</summary>
-    private const int AskFirstBytes = 2 << 20;
+    public const int AskFirstBytes = 2 << 20;
 
     protected override async Task<HttpResponseMessage> SendAsync(
         HttpRequestMessage request, CancellationToken cancellationToken)

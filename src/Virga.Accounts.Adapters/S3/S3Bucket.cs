@@ -13,23 +13,28 @@ internal sealed class S3Bucket : IDisposable
     private static readonly SearchValues<char> UrlForm =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~*/+%");
 
-    private readonly Endpoint endpoint;
     private readonly HttpClient http;
 
     public S3Bucket(S3Settings settings, AdapterServices services)
     {
         Settings = settings;
         Services = services;
-        endpoint = new Endpoint(settings.Endpoint, settings.CertSha256);
-        http = S3Client.CreateHttp(endpoint);
+        Endpoint = new Endpoint(settings.Endpoint, settings.CertSha256);
+        http = S3Client.CreateHttp(Endpoint);
         Client = S3Client.Create(settings, http);
+        Objects = new S3Objects(this, http);
     }
 
     public S3Settings Settings { get; }
 
     public AdapterServices Services { get; }
 
+    public Endpoint Endpoint { get; }
+
     public AmazonS3Client Client { get; }
+
+    /// <summary>For the calls that move bytes.</summary>
+    public S3Objects Objects { get; }
 
     public string Name => Settings.Bucket;
 
@@ -76,7 +81,7 @@ internal sealed class S3Bucket : IDisposable
         }
         catch (Exception e) when (e is not VirgaException)
         {
-            throw S3Failures.Map(e, what, Settings, endpoint);
+            throw S3Failures.Map(e, what, Settings, Endpoint);
         }
     }
 
@@ -122,7 +127,7 @@ internal sealed class S3Bucket : IDisposable
         var page = await CallAsync(what, token => Client.ListObjectsV2Async(request, token), cancellationToken);
         // A web page may be XML, too: it must not pass for an empty bucket.
         if (string.IsNullOrEmpty(page.Name) && page is { S3Objects: null or [], CommonPrefixes: null or [] })
-            throw S3Failures.NotS3(what, endpoint);
+            throw S3Failures.NotS3(what, Endpoint);
         if (page.Encoding != EncodingType.Url) return page;
         foreach (var item in page.S3Objects ?? []) item.Key = Decode(item.Key);
         if (page.CommonPrefixes is { } prefixes) page.CommonPrefixes = prefixes.ConvertAll(Decode);

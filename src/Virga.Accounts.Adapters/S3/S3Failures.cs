@@ -16,7 +16,7 @@ internal static class S3Failures
     public static VirgaException Map(Exception exception, string what, S3Settings settings, Endpoint endpoint)
     {
         if (exception is AmazonServiceException service && service.StatusCode != 0)
-            return FromAnswer(service, what, settings, endpoint);
+            return FromAnswer(Refusal(service), what, settings, endpoint);
         if (TransportFailures.Map(exception, what, endpoint) is { } transport)
             return settings.IsPathStyle ? transport : AsHostName(transport, what, settings);
         return exception is AmazonServiceException or AmazonClientException
@@ -39,8 +39,8 @@ internal static class S3Failures
                 failure)
             : failure;
 
-    private static VirgaException FromAnswer(
-        AmazonServiceException e, string what, S3Settings settings, Endpoint endpoint) => e.ErrorCode switch
+    public static VirgaException FromAnswer(
+        S3Refusal e, string what, S3Settings settings, Endpoint endpoint) => e.Code switch
     {
         "NoSuchBucket" => Make(
             FailureKind.NotFound,
@@ -75,7 +75,7 @@ internal static class S3Failures
         "InvalidPart" or "InvalidPartOrder" => Make(
             FailureKind.NotFound, $"{what}: a part that was stored is gone", "Begin the upload anew.", e),
         "EntityTooSmall" or "EntityTooLarge" or "KeyTooLongError" or "InvalidObjectName" or "InvalidRange" => Make(
-            FailureKind.BadInput, $"{what}: the service refuses it ({e.ErrorCode})", null, e),
+            FailureKind.BadInput, $"{what}: the service refuses it ({e.Code})", null, e),
         "PermanentRedirect" or "TemporaryRedirect" or "AuthorizationHeaderMalformed"
             or "IllegalLocationConstraintException" =>
             Make(
@@ -90,7 +90,7 @@ internal static class S3Failures
     };
 
     private static VirgaException FromStatus(
-        AmazonServiceException e, string what, S3Settings settings, Endpoint endpoint) => e.StatusCode switch
+        S3Refusal e, string what, S3Settings settings, Endpoint endpoint) => e.Status switch
     {
         HttpStatusCode.NotFound => Make(FailureKind.NotFound, $"{what}: it isn't there", null, e),
         HttpStatusCode.PreconditionFailed =>
@@ -105,26 +105,26 @@ internal static class S3Failures
         HttpStatusCode.RequestTimeout or HttpStatusCode.GatewayTimeout => Make(
             FailureKind.Timeout, $"{what}: {endpoint.Name} gave up waiting", null, e),
         HttpStatusCode.Conflict =>
-            Make(FailureKind.Unavailable, $"{what}: another change was going on ({e.ErrorCode})", null, e),
+            Make(FailureKind.Unavailable, $"{what}: another change was going on ({e.Code})", null, e),
         HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented => Make(
-            FailureKind.Unsupported, $"{what}: {endpoint.Name} can't do this ({e.ErrorCode})", Advice.Endpoint, e),
+            FailureKind.Unsupported, $"{what}: {endpoint.Name} can't do this ({e.Code})", Advice.Endpoint, e),
         >= HttpStatusCode.InternalServerError => Make(
             FailureKind.Unavailable,
-            $"{what}: {endpoint.Name} had a fault of its own ({(int)e.StatusCode} {e.ErrorCode})",
+            $"{what}: {endpoint.Name} had a fault of its own ({(int)e.Status} {e.Code})",
             null,
             e),
-        _ => e is AmazonUnmarshallingException || string.IsNullOrEmpty(e.ErrorCode)
+        _ => string.IsNullOrEmpty(e.Code)
             ? Make(
                 FailureKind.Unsupported,
-                $"{what}: {endpoint.Name} answers ({(int)e.StatusCode}), but not as an S3 service does",
+                $"{what}: {endpoint.Name} answers ({(int)e.Status}), but not as an S3 service does",
                 Advice.Endpoint,
                 e)
             : Make(
-                FailureKind.BadInput, $"{what}: {endpoint.Name} refuses it ({(int)e.StatusCode} {e.ErrorCode})", null,
+                FailureKind.BadInput, $"{what}: {endpoint.Name} refuses it ({(int)e.Status} {e.Code})", null,
                 e),
     };
 
-    private static VirgaException Denied(string what, S3Settings settings, Exception e) => Make(
+    private static VirgaException Denied(string what, S3Settings settings, S3Refusal e) => Make(
         FailureKind.Denied,
         settings.AccessKey is null
             ? $"{what}: not allowed without keys"
@@ -133,13 +133,16 @@ internal static class S3Failures
             + "or use other keys.",
         e);
 
-    private static VirgaException Full(string what, Exception e) => Make(
+    private static VirgaException Full(string what, S3Refusal e) => Make(
         FailureKind.Full, $"{what}: the account is full", "Free some space, or have its quota raised.", e);
 
-    private static VirgaException Throttled(string what, Endpoint endpoint, AmazonServiceException e) =>
+    private static VirgaException Throttled(string what, Endpoint endpoint, S3Refusal e) =>
         new(
             FailureKind.Throttled, $"{what}: {endpoint.Name} asks us to slow down",
-            inner: e) { RetryAfter = RetryAfter(e) };
+            inner: e.Inner) { RetryAfter = e.RetryAfter };
+
+    private static S3Refusal Refusal(AmazonServiceException e) => new(
+        e.StatusCode, e is AmazonUnmarshallingException ? null : e.ErrorCode, RetryAfter(e), e);
 
     private static TimeSpan? RetryAfter(AmazonServiceException e) =>
         e.InnerException is HttpErrorResponseException { Response: { } response }
@@ -150,8 +153,8 @@ internal static class S3Failures
             ? TimeSpan.FromSeconds(seconds)
             : null;
 
-    private static VirgaException Make(FailureKind kind, string message, string? advice, Exception inner) =>
-        new(kind, message, advice, inner);
+    private static VirgaException Make(FailureKind kind, string message, string? advice, S3Refusal e) =>
+        new(kind, message, advice, e.Inner);
 
     private static class Advice
     {
@@ -160,3 +163,9 @@ internal static class S3Failures
             + S3Adapter.Form;
     }
 }
+
+/// <summary>What a service answers instead of doing it.</summary>
+/// <param name="Code">Of S3's own list; null where the answer has none, as a web server's hasn't.</param>
+/// <param name="Inner">What Amazon's client threw, where it was asked.</param>
+internal readonly record struct S3Refusal(
+    HttpStatusCode Status, string? Code, TimeSpan? RetryAfter, Exception? Inner);

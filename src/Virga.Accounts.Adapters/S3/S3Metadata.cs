@@ -9,6 +9,7 @@ namespace Virga.Accounts.Adapters.S3;
 /// </summary>
 internal static class S3Metadata
 {
+    private const string Prefix = "x-amz-meta-";
     private const string MtimeName = "mtime";
     private const string ModeName = "mode";
     private const string ExecutableMode = "0100755";
@@ -20,12 +21,27 @@ internal static class S3Metadata
         if (options.IsExecutable) metadata[ModeName] = ExecutableMode;
     }
 
+    /// <summary>As headers of a request, in the order of their names.</summary>
+    public static IEnumerable<(string Name, string Value)> Headers(WriteOptions options)
+    {
+        if (options.IsExecutable) yield return (Prefix + ModeName, ExecutableMode);
+        if (options.Modified is { } modified) yield return (Prefix + MtimeName, FormatTime(modified));
+    }
+
     public static DateTimeOffset? Modified(MetadataCollection? metadata) =>
         metadata?[MtimeName] is { } text ? ParseTime(text) : null;
 
-    public static bool IsExecutable(MetadataCollection? metadata)
+    public static DateTimeOffset? Modified(HttpResponseMessage answer) =>
+        S3Objects.Header(answer, Prefix + MtimeName) is { } text ? ParseTime(text) : null;
+
+    public static bool IsExecutable(MetadataCollection? metadata) => IsExecutable(metadata?[ModeName]);
+
+    public static bool IsExecutable(HttpResponseMessage answer) =>
+        IsExecutable(S3Objects.Header(answer, Prefix + ModeName));
+
+    private static bool IsExecutable(string? mode)
     {
-        if (metadata?[ModeName] is not { Length: > 0 and <= 11 } text
+        if (mode is not { Length: > 0 and <= 11 } text
             || text.AsSpan().ContainsAnyExceptInRange('0', '7'))
             return false;
         return (Convert.ToInt64(text, 8) & OwnerExecuteBit) != 0;

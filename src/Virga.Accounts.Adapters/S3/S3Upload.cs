@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using Amazon.S3.Model;
-using Virga.Accounts.Adapters.Http;
 using Virga.Core;
 
 namespace Virga.Accounts.Adapters.S3;
@@ -17,21 +16,10 @@ internal sealed class S3Upload(
     {
         var what = $"write part {index} of '{path}'";
         layout.CheckPart(index, content.Length);
-        using var guard = new StallGuard(bucket.Services, cancellationToken);
-        var request = new UploadPartRequest
-        {
-            BucketName = bucket.Name,
-            Key = bucket.Key(path),
-            UploadId = uploadId,
-            PartNumber = checked((int)index + 1),
-            PartSize = content.Length,
-            InputStream = new MemoryReadStream(content, guard),
-            UseChunkEncoding = false,
-            DisablePayloadSigning = bucket.LeavesPayloadUnsigned,
-        };
-        var answer = await bucket.CallAsync(
-            what, guard, token => bucket.Client.UploadPartAsync(request, token), cancellationToken);
-        return new PartReceipt(index, answer.ETag);
+        return new PartReceipt(
+            index,
+            await bucket.Objects.PutPartAsync(
+                what, bucket.Key(path), uploadId, checked((int)index + 1), content, cancellationToken));
     }
 
     public async ValueTask<Entry> CompleteAsync(IReadOnlyList<PartReceipt> parts, CancellationToken cancellationToken)

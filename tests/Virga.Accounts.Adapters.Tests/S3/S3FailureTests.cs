@@ -2,6 +2,7 @@ using Amazon;
 using Amazon.S3.Model;
 using Virga.Accounts.Adapters.S3;
 using Virga.Core;
+using Virga.Testing;
 using Virga.Testing.Servers;
 
 namespace Virga.Accounts.Adapters.Tests.S3;
@@ -144,10 +145,13 @@ public sealed class S3FailureTests : IAsyncLifetime
     [Fact]
     public async Task A_clock_that_is_off_by_an_hour_is_named()
     {
-        AWSConfigs.ManualClockCorrection = TimeSpan.FromHours(1);
+        var off = TimeSpan.FromHours(1);
+        AWSConfigs.ManualClockCorrection = off;
         try
         {
-            await EveryCallFailsAsync(await scratch.OpenAsync(), FailureKind.ClockSkew, "clock");
+            var services = TestServices.Real with { Clock = new FakeTimeProvider(DateTimeOffset.UtcNow + off) };
+            await EveryCallFailsAsync(
+                await new S3Adapter(services).OpenAsync(scratch.Config(), default), FailureKind.ClockSkew, "clock");
         }
         finally
         {
