@@ -58,6 +58,26 @@ public sealed class BatchingStreamTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_end_of_an_answer_as_long_as_the_last_long_one_is_not_waited_for()
+    {
+        if (!OperatingSystem.IsLinux()) return;
+        await AskAsync(Much, 1);
+        await AskAsync(300, 3);
+        await ours.WriteAsync(new byte[1]);
+        var sending = AnswerAsync(Seeded.Bytes(2 * Much, 2));
+
+        await ReadAsync(Much / 2);
+        Assert.True(ours.WaitsForMuch);
+        await ReadAsync((Much / 2) - 1000);
+        Assert.False(ours.WaitsForMuch);
+        // It was longer after all.
+        await ReadAsync(Much / 2);
+        Assert.True(ours.WaitsForMuch);
+        await ReadAsync((Much / 2) + 1000);
+        await sending;
+    }
+
+    [Fact]
     public async Task The_end_of_a_connection_is_told_while_much_is_waited_for()
     {
         await AskAsync(Much, 1);

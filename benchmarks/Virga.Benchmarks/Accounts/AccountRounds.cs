@@ -186,7 +186,10 @@ internal sealed partial class AccountRounds : IAsyncDisposable
         // As a transfer reads: as many ranges at once, and of such a length, as the way to the server makes good.
         var limits = EngineLimits.Default;
         var way = new Way(TimeProvider.System);
-        var gate = new FetchGate(limits.RangesInFlight, () => way.WaitShare);
+        var isFixed = server.RangesAtOnce > 0;
+        var gate = isFixed
+            ? new FetchGate(server.RangesAtOnce, () => 1) : new FetchGate(limits.RangesInFlight, () => way.WaitShare);
+        var lengths = new byte[Math.Max(limits.RangeBytes, limits.FarRangeBytes)];
         long next = 0;
         var options = new ParallelOptions { MaxDegreeOfParallelism = limits.RangesInFlight, CancellationToken = token };
         await Parallel.ForAsync(0, limits.RangesInFlight, options, async (_, stop) =>
@@ -196,7 +199,7 @@ internal sealed partial class AccountRounds : IAsyncDisposable
                 await gate.EnterAsync(stop);
                 try
                 {
-                    var length = way.IsFar ? limits.FarRangeBytes : limits.RangeBytes;
+                    var length = isFixed || way.IsFar ? limits.FarRangeBytes : limits.RangeBytes;
                     var offset = Interlocked.Add(ref next, length) - length;
                     if (offset >= entry.Length) return;
                     await GetRangeAsync(new ByteRange(offset, Math.Min(length, entry.Length - offset)), stop);
@@ -210,20 +213,24 @@ internal sealed partial class AccountRounds : IAsyncDisposable
 
         async Task GetRangeAsync(ByteRange range, CancellationToken stop)
         {
-            var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent((int)range.Length);
-            await way.ReadAsync(buffer.AsMemory(0, (int)range.Length), async (start, rest, progress) =>
+            // The way wants to know how long the range is; its bytes go to the file chunk by chunk.
+            var whole = lengths.AsMemory(0, (int)range.Length);
+            var buffer = System.Buffers.ArrayPool<byte>.Shared.Rent(ChunkBytes);
+            await way.ReadAsync(whole, async (start, rest, progress) =>
             {
+                var from = range.Offset + start;
                 await using var reader = await account.ReadAsync(
-                    path, new ByteRange(range.Offset + start, rest.Length), entry.Version, stop);
+                    path, new ByteRange(from, rest.Length), entry.Version, stop);
                 for (var done = 0; done < rest.Length;)
                 {
-                    var chunk = rest[done..Math.Min(done + ChunkBytes, rest.Length)];
-                    var read = await reader.Content.ReadAtLeastAsync(chunk, 1, true, stop);
+                    var chunk = buffer.AsMemory(0, Math.Min(ChunkBytes, rest.Length - done));
+                    // The first bytes are waited for by themselves, so that the wait is known.
+                    var read = await reader.Content.ReadAtLeastAsync(chunk, done == 0 ? 1 : chunk.Length, true, stop);
+                    lock (writing) RandomAccess.Write(file, chunk.Span[..read], from + done);
                     done += read;
                     progress(done);
                 }
             });
-            lock (writing) RandomAccess.Write(file, buffer.AsSpan(0, (int)range.Length), range.Offset);
             System.Buffers.ArrayPool<byte>.Shared.Return(buffer);
         }
     }

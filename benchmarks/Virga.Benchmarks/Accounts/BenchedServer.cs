@@ -14,10 +14,13 @@ namespace Virga.Benchmarks.Accounts;
 /// <param name="Transfers">
 /// How many files rclone moves at once; more than Apache has workers for would wait for each other.
 /// </param>
+/// <param name="RangesAtOnce">
+/// How many ranges of a large file we read at once, chosen as rclone's flags are; 0: what a transfer chooses.
+/// </param>
 internal sealed record BenchedServer(
     RealServer Server, IAccountAdapter Adapter, AccountConfig Config, string Remote,
-    IReadOnlyDictionary<string, string> Environment, string[] Flags, string Transfers, string? Files)
-    : IAsyncDisposable
+    IReadOnlyDictionary<string, string> Environment, string[] Flags, string Transfers, string? Files,
+    int RangesAtOnce = 0) : IAsyncDisposable
 {
     private const string Bucket = "bench";
 
@@ -78,7 +81,8 @@ internal sealed record BenchedServer(
             Map(("password", server["DAV_PASSWORD"])));
         return new BenchedServer(
             server, adapter, config, "b:", environment,
-            ["--no-check-certificate", "--multi-thread-streams", "4"], "8", server["DAV_FILES"]);
+            ["--no-check-certificate", "--multi-thread-streams", "4"], "8", server["DAV_FILES"],
+            RangesAtOnce: 4);
     }
 
     private static async Task<BenchedServer> SftpAsync(CancellationToken token)

@@ -84,6 +84,10 @@ internal static class S3Failures
                 + "or behind another endpoint",
             "Set the account's region and endpoint to the bucket's.",
             e),
+        // Alibaba's and Tencent's words for it.
+        "SecondLevelDomainForbidden" or "PathStyleDomainForbidden" => Make(
+            FailureKind.BadInput, $"{what}: {endpoint.Name} takes the bucket as a host name alone, not in the path",
+            "Set pathStyle to false.", e),
         "InvalidBucketName" =>
             Make(FailureKind.BadInput, $"{what}: '{settings.Bucket}' can't be a bucket's name", S3Adapter.Form, e),
         _ => FromStatus(e, what, settings, endpoint),

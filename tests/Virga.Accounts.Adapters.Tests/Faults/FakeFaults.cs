@@ -21,9 +21,6 @@ public sealed class GcsFaults : HttpFaults
     protected override ValueTask<IReadOnlyList<string>> FilesAsync() =>
         new([.. scratch.Fake.NamesIn(GcsScratch.Bucket).Where(n => !n.EndsWith('/'))]);
 
-    /// <summary>Buckets have no quota.</summary>
-    protected override ValueTask<bool> FillAsync() => new(false);
-
     protected override string? Word(Door door) => door switch
     {
         Door.Begin => "multipart.begin",
@@ -55,6 +52,26 @@ public sealed class B2Faults : HttpFaults
         [.. scratch.Fake.NamesIn(B2Scratch.Bucket).Where(n => !n.EndsWith("/.bzEmpty", StringComparison.Ordinal))]);
 
     protected override bool ListingsLag => false;
+
+    [Fact]
+    public async Task A_list_of_names_that_is_late_costs_no_file_and_makes_no_second_one()
+    {
+        Service.Listing = Word(Door.List);
+        await using var account = await OpenAsync();
+        await WriteAsync(account);
+        Assert.Single(await Failing.ListAsync(account, "folder"));
+        Assert.Equal(10, (await account.StatAsync(File, default))!.Length);
+        Service.Lags = true;
+        var written = await WriteAsync(account, bytes: 20);
+        // What the names say is of before; what is read is not.
+        Assert.Equal(10, Assert.Single(await Failing.ListAsync(account, "folder")).Length);
+        Assert.Equal(Testing.Seeded.Bytes(20, 20), await ReadAsync(account, written));
+        var content = LongContent(account);
+        Assert.Equal(content, await ReadAsync(account, await UploadAsync(account, content)));
+        Service.Lags = false;
+        Assert.Equal(content.Length, Assert.Single(await Failing.ListAsync(account, "folder")).Length);
+        await AssertOnlyAsync("folder/file");
+    }
 
     /// <summary>A server that is busy hands over to another, as "Uploading files" asks for.</summary>
     protected override bool IsTold(Door door, int? wait) => wait is not null || door is not (Door.Part or Door.Write);

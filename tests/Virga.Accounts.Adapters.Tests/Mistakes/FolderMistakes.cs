@@ -31,6 +31,8 @@ internal static class FolderMistakes
                 await using var server = await FakeServer.StartAsync(_ => Task.CompletedTask, classes: "");
                 await ListAsync(await server.OpenAsync(path: "/index.php"));
             }),
+        new("webdav", "a folder that isn't there", FailureKind.NotFound, "there is no folder /files/no-such-folder",
+            "make the folder", () => DavAsync(scratch.Config(at: "/files/no-such-folder"))),
         new("webdav", "an address that the server has moved", FailureKind.BadInput, "sends us elsewhere (301)",
             "where its WebDAV folder really is", async () =>
             {
@@ -104,6 +106,11 @@ internal static class FolderMistakes
         new("sftp", "a folder that isn't there", FailureKind.NotFound, "there is no folder",
             "correct the account's address",
             () => SftpAsync(scratch.Config(scratch.Server["SFTP_ADDRESS"] + "/no/such/folder"))),
+        // Not even root may make files in the kernel's own folders.
+        new("sftp", "a folder in which this user may not write", FailureKind.Denied,
+            "the server's permissions don't allow it", "the right to it on the server",
+            async () => await WriteAsync(await new SftpAdapter(TestServices.Real).OpenAsync(
+                scratch.Config(scratch.Server["SFTP_ADDRESS"] + "/sys/kernel"), default), "file")),
         new("sftp", "a host that doesn't resolve", FailureKind.Unavailable, "the name no-such-host.invalid can't",
             "name server", () => SftpAsync(scratch.Config("sftp://no-such-host.invalid/x"))),
         new("sftp", "a wrong port, or a server that is down", FailureKind.Unavailable, "can't be reached", "the port",
@@ -216,6 +223,15 @@ internal static class FolderMistakes
                 await ListAsync(await adapter.OpenAsync(
                     adapter.ParseAddress($"disk:{folder}/none", TestServices.None, TestServices.None), default));
             }),
+        new("disk", "a folder in which the agent's user may not write", FailureKind.Denied, "Permission denied",
+            "the user that runs the agent", async () =>
+            {
+                var adapter = new DiskAdapter(TestServices.Real.Random);
+                await WriteAsync(
+                    await adapter.OpenAsync(
+                        adapter.ParseAddress("disk:/sys/kernel", TestServices.None, TestServices.None), default),
+                    "file");
+            }),
         new("disk", "a path that isn't absolute", FailureKind.BadInput, "is not an absolute path", "disk:/",
             () => Task.FromResult(new DiskAdapter(TestServices.Real.Random).ParseAddress(
                 "disk:photos", TestServices.None, TestServices.None))),
@@ -226,6 +242,13 @@ internal static class FolderMistakes
                 await ListAsync(await adapter.OpenAsync(
                     adapter.ParseAddress("rclone:nosuchremote:x", TestServices.None, TestServices.None), default));
             }),
+        new("rclone", "a remote's password that is wrong, or a token that has ended", FailureKind.Unauthenticated,
+            "401 Unauthorized", "rclone config reconnect", () => RemoteAsync(folder, 401)),
+        new("rclone", "a remote that may only be read, or that others share", FailureKind.Denied, "403 Forbidden",
+            "Ask the account's owner for the right", () => RemoteAsync(folder, 403)),
+        new("rclone", "a configuration that is encrypted, without its password", FailureKind.Unauthenticated,
+            "decrypt configuration", "configPass", () => ConfiguredAsync(
+                folder, "# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\n" + new string('A', 84) + "\n")),
         new("rclone", "no rclone on this machine", FailureKind.Unsupported, "there is no program",
             "Install rclone", async () =>
             {
@@ -236,4 +259,24 @@ internal static class FolderMistakes
                     default));
             }),
     ];
+
+    /// <summary>A remote whose server answers everything with that status.</summary>
+    private static async Task RemoteAsync(string folder, int status)
+    {
+        await using var server = await FakeServer.StartAsync(context =>
+        {
+            context.Response.StatusCode = status;
+            return Task.CompletedTask;
+        });
+        await ConfiguredAsync(folder, $"[r]\ntype = webdav\nurl = {server.Url}\nvendor = other\n");
+    }
+
+    private static async Task ConfiguredAsync(string folder, string rcloneConfig)
+    {
+        var path = Path.Combine(folder, $"rclone-{Guid.NewGuid():n}.conf");
+        await File.WriteAllTextAsync(path, rcloneConfig);
+        var adapter = new RcloneAdapter(TestServices.Real);
+        await ListAsync(await adapter.OpenAsync(
+            adapter.ParseAddress("rclone:r:x", TestServices.Map(("config", path)), TestServices.None), default));
+    }
 }

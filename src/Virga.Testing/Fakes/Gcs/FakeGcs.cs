@@ -76,6 +76,13 @@ public sealed partial class FakeGcs(TimeProvider clock) : FakeService(clock)
 
     protected override Task RefuseExpiredAsync(HttpContext context) => AnswerAsync(context, GcsProblem.Unauthorized());
 
+    /// <summary>Buckets grow without end; it is a project whose quota ends.</summary>
+    protected override Task RefuseFullAsync(HttpContext context) => AnswerAsync(
+        context,
+        new GcsProblem(
+            403, "quotaExceeded", "The requested operation would cause a resource to exceed a quota limit.",
+            "QuotaExceeded"));
+
     protected override async Task HandleAsync(HttpContext context, string operation)
     {
         try
