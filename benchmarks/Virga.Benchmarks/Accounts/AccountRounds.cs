@@ -14,28 +14,36 @@ internal sealed partial class AccountRounds : IAsyncDisposable
 {
     public static readonly string[] Cases = ["list-100k", "put-1gib", "get-1gib", "put-small", "get-small"];
 
-    private const int Folders = 100, FilesInFolder = 1_000, SmallFiles = 5_000, SmallBytes = 10 << 10;
+    private const int FilesInFolder = 1_000, SmallBytes = 10 << 10;
     private const int LargeMib = 1024, PartsAtOnce = 3, ChunkBytes = 256 << 10;
 
     private readonly BenchedServer server;
     private readonly string service;
     private readonly string root;
+    private readonly int smallFiles;
+    private readonly int entries;
     private bool hasLarge, hasSmall;
 
-    private AccountRounds(BenchedServer server, string service, string root) =>
+    private AccountRounds(BenchedServer server, string service, string root, int smallFiles, int entries)
+    {
         (this.server, this.service, this.root) = (server, service, root);
+        (this.smallFiles, this.entries) = (smallFiles, entries);
+    }
 
     private string Large => Path.Combine(root, "large");
 
     private string Small => Path.Combine(root, "small");
 
-    public static async Task<AccountRounds> StartAsync(string service, CancellationToken token)
+    /// <param name="smallFiles">How many, each of 10 KiB.</param>
+    /// <param name="entries">How many are listed, a thousand in a folder.</param>
+    public static async Task<AccountRounds> StartAsync(
+        string service, int smallFiles, int entries, CancellationToken token)
     {
         var server = await BenchedServer.StartAsync(service, token);
         var memory = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
         var root = Directory.CreateDirectory(
             Path.Combine(memory, $"virga-bench-{Environment.ProcessId.ToString(CultureInfo.InvariantCulture)}"));
-        var rounds = new AccountRounds(server, service, root.FullName);
+        var rounds = new AccountRounds(server, service, root.FullName, smallFiles, entries);
         await rounds.WriteLocalAsync(token);
         return rounds;
     }
@@ -44,9 +52,9 @@ internal sealed partial class AccountRounds : IAsyncDisposable
     {
         var (work, unit) = which switch
         {
-            "list-100k" => (Folders * (double)FilesInFolder, "1/s"),
+            "list-100k" => ((double)entries, "1/s"),
             "put-1gib" or "get-1gib" => (LargeMib, "MiB/s"),
-            _ => (SmallFiles, "1/s"),
+            _ => ((double)smallFiles, "1/s"),
         };
         if (which == "list-100k") await FillManyAsync(token);
         if (which == "get-1gib" && !hasLarge) await PutLargeAsync("ours-large", token);
@@ -143,7 +151,7 @@ internal sealed partial class AccountRounds : IAsyncDisposable
         var count = 0;
         await foreach (var entry in account.WalkAsync(EntryPath.Parse("many"), null, token))
             if (entry.Kind == EntryKind.File) count++;
-        if (count != Folders * FilesInFolder) throw new InvalidOperationException($"{count} files were listed");
+        if (count != entries) throw new InvalidOperationException($"{count} files were listed");
     }
 
     private async Task PutLargeAsync(string place, CancellationToken token)
@@ -272,7 +280,7 @@ internal sealed partial class AccountRounds : IAsyncDisposable
             await File.WriteAllBytesAsync(Path.Combine(folder.FullName, entry.Path.Name), content, stop);
             Interlocked.Increment(ref count);
         });
-        if (count != SmallFiles) throw new InvalidOperationException($"{count} files came");
+        if (count != smallFiles) throw new InvalidOperationException($"{count} files came");
         folder.Delete(recursive: true);
     }
 
@@ -280,23 +288,24 @@ internal sealed partial class AccountRounds : IAsyncDisposable
     {
         if (server.Files is { } files)
         {
-            for (var f = 0; f < Folders; f++)
+            for (var number = 0; number < entries; number++)
             {
-                var name = f.ToString("d3", CultureInfo.InvariantCulture);
-                var folder = Directory.CreateDirectory(Path.Combine(files, "many", name));
-                for (var i = 0; i < FilesInFolder; i++)
-                    await File.WriteAllBytesAsync(Path.Combine(folder.FullName, Name(i)), [1], token);
+                var path = Path.Combine(files, Many(number));
+                if (number % FilesInFolder == 0) Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+                await File.WriteAllBytesAsync(path, [1], token);
             }
             return;
         }
         await using var account = await server.OpenAsync(token);
         var options = new ParallelOptions { MaxDegreeOfParallelism = 48, CancellationToken = token };
-        await Parallel.ForEachAsync(Enumerable.Range(0, Folders * FilesInFolder), options, async (number, stop) =>
-        {
-            var folder = (number / FilesInFolder).ToString("d3", CultureInfo.InvariantCulture);
-            var path = EntryPath.Parse($"many/{folder}/{Name(number % FilesInFolder)}");
-            await account.WriteAsync(path, new byte[1], WriteOptions.Default, stop);
-        });
+        await Parallel.ForEachAsync(Enumerable.Range(0, entries), options, async (number, stop) =>
+            await account.WriteAsync(EntryPath.Parse(Many(number)), new byte[1], WriteOptions.Default, stop));
+    }
+
+    private static string Many(int number)
+    {
+        var folder = (number / FilesInFolder).ToString("d3", CultureInfo.InvariantCulture);
+        return $"many/{folder}/{Name(number % FilesInFolder)}";
     }
 
     private static string Name(int number) => string.Create(CultureInfo.InvariantCulture, $"file {number:d4}.txt");
@@ -313,7 +322,7 @@ internal sealed partial class AccountRounds : IAsyncDisposable
             }
         }
         Directory.CreateDirectory(Small);
-        for (var i = 0; i < SmallFiles; i++)
+        for (var i = 0; i < smallFiles; i++)
         {
             RandomNumberGenerator.Fill(buffer.AsSpan(0, SmallBytes));
             await File.WriteAllBytesAsync(Path.Combine(Small, Name(i)), buffer.AsMemory(0, SmallBytes), token);

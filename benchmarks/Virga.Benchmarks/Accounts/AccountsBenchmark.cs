@@ -18,29 +18,32 @@ public sealed class AccountsBenchmark : IBenchmark
     public async IAsyncEnumerable<BenchLine> RunAsync(
         IReadOnlyList<string> arguments, [EnumeratorCancellation] CancellationToken token)
     {
-        var rounds = 1;
+        var numbers = new Dictionary<string, int> { ["--rounds"] = 1, ["--files"] = 5_000, ["--entries"] = 100_000 };
         var chosen = new List<string>();
         for (var i = 0; i < arguments.Count; i++)
         {
-            if (arguments[i] == "--rounds" && i + 1 < arguments.Count
-                && int.TryParse(arguments[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out rounds)
-                && rounds > 0) i++;
+            if (numbers.ContainsKey(arguments[i]) && i + 1 < arguments.Count
+                && int.TryParse(arguments[i + 1], NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+                && number > 0)
+                numbers[arguments[i++]] = number;
             else chosen.Add(arguments[i]);
         }
         foreach (var name in chosen)
         {
             if (Services.Any(s => name == s || name.EndsWith("-" + s, StringComparison.Ordinal))) continue;
             throw new UsageException(
-                $"accounts takes --rounds N, services ({string.Join(", ", Services)}) and cases such as "
-                    + $"{AccountRounds.Cases[0]}-{Services[0]}, not '{name}'");
+                "accounts takes --rounds N, --files N (small ones), --entries N (listed), services "
+                    + $"({string.Join(", ", Services)}) and cases such as {AccountRounds.Cases[0]}-{Services[0]}, "
+                    + $"not '{name}'");
         }
         foreach (var service in Services)
         {
             var cases = AccountRounds.Cases.Where(
                 c => chosen.Count == 0 || chosen.Contains(service) || chosen.Contains($"{c}-{service}")).ToList();
             if (cases.Count == 0) continue;
-            await using var rounding = await AccountRounds.StartAsync(service, token);
-            foreach (var which in cases) yield return await rounding.RunAsync(Name, which, rounds, token);
+            await using var rounding = await AccountRounds.StartAsync(
+                service, numbers["--files"], numbers["--entries"], token);
+            foreach (var which in cases) yield return await rounding.RunAsync(Name, which, numbers["--rounds"], token);
         }
     }
 }

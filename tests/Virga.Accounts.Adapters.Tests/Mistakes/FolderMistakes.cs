@@ -246,9 +246,6 @@ internal static class FolderMistakes
             "401 Unauthorized", "rclone config reconnect", () => RemoteAsync(folder, 401)),
         new("rclone", "a remote that may only be read, or that others share", FailureKind.Denied, "403 Forbidden",
             "Ask the account's owner for the right", () => RemoteAsync(folder, 403)),
-        new("rclone", "a configuration that is encrypted, without its password", FailureKind.Unauthenticated,
-            "decrypt configuration", "configPass", () => ConfiguredAsync(
-                folder, "# Encrypted rclone configuration File\n\nRCLONE_ENCRYPT_V0:\n" + new string('A', 84) + "\n")),
         new("rclone", "no rclone on this machine", FailureKind.Unsupported, "there is no program",
             "Install rclone", async () =>
             {
@@ -268,13 +265,8 @@ internal static class FolderMistakes
             context.Response.StatusCode = status;
             return Task.CompletedTask;
         });
-        await ConfiguredAsync(folder, $"[r]\ntype = webdav\nurl = {server.Url}\nvendor = other\n");
-    }
-
-    private static async Task ConfiguredAsync(string folder, string rcloneConfig)
-    {
-        var path = Path.Combine(folder, $"rclone-{Guid.NewGuid():n}.conf");
-        await File.WriteAllTextAsync(path, rcloneConfig);
+        var path = Path.Combine(folder, $"rclone-{status}.conf");
+        await File.WriteAllTextAsync(path, $"[r]\ntype = webdav\nurl = {server.Url}\nvendor = other\n");
         var adapter = new RcloneAdapter(TestServices.Real);
         await ListAsync(await adapter.OpenAsync(
             adapter.ParseAddress("rclone:r:x", TestServices.Map(("config", path)), TestServices.None), default));
