@@ -11,6 +11,7 @@ namespace Virga.Trust;
 public sealed class TrustStore
 {
     private const int HintsMax = 16;
+    private const int AroundVouchesMax = 1_000;
 
     private readonly Lock gate = new();
     private readonly TrustGraph graph;
@@ -182,6 +183,30 @@ public sealed class TrustStore
         }
     }
 
+    /// <summary>
+    /// The agents around one, for a picture of the graph: its chain, who vouches for it, for whom it vouches, and so
+    /// on outwards. An agent that nobody here knows stands alone.
+    /// </summary>
+    public TrustAround Around(AgentId agent, TrustScopes scope, TrustAroundLimits limits)
+    {
+        var center = Decide(agent, scope);
+        lock (gate)
+        {
+            var (view, index) = (View(scope, VouchBody.MaxDepth), graph.Find(agent));
+            if (index < 0)
+                return new TrustAround(center, [new(agent, 0, center.Standing, 0, 0)], [], 0, 0, 0, 0);
+            var rings = view.Rings(index, limits);
+            return new TrustAround(
+                center,
+                [.. rings.Placed.Select(at => new TrustAroundAgent(
+                    graph.IdOf(at.Agent), at.Ring, StandingOf(view, at.Agent), Math.Max(0, view.LabelOf(at.Agent) - 1),
+                    view.CountVouched(at.Agent)))],
+                [.. view.Within([.. rings.Placed.Select(at => at.Agent)]).Take(AroundVouchesMax)
+                    .Select(found => new TrustAroundVouch(Named(found.Edge), found.Fault))],
+                rings.Vouchers, rings.VouchersEnd, rings.Vouched, rings.VouchedEnd);
+        }
+    }
+
     /// <summary>Whose standing would change if an issuer took back its vouch. Nothing is changed.</summary>
     public IReadOnlyList<TrustChange> WhatIfRevoked(AgentId issuer, AgentId subject, TrustScopes scopes)
     {
@@ -306,6 +331,12 @@ public sealed class TrustStore
                 break;
         }
     }
+
+    private TrustStanding StandingOf(TrustView view, int agent) =>
+        graph.IsRefused(agent) ? TrustStanding.Refused
+            : view.LabelOf(agent) == 0
+                ? view.VouchersOf(agent).Count == 0 ? TrustStanding.NotKnown : TrustStanding.NoChain
+            : view.Roots.Contains(agent) ? TrustStanding.Root : TrustStanding.Admitted;
 
     /// <summary>So that what is asked tells of every scope.</summary>
     private void EvaluateAllScopes()

@@ -9,7 +9,7 @@ namespace Virga.EndToEnd;
 /// looks at every page, light and dark, on a desktop and a phone. Pictures of all of them are left in artifacts/pages.
 /// </summary>
 [Trait("Needs", "server")]
-public sealed class PageTests
+public sealed partial class PageTests
 {
     private const string Password = "rain that never lands";
 

@@ -10,6 +10,7 @@ internal sealed class PageCases(string root, IReadOnlySet<string> wanted)
 {
     public const string List = "list-100k-ms";
     public const string Transfers = "transfers-500-ms";
+    public const string Graph = "graph-5k-ms";
     public const string FirstPage = "first-page-kb";
     public const string Memory = "page-mib";
 
@@ -20,7 +21,7 @@ internal sealed class PageCases(string root, IReadOnlySet<string> wanted)
     private const double PageMiBMax = 1;
     private const string Password = "rain that never lands";
 
-    public static readonly string[] Names = [List, Transfers, FirstPage, Memory];
+    public static readonly string[] Names = [List, Transfers, Graph, FirstPage, Memory];
 
     public async IAsyncEnumerable<BenchLine> RunAsync([EnumeratorCancellation] CancellationToken token)
     {
@@ -45,6 +46,25 @@ internal sealed class PageCases(string root, IReadOnlySet<string> wanted)
             await TransferAsync(control, agent, shared, token);
             var nothing = Median(await EmptyAsync(page, token));
             yield return Against(Transfers, await TransfersAsync(page, home, token), nothing);
+        }
+        if (wanted.Contains(Graph)) await foreach (var line in GraphAsync(browser, token)) yield return line;
+    }
+
+    private async IAsyncEnumerable<BenchLine> GraphAsync(
+        HeadlessBrowser browser, [EnumeratorCancellation] CancellationToken token)
+    {
+        var graph = new GraphCase(root);
+        var (agent, crowd, control) = await graph.StartAsync(token);
+        await using (crowd)
+        await using (agent)
+        using (control)
+        {
+            var page = await BrowserPage.OpenAsync(browser, token);
+            var home = await SignInAsync(page, control, token);
+            var nothing = Median(await EmptyAsync(page, token));
+            var (walks, finds) = await graph.RunAsync(page, home, token);
+            yield return Against(Graph, walks, nothing);
+            yield return Against("graph-5k-find-ms", finds, nothing);
         }
     }
 

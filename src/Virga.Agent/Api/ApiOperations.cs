@@ -144,6 +144,9 @@ internal static class ApiOperations
     [
         Get<TrustInfo>("trust", "whom the agent trusts, and who trusts it"),
         Get<List<AdmittedInfo>>("trust/agents", "who is admitted") with { Query = ["scope"] },
+        Get<AdmittedFound>("trust/find", "who of those is called so") with { Query = ["scope", "text", "most"] },
+        Get<TrustGraphInfo>("trust/graph", "the vouches around an agent, for a picture of them")
+            with { Query = ["who", "scope", "rings", "most", "from", "back"] },
         Get<TrustWhy>("trust/agents/{who}", "why an agent is admitted, or is not") with { Query = ["scope"] },
         Get<TrustWhy>("trust/sides", "the same, seen from both sides") with { Query = ["who", "scope"] },
         Get<List<RequestInfo>>("trust/requests", "who asks for a vouch"),

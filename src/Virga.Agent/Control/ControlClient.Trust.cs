@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Http.Json;
 using System.Text.Json.Serialization.Metadata;
 
@@ -12,6 +13,31 @@ public sealed partial class ControlClient
     public Task<List<AdmittedInfo>> AdmittedAsync(string scope, CancellationToken cancellationToken) => SendAsync(
         HttpMethod.Get, $"/control/trust/agents?scope={Escape(scope)}", null, ControlJson.Default.ListAdmittedInfo,
         cancellationToken);
+
+    /// <summary>What is known now of those who are admitted; nobody is asked for news.</summary>
+    /// <param name="text">Part of a name or an id; empty: all.</param>
+    public Task<AdmittedFound> FindAdmittedAsync(
+        string scope, string text, int most, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Get,
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"/control/trust/find?scope={Escape(scope)}&text={Escape(text)}&most={most}"),
+        null, ControlJson.Default.AdmittedFound, cancellationToken);
+
+    /// <summary>What is known now of the graph around an agent; nobody is asked for news.</summary>
+    /// <param name="rings">How many steps outwards, 1 to 3.</param>
+    /// <param name="most">Agents in the first ring, 1 to 40; the ring n has at most n times as many.</param>
+    /// <param name="from">How many of those whom the agent vouches for are passed over.</param>
+    /// <param name="back">The same of those who vouch for it.</param>
+    public Task<TrustGraphInfo> GraphAsync(
+        string who, string scope, int rings, int most, int from, int back, CancellationToken cancellationToken) =>
+        SendAsync(
+            HttpMethod.Get,
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"/control/trust/graph?who={Escape(who)}&scope={Escape(scope)}&rings={rings}&most={most}")
+                + string.Create(CultureInfo.InvariantCulture, $"&from={from}&back={back}"),
+            null, ControlJson.Default.TrustGraphInfo, cancellationToken);
 
     public Task<TrustWhy> WhyAsync(string who, string scope, CancellationToken cancellationToken) => SendAsync(
         HttpMethod.Get, $"/control/trust/agents/{Escape(who)}?scope={Escape(scope)}", null,

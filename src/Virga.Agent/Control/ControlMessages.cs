@@ -225,6 +225,8 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(PricesInfo))]
 [JsonSerializable(typeof(TrustInfo))]
 [JsonSerializable(typeof(List<AdmittedInfo>))]
+[JsonSerializable(typeof(AdmittedFound))]
+[JsonSerializable(typeof(TrustGraphInfo))]
 [JsonSerializable(typeof(TrustWhy))]
 [JsonSerializable(typeof(List<RequestInfo>))]
 [JsonSerializable(typeof(AnswerRequest))]

@@ -30,6 +30,7 @@ internal sealed class TrustEndpoints(TrustService trust, VouchRequests requests,
                 http, Why(trust.Decide(agent, Scope(http))), ControlJson.Default.TrustWhy);
         });
         routes.Control("GET", "/control/trust/sides", SidesAsync);
+        new TrustGraphEndpoints(trust).Map(routes);
         MapStatements(routes);
         routes.Control("POST", "/control/trust/what-if", async http =>
         {
@@ -135,13 +136,17 @@ internal sealed class TrustEndpoints(TrustService trust, VouchRequests requests,
             all.Where(a => a.Name is not null).ToDictionary(a => a.Agent.ToString(), a => a.Name!), waiting);
     }
 
-    private TrustWhy Why(TrustDecision decision) => new(
-        decision.Agent.ToString(), Name(decision.Agent), TrustScopeNames.Of(decision.Scope)[0],
-        decision.Standing.ToString(), decision.Depth, decision.Until, [.. decision.Chain.Select(Link)],
-        [.. decision.Hints.Select(h => new TrustHintInfo(Link(h.Vouch), h.Fault.ToString(), h.Starts, Cut(h.Cut)))]);
+    private TrustWhy Why(TrustDecision decision) => Why(decision, trust.Known);
 
-    private TrustCutInfo? Cut(TrustCut? cut) =>
-        cut is { } c ? new TrustCutInfo(c.By.ToString(), Name(c.By), c.Seq, c.At) : null;
+    public static TrustWhy Why(TrustDecision decision, KnownAgents known) => new(
+        decision.Agent.ToString(), known.NameOf(decision.Agent), TrustScopeNames.Of(decision.Scope)[0],
+        decision.Standing.ToString(), decision.Depth, decision.Until,
+        [.. decision.Chain.Select(link => Link(link, known))],
+        [.. decision.Hints.Select(h => new TrustHintInfo(
+            Link(h.Vouch, known), h.Fault.ToString(), h.Starts, Cut(h.Cut, known)))]);
+
+    private static TrustCutInfo? Cut(TrustCut? cut, KnownAgents known) =>
+        cut is { } c ? new TrustCutInfo(c.By.ToString(), known.NameOf(c.By), c.Seq, c.At) : null;
 
     private TrustLinkInfo Link(TrustLink link) => Link(link, trust.Known);
 
@@ -166,7 +171,7 @@ internal sealed class TrustEndpoints(TrustService trust, VouchRequests requests,
             http, new TrustResult(agent.ToString(), [.. told], problem), ControlJson.Default.TrustResult);
     }
 
-    private static TrustScopes Scope(HttpContext http) =>
+    public static TrustScopes Scope(HttpContext http) =>
         http.Request.Query["scope"].ToString() is { Length: > 0 } name
             ? TrustScopeNames.Parse(name) : TrustScopes.Exchange;
 

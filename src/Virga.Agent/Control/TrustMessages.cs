@@ -50,6 +50,44 @@ public sealed record TrustWhy(
     IReadOnlyList<TrustLinkInfo> Chain, IReadOnlyList<TrustHintInfo> Hints, TrustWhy? Theirs = null,
     string? TheirsProblem = null);
 
+/// <summary>Those who are admitted in a scope and of whom a text is part of the name or the id.</summary>
+/// <param name="Agents">Those with a name first, by it; then those who may pass trust on furthest.</param>
+/// <param name="Total">How many there are, listed or not.</param>
+public sealed record AdmittedFound(IReadOnlyList<AdmittedInfo> Agents, int Total);
+
+/// <summary>The part of the graph of vouches around one agent, as far as it is known here.</summary>
+/// <param name="Center">The agent in the middle: whether it is admitted, on whose word, and why not.</param>
+/// <param name="IsOwn">Whether this agent itself vouches for it.</param>
+/// <param name="Agents">The one in the middle first; each once.</param>
+/// <param name="Vouches">Those between them.</param>
+/// <param name="Vouchers">How many vouch for the one in the middle in all.</param>
+/// <param name="VouchersEnd">How many of these were passed over or shown: <c>back</c> for those that follow.</param>
+/// <param name="Vouched">For how many the one in the middle vouches in all.</param>
+/// <param name="VouchedEnd">How many of these were passed over or shown: <c>from</c> for those that follow.</param>
+/// <param name="Cut">
+/// What <paramref name="Fallen"/> is about: revoke, remove-root or refuse; null where there is nothing to cut.
+/// </param>
+/// <param name="Fallen">How many would be admitted no more after that, the one in the middle among them.</param>
+public sealed record TrustGraphInfo(
+    TrustWhy Center, bool IsOwn, IReadOnlyList<TrustGraphAgent> Agents, IReadOnlyList<TrustGraphVouch> Vouches,
+    int Vouchers, int VouchersEnd, int Vouched, int VouchedEnd, string? Cut, int Fallen);
+
+/// <summary>One agent of the graph.</summary>
+/// <param name="Ring">
+/// 0: in the middle; 1 and more: so many vouches from there; -1: vouches for the one in the middle; -2 and less: so
+/// many steps back along the chain to it.
+/// </param>
+/// <param name="Standing">Root, Admitted, NotKnown, NoChain or Refused.</param>
+/// <param name="Depth">For how many more links it may pass trust on.</param>
+/// <param name="Vouched">For how many it vouches.</param>
+/// <param name="IsFallen">Whether it is one of those who would fall.</param>
+public sealed record TrustGraphAgent(
+    string Agent, string? Name, int Ring, string Standing, int Depth, int Vouched, bool IsFallen);
+
+/// <summary>One vouch of the graph.</summary>
+/// <param name="Fault">None when it counts, else what keeps it from that, as in <see cref="TrustHintInfo"/>.</param>
+public sealed record TrustGraphVouch(string Issuer, string Subject, int Depth, DateTimeOffset Expires, string Fault);
+
 /// <param name="Agent">An AgentId, an agent address (spec/v1/links.md) or a name that the user gave.</param>
 /// <param name="Days">How long it holds, 1 to 1,830.</param>
 /// <param name="Name">What the user calls the agent from now on; null leaves that as it is.</param>

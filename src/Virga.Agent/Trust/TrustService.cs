@@ -168,6 +168,23 @@ internal sealed class TrustService
 
     public IReadOnlyList<TrustChange> WhatIfRefused(AgentId subject) => store.WhatIfRefused(subject);
 
+    /// <inheritdoc cref="TrustStore.Around"/>
+    public TrustAround Around(AgentId agent, TrustScopes scope, TrustAroundLimits limits) =>
+        store.Around(agent, scope, limits);
+
+    /// <summary>
+    /// What this agent's user can do to be rid of another, and whose standing that would change: take the own vouch
+    /// back, where there is one; take a root off the list; else refuse it. Null where there is nothing to cut.
+    /// </summary>
+    public (string? Action, IReadOnlyList<TrustChange> Changes) WhatIfCut(AgentId agent)
+    {
+        if (agent == keys.Id) return (null, []);
+        if (Roots().Contains(agent)) return ("remove-root", WhatIfRootRemoved(agent));
+        if (OwnVouches().Any(link => link.Subject == agent))
+            return ("revoke", WhatIfRevoked(agent, TrustScopes.All));
+        return store.IsRefused(agent) ? (null, []) : ("refuse", WhatIfRefused(agent));
+    }
+
     /// <summary>NotFound where it is no root.</summary>
     public IReadOnlyList<TrustChange> WhatIfRootRemoved(AgentId root)
     {

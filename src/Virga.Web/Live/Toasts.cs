@@ -1,3 +1,7 @@
+using Virga.Agent.Control;
+using Virga.Web.Components.Parts;
+using Virga.Web.Texts;
+
 namespace Virga.Web.Live;
 
 /// <summary>A short message that goes away by itself.</summary>
@@ -19,6 +23,13 @@ public sealed class Toasts(TimeProvider time)
     public void Good(string text) => Add(new Toast(++last, text, false, null), GoodFor);
 
     public void Bad(string text, string? advice = null) => Add(new Toast(++last, text, true, advice), BadFor);
+
+    /// <summary>That a change about trust holds, or what of it could not be published yet.</summary>
+    public void Say(Words words, TrustResult result)
+    {
+        if (result.Problem is null) Good(words["saved"]);
+        else Bad(Problem.Sentence(result.Problem));
+    }
 
     public void Remove(Toast toast)
     {

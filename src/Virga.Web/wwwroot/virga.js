@@ -61,5 +61,35 @@
     },
   };
 
+  // In the picture of the graph arrows go to the nearest one that way, and Enter or the space bar chooses it.
+  const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+  const middle = element => {
+    const box = element.getBoundingClientRect();
+    return [box.x + box.width / 2, box.y + box.height / 2];
+  };
+  document.addEventListener("keydown", event => {
+    const spot = event.target.closest?.(".trust-graph [role=button]");
+    if (!spot || event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "Enter" || event.key === " ") {
+      event.preventDefault();
+      spot.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }));
+      return;
+    }
+    const way = ways[event.key];
+    if (!way) return;
+    event.preventDefault();
+    const [x, y] = middle(spot.querySelector("circle"));
+    let nearest = null;
+    for (const other of spot.ownerSVGElement.querySelectorAll("[role=button]")) {
+      const [ox, oy] = middle(other.querySelector("circle"));
+      const along = (ox - x) * way[0] + (oy - y) * way[1];
+      const aside = Math.abs((ox - x) * way[1]) + Math.abs((oy - y) * way[0]);
+      if (other === spot || along <= 1) continue;
+      const far = along + 2 * aside;
+      if (!nearest || far < nearest.far) nearest = { other, far };
+    }
+    nearest?.other.focus({ preventScroll: true });
+  });
+
   Blazor.start({ circuit: { reconnectionHandler: reconnection }, ssr: { disableDomPreservation: true } });
 })();

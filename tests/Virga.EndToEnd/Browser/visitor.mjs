@@ -24,12 +24,13 @@ export async function visit(agent, options = {}) {
   const home = new URL(agent.link).origin;
   context.on('request', request => {
     const url = new URL(request.url());
-    if (url.protocol !== 'data:' && url.protocol !== 'blob:' && url.origin !== home) find('other-host', request.url());
+    if (url.protocol === 'data:' || url.protocol === 'blob:' || url.origin === home) return;
+    if (!agent.isAttacked) find('other-host', request.url());
   });
   const page = await context.newPage();
   page.on('console', message => {
     // Whose connection is cut on purpose, the browser says so.
-    if (agent.isCut) return;
+    if (agent.isCut || agent.isAttacked) return;
     // A machine that stood still for half a minute: the page heals.
     if (/Server timeout elapsed|Connection closed with an error/.test(message.text())) return;
     if (message.type() === 'error' || message.type() === 'warning') find('console', message.text());
@@ -38,6 +39,16 @@ export async function visit(agent, options = {}) {
     if (!agent.isCut || !error.message.startsWith('Cannot send data')) find('page-error', error.message);
   });
   return { context, page, home };
+}
+
+// Through the one-time link to a page with a password.
+export async function firstRun(page, agent) {
+  await page.goto(agent.link);
+  await page.fill('#password', agent.password);
+  await page.fill('#again', agent.password);
+  await page.getByRole('button', { name: 'Set the password' }).click();
+  await page.getByRole('link', { name: 'I have kept it' }).click();
+  await page.locator('main h1, main h2').first().waitFor();
 }
 
 export async function photograph(page, name) {
