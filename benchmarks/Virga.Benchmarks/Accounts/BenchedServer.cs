@@ -82,7 +82,7 @@ internal sealed record BenchedServer(
         return new BenchedServer(
             server, adapter, config, "b:", environment,
             ["--no-check-certificate", "--multi-thread-streams", "4"], "8", server["DAV_FILES"],
-            RangesAtOnce: 4);
+            RangesAtOnce: 3);
     }
 
     private static async Task<BenchedServer> SftpAsync(CancellationToken token)
