@@ -232,12 +232,12 @@ public sealed class AgentHost : IAsyncDisposable
         announcer = new Announcer(
             clients, inUse, () => Endpoint, _ => Task.FromResult(shares!.InfoHashes), options.Time, log)
         {
-            Posted = Logs.Posted,
+            Posted = Logs.Posted, EndOf = hash => shares!.EndOf(hash),
         };
         trust.Posted = Logs.Posted;
         shares = new ShareService(
             state, new ShareTable(state), accounts, announcer, directory, clients, trust, options, () => Endpoint,
-            () => inUse.Now)
+            () => inUse.Now, log)
         {
             PageOrigin = () => PageUrl?.GetLeftPart(UriPartial.Authority),
         };
@@ -334,6 +334,7 @@ public sealed class AgentHost : IAsyncDisposable
         hub.Start();
         await transfers.LoadAsync(cancellationToken);
         Tend(announcer.RunAsync);
+        Tend(shares.RunAsync);
         Tend(shareTrackers.RunAsync);
         Tend(trust.RunAsync);
         Tend(openings.RunAsync);

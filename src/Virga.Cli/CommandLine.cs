@@ -47,6 +47,7 @@ internal static class CommandLine
             ShareCommands.Create(options),
             ShareCommands.CreateList(options),
             ShareCommands.CreateRemove(options),
+            ContentsCommand.Create(options),
             PlanCommand.Create(options),
             GetCommand.Create(options),
             TorrentCommands.Create(options),

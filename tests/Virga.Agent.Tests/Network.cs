@@ -199,6 +199,9 @@ internal sealed class TestAgent(AgentHost host, string socket)
         "/control/transfers", new TransferRequest(link, account, path, Priority: priority, Receive: receive),
         ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo);
 
+    public Task<TransferInfo> BeginAsync(TransferRequest request) => PostAsync(
+        "/control/transfers", request, ControlJson.Default.TransferRequest, ControlJson.Default.TransferInfo);
+
     public async Task<TransferInfo> PauseAsync(string id)
     {
         using var answer = await SendAsync(HttpMethod.Post, $"/control/transfers/{id}/pause");

@@ -9,7 +9,7 @@ internal sealed record Run(int Exit, string Out, string Error)
 
     public static async Task<Run> OfAsync(Setting setting, params string[] arguments)
     {
-        var output = new StringWriter();
+        var output = new WatchedWriter(setting.Printed);
         var error = new StringWriter();
         var terminal = new Terminal
         {
@@ -20,6 +20,11 @@ internal sealed record Run(int Exit, string Out, string Error)
             IsOutTerminal = setting.IsTerminal,
             IsInTerminal = setting.Typed is not null,
             ReadHidden = () => setting.Typed,
+            OpenLink = link =>
+            {
+                setting.Opened?.Invoke(link);
+                return setting.Opened is not null;
+            },
             Variable = name => setting.Variables.GetValueOrDefault(name),
         };
         var exit = await CommandLine.RunAsync(arguments, terminal, setting.Cancellation);
@@ -40,4 +45,20 @@ internal sealed record Setting
     public Dictionary<string, string> Variables { get; init; } = [];
 
     public CancellationToken Cancellation { get; init; }
+
+    /// <summary>Told what a browser is to open; null where there is none.</summary>
+    public Action<string>? Opened { get; init; }
+
+    /// <summary>Told each line as it is printed.</summary>
+    public Action<string>? Printed { get; init; }
+}
+
+/// <summary>Keeps what is written, and tells of each line.</summary>
+internal sealed class WatchedWriter(Action<string>? printed) : StringWriter
+{
+    public override void WriteLine(string? value)
+    {
+        base.WriteLine(value);
+        printed?.Invoke(value ?? "");
+    }
 }

@@ -79,7 +79,7 @@ public sealed partial class PageTests
         var shared = await ShareAsync(agent, "link");
         await DriveAsync(scene, "share.mjs", new Dictionary<string, object>
         {
-            ["agent"] = new { link = home },
+            ["agent"] = new { link = home }, ["own"] = new { link = await LinkAsync(agent), password = Password },
             ["pages"] = new Dictionary<string, string>
             {
                 ["share-private"] = shared, ["share-problem"] = shared[..^1],

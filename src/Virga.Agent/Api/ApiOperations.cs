@@ -115,6 +115,8 @@ internal static class ApiOperations
     private static ApiOperation[] Transfers() =>
     [
         Get<PricesInfo>("prices", "the prices that plans are made with"),
+        new("PUT", "/control/prices", ApiScope.Admin, "changes figures of one's own prices", typeof(PricesRequest),
+            typeof(PricesInfo)),
         new("POST", "/control/plan", ApiScope.Transfer, "each way to bring a share in, with time and price",
             typeof(PlanRequest), typeof(PlanInfo)),
         Get<List<TransferInfo>>("transfers", "the transfers, newest first"),
@@ -122,6 +124,8 @@ internal static class ApiOperations
             typeof(TransferRequest), typeof(TransferInfo)),
         new("POST", "/control/torrents", ApiScope.Transfer, "brings anybody's torrent into an account",
             typeof(TorrentRequest), typeof(TransferInfo)),
+        new("POST", "/control/contents", ApiScope.Transfer, "what is in a share or torrent, file by file",
+            typeof(ContentsRequest), typeof(ContentsEvent)) { IsStream = true },
         Get<TransferInfo>("transfers/{id}", "one transfer"),
         Get<TransferInfo>("transfers/{id}/watch", "one transfer, as it goes on") with { IsStream = true },
         Change("cancel", "ends a transfer, and removes what was half done"),

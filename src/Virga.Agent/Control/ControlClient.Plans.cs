@@ -11,4 +11,8 @@ public sealed partial class ControlClient
 
     public Task<PricesInfo> PricesAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/prices", null, ControlJson.Default.PricesInfo, cancellationToken);
+
+    public Task<PricesInfo> SetPricesAsync(PricesRequest request, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Put, "/control/prices", JsonContent.Create(request, ControlJson.Default.PricesRequest),
+        ControlJson.Default.PricesInfo, cancellationToken);
 }

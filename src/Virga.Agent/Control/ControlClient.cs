@@ -116,6 +116,12 @@ public sealed partial class ControlClient : IDisposable
             HttpMethod.Post, "/control/torrents", JsonContent.Create(request, ControlJson.Default.TorrentRequest),
             ControlJson.Default.TransferInfo, cancellationToken);
 
+    /// <summary>What is in a share or torrent; ends looking when it is not enumerated on.</summary>
+    public IAsyncEnumerable<ContentsEvent> ContentsAsync(
+        ContentsRequest request, CancellationToken cancellationToken) => StreamAsync(
+        HttpMethod.Post, "/control/contents", JsonContent.Create(request, ControlJson.Default.ContentsRequest),
+        ControlJson.Default.ContentsEvent, cancellationToken);
+
     public Task<List<TransferInfo>> TransfersAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/transfers", null, ControlJson.Default.ListTransferInfo, cancellationToken);
 

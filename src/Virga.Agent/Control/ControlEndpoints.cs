@@ -128,6 +128,7 @@ internal sealed class ControlEndpoints(
             var begun = await transfers.CreateAsync(request, http.RequestAborted);
             await JsonAsync(http, begun, ControlJson.Default.TransferInfo);
         });
+        routes.Control("POST", "/control/contents", ContentsAsync);
         routes.Control("POST", "/control/torrents", async http =>
         {
             var request = await BodyAsync(http, ControlJson.Default.TorrentRequest);
@@ -178,6 +179,19 @@ internal sealed class ControlEndpoints(
             var resumed = await transfers.ResumeAsync(Route(http, "id"), http.RequestAborted);
             await JsonAsync(http, resumed, ControlJson.Default.TransferInfo);
         });
+    }
+
+    private async Task ContentsAsync(HttpContext http)
+    {
+        var request = await BodyAsync(http, ControlJson.Default.ContentsRequest);
+        await StreamAsync(
+            http, ControlJson.Default.ContentsEvent,
+            async report => new ContentsEvent(
+                null,
+                await transfers.ContentsAsync(
+                    request, step => report(new ContentsEvent(step, null, null)), http.RequestAborted),
+                null),
+            e => new ContentsEvent(null, null, e));
     }
 
     private async Task WatchAsync(HttpContext http)

@@ -50,9 +50,10 @@ public sealed record CheckResult(bool Ok, IReadOnlyList<CheckStep> Steps, long? 
 /// <param name="Feed">Name of a feed to point at the new share; null for none.</param>
 /// <param name="IsHybrid">Of a public share: also a torrent for BitTorrent clients that know no v2.</param>
 /// <param name="Reach">For audience trusted: 0 (whom this agent vouches for itself) to 7 links more.</param>
+/// <param name="Ends">When it is withdrawn by itself; null: never.</param>
 public sealed record ShareRequest(
     string Account, string Path, string Audience, IReadOnlyList<string> Readers, string? Feed = null, int Reach = 0,
-    bool IsDirect = false, bool IsCopyable = false, bool IsHybrid = false);
+    bool IsDirect = false, bool IsCopyable = false, bool IsHybrid = false, DateTimeOffset? Ends = null);
 
 /// <summary>How far the making of a share is. What is unchanged since the last one is not read.</summary>
 public sealed record ShareProgress(int FilesSeen, int FilesHashed, int FilesUnchanged, long BytesRead);
@@ -65,12 +66,13 @@ public sealed record SkippedEntry(string Path, string Reason);
 /// <param name="Magnet">For BitTorrent clients; null where the share is not public.</param>
 /// <param name="MagnetV1">For those that stumble over a v2 part; null where there is no hybrid.</param>
 /// <param name="WebAddress">Where a browser opens it, with its secret; null where the agent has no page.</param>
+/// <param name="Ends">When it is withdrawn by itself; null: never.</param>
 public sealed record ShareInfo(
     string InfoHash, string Link, string Account, string Path, string Audience, IReadOnlyList<string> Readers,
     DateTimeOffset Created,
     int Files, long Bytes, IReadOnlyList<SkippedEntry> Skipped, string? Feed, string? Problem, bool IsDirect = false,
     bool IsCopyable = false, string? Magnet = null, bool IsHybrid = false, string? MagnetV1 = null,
-    string? WebAddress = null);
+    string? WebAddress = null, DateTimeOffset? Ends = null);
 
 /// <summary>One line of the stream that POST /control/shares answers with; one of the three is set.</summary>
 public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, ControlError? Error);
@@ -86,11 +88,19 @@ public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, Cont
 /// while-running, never or always: whether others may have what was received (spec/v1/swarm.md).
 /// </param>
 /// <param name="Receive">Bytes a second that it may fetch; null: no bound but that of all transfers.</param>
+/// <param name="Select">
+/// Patterns of the files that are wanted: a name, a folder's name, or one with * and ?; one with a slash is for the
+/// whole path. None: all files.
+/// </param>
+/// <param name="Only">
+/// Numbers of the files that are wanted, in place of patterns: rising, with ranges, such as <c>0,2,4-8</c>, as
+/// <see cref="ContentsInfo"/> tells them.
+/// </param>
 public sealed record TransferRequest(
     string Link, string Account, string Path, string Collision = "fail",
     TransferPriority Priority = TransferPriority.Normal, string Prefer = PlanRequest.Balanced, string? MaxCost = null,
     bool NoRelay = false, string Check = "service", bool Copy = true, string Serve = "while-running",
-    long? Receive = null);
+    long? Receive = null, IReadOnlyList<string>? Select = null, string? Only = null);
 
 /// <summary>What of a transfer the service itself copied, as part of what is done.</summary>
 /// <param name="FilesByService">
@@ -194,6 +204,8 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(List<ShareInfo>))]
 [JsonSerializable(typeof(TransferRequest))]
 [JsonSerializable(typeof(TorrentRequest))]
+[JsonSerializable(typeof(ContentsRequest))]
+[JsonSerializable(typeof(ContentsEvent))]
 [JsonSerializable(typeof(List<TransferInfo>))]
 [JsonSerializable(typeof(TransferInfo))]
 [JsonSerializable(typeof(PriorityRequest))]
@@ -223,6 +235,7 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(PlanRequest))]
 [JsonSerializable(typeof(PlanInfo))]
 [JsonSerializable(typeof(PricesInfo))]
+[JsonSerializable(typeof(PricesRequest))]
 [JsonSerializable(typeof(TrustInfo))]
 [JsonSerializable(typeof(List<AdmittedInfo>))]
 [JsonSerializable(typeof(AdmittedFound))]

@@ -15,6 +15,13 @@ internal sealed class PlanEndpoints(TransferService transfers, PlanService plans
             var plan = await transfers.PlanAsync(request, http.RequestAborted);
             await ControlEndpoints.JsonAsync(http, plan, ControlJson.Default.PlanInfo);
         });
+        routes.Control("PUT", "/control/prices", async http =>
+        {
+            var request = await ControlEndpoints.BodyAsync(http, ControlJson.Default.PricesRequest);
+            await plans.ChangePricesAsync(request.Changes ?? [], http.RequestAborted);
+            var prices = await plans.DescribePricesAsync(http.RequestAborted);
+            await ControlEndpoints.JsonAsync(http, prices, ControlJson.Default.PricesInfo);
+        });
         routes.Control("GET", "/control/prices", async http =>
         {
             var prices = await plans.DescribePricesAsync(http.RequestAborted);

@@ -6,9 +6,11 @@ namespace Virga.Agent.Control;
 /// <param name="MaxCost">An amount such as 0.25, in the currency of the prices; null: no bound.</param>
 /// <param name="Check">service, sample or full: how copies made inside a service are checked.</param>
 /// <param name="Copy">Whether the service may copy, where both accounts are at one.</param>
+/// <param name="Select">As in <see cref="TransferRequest"/>, like the numbers.</param>
 public sealed record PlanRequest(
     string Link, string Account, string Path, string Prefer = PlanRequest.Balanced, string? MaxCost = null,
-    bool NoRelay = false, string Check = "service", bool Copy = true)
+    bool NoRelay = false, string Check = "service", bool Copy = true, IReadOnlyList<string>? Select = null,
+    string? Only = null)
 {
     public const string Balanced = "balanced";
 }
@@ -50,14 +52,25 @@ public sealed record SpentInfo(
 /// <param name="Amount">In the currency of the list.</param>
 /// <param name="Per">What it is for: 1 GB (10^9 bytes), 1,000 calls, an hour.</param>
 /// <param name="Date">When it held; null where a file of one's own gives none.</param>
+/// <param name="IsOwn">Whether it stands in the user's own file.</param>
 public sealed record FigureInfo(
-    string Name, decimal Amount, string Per, DateOnly? Date, string Source, string? Note);
+    string Name, decimal Amount, string Per, DateOnly? Date, string Source, string? Note, bool IsOwn = false);
 
 /// <summary>A service and its prices. What is missing among the figures is not known.</summary>
 /// <param name="Accounts">This agent's accounts that are there.</param>
 public sealed record ServiceInfo(
     string Service, string Name, IReadOnlyList<string> Hosts, IReadOnlyList<string> Accounts,
     IReadOnlyList<FigureInfo> Figures, IReadOnlyList<string> Unknown);
+
+/// <summary>Changes one figure of the user's own prices.</summary>
+/// <param name="Service">Null for those that belong to none.</param>
+/// <param name="Name">Of the figure: egressPerGB, hourIsWorth ...</param>
+/// <param name="Amount">In the currency of the list; null takes one's own figure away.</param>
+/// <param name="IsUnknown">Without an amount: it is not known, whatever the shipped prices say.</param>
+public sealed record PriceChange(string? Service, string Name, decimal? Amount, bool IsUnknown = false);
+
+/// <summary>Changes the user's own prices: all of it, or nothing.</summary>
+public sealed record PricesRequest(IReadOnlyList<PriceChange> Changes);
 
 /// <summary>The prices in use.</summary>
 /// <param name="File">Where one's own would be, or are.</param>

@@ -10,8 +10,9 @@ namespace Virga.Agent.Control;
 /// <param name="SeedHours">Gives to others so long after it is complete; 0: never; null: no such bound.</param>
 /// <param name="Share">Whether a public share is made of what arrived.</param>
 /// <param name="Receive">As in <see cref="TransferRequest"/>.</param>
+/// <param name="Only">As in <see cref="TransferRequest"/>, in place of patterns.</param>
 public sealed record TorrentRequest(
     string? Magnet, byte[]? File, string Account, string Path, string Collision = "fail",
     TransferPriority Priority = TransferPriority.Normal, IReadOnlyList<string>? Select = null,
     IReadOnlyList<string>? Peers = null, double? Ratio = null, double? SeedHours = null, bool Share = false,
-    long? Receive = null);
+    long? Receive = null, string? Only = null);

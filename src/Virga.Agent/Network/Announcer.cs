@@ -29,6 +29,9 @@ internal sealed class Announcer(
     /// <summary>Told of each repository that has taken this agent's chain in.</summary>
     public Action<Endpoint>? Posted { get; set; }
 
+    /// <summary>When a share ends, after which no announce of it may hold; null: never.</summary>
+    public Func<Hash256, DateTimeOffset?>? EndOf { get; init; }
+
     /// <summary>Announces now, everywhere; returns what went wrong, by repository.</summary>
     public async Task<IReadOnlyList<string>> AnnounceAsync(
         IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
@@ -65,6 +68,14 @@ internal sealed class Announcer(
         }
     }
 
+    /// <summary>Whole seconds, as they are told: what ends within one isn't worth telling.</summary>
+    private TimeSpan LifetimeOf(Hash256 hash)
+    {
+        if (EndOf?.Invoke(hash) is not { } end) return Lifetime;
+        var left = TimeSpan.FromSeconds(Math.Floor((end - time.GetUtcNow()).TotalSeconds));
+        return left < Lifetime ? left : Lifetime;
+    }
+
     private async Task<string?> AnnounceAtAsync(
         Endpoint repository, IReadOnlyList<Hash256> hashes, CancellationToken cancellationToken)
     {
@@ -73,8 +84,11 @@ internal sealed class Announcer(
             var client = clients.Repository(repository);
             await client.PostChainAsync(clients.Self.Id, clients.OwnChain, cancellationToken);
             Posted?.Invoke(repository);
-            foreach (var page in hashes.Order().Chunk(HashesMax))
-                await client.AnnounceAsync(page, [ownEndpoint()], Lifetime, cancellationToken);
+            foreach (var group in hashes.GroupBy(LifetimeOf).Where(g => g.Key > TimeSpan.Zero))
+            {
+                foreach (var page in group.Order().Chunk(HashesMax))
+                    await client.AnnounceAsync(page, [ownEndpoint()], group.Key, cancellationToken);
+            }
             states[repository] = new RepositoryStatus(repository.ToText(), time.GetUtcNow(), null);
             return null;
         }

@@ -80,14 +80,16 @@ internal sealed class GuestEndpoints(
     private ShareRow Admit(HttpContext http)
     {
         var infoHash = http.RouteHash("hash");
-        var row = shares.Find(infoHash);
-        if (row is { Audience: AudienceKind.Public }) return row;
         var authorization = http.Request.Headers.Authorization.ToString();
-        if (row is { Audience: AudienceKind.Link, ProofKey: { } key }
-            && LinkPass.Verify(new VerifyKey(key), infoHash, self.Id, time.GetUtcNow(), authorization)) return row;
+        if (shares.Find(infoHash) is { } row && MayRead(row)) return row;
+        if (shares.FindEnded(infoHash) is { } over && MayRead(over)) throw EndedShares.Over(over);
         throw new VirgaException(
             FailureKind.NotFound, $"there is no share {infoHash} here for you",
             "It may have been withdrawn, or is meant for others: ask its owner.");
+
+        bool MayRead(ShareRow row) => row.Audience == AudienceKind.Public
+            || (row is { Audience: AudienceKind.Link, ProofKey: { } key }
+                && LinkPass.Verify(new VerifyKey(key), infoHash, self.Id, time.GetUtcNow(), authorization));
     }
 
     private static async Task WriteAsync(HttpContext http, ReadOnlyMemory<byte> body)

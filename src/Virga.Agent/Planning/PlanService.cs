@@ -18,6 +18,8 @@ internal sealed class PlanService(
     private static readonly TimeSpan PauseMin = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan PauseMax = TimeSpan.FromSeconds(30);
 
+    private readonly SemaphoreSlim changing = new(1, 1);
+
     private string PricePath => Path.Combine(dataFolder, PriceFile.FileName);
 
     /// <summary>The prices as they are now: the file is read each time, so that a change counts at once.</summary>
@@ -113,6 +115,35 @@ internal sealed class PlanService(
             await rates.NoteAsync(key, fetched, took, cancellationToken);
     }
 
+    /// <summary>Changes the user's own prices, which count from the next plan on.</summary>
+    public async Task ChangePricesAsync(IReadOnlyList<PriceChange> changes, CancellationToken cancellationToken)
+    {
+        await changing.WaitAsync(cancellationToken);
+        try
+        {
+            // A file that can't be read is told as such, and not written over.
+            var services = (await PricesAsync(cancellationToken)).Services.Keys.ToList();
+            var file = File.Exists(PricePath) ? await File.ReadAllBytesAsync(PricePath, cancellationToken) : [];
+            var changed = PriceEdits.Apply(file, changes, PricePath, services);
+            if (changed is null)
+            {
+                File.Delete(PricePath);
+                return;
+            }
+            var beside = PricePath + ".new";
+            await File.WriteAllBytesAsync(beside, changed, cancellationToken);
+            File.Move(beside, PricePath, overwrite: true);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new VirgaException(FailureKind.Denied, $"{PricePath} can't be changed: {e.Message}", null, e);
+        }
+        finally
+        {
+            changing.Release();
+        }
+    }
+
     public async Task<PricesInfo> DescribePricesAsync(CancellationToken cancellationToken)
     {
         var prices = await PricesAsync(cancellationToken);
@@ -181,12 +212,13 @@ internal sealed class PlanService(
         return Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Host.Length > 0 ? uri.Host : null;
     }
 
-    private static FigureInfo Figure(string name, PriceFigure figure)
+    private FigureInfo Figure(string name, PriceFigure figure)
     {
         var per = name.EndsWith("GB", StringComparison.Ordinal) ? "GB"
             : name.EndsWith("1000", StringComparison.Ordinal) ? "1,000 calls"
             : "hour";
-        return new FigureInfo(name, figure.Amount, per, figure.Date, figure.Source, figure.Note);
+        return new FigureInfo(name, figure.Amount, per, figure.Date, figure.Source, figure.Note,
+            figure.Source == PricePath);
     }
 
     private static PlanInfo Describe(

@@ -23,29 +23,20 @@ internal sealed class GrantIssuer(PeerIdentity self, TrustService trust, TimePro
     /// <param name="share">
     /// Null when there is no such share; the answer is then the same as for one that the asker may not know of.
     /// </param>
+    /// <param name="ended">A share of that hash whose time is over: who could have read it is told so.</param>
     public byte[] Issue(
-        Hash256 infoHash, State.ShareRow? share, Sigchain asker, DateTimeOffset created, ReadOnlySpan<byte> body)
+        Hash256 infoHash, State.ShareRow? share, Sigchain asker, DateTimeOffset created, ReadOnlySpan<byte> body,
+        State.ShareRow? ended = null)
     {
         var request = Read(asker, body);
-        if (share is null) throw NoSuchShare(infoHash);
-        IReadOnlyList<Hash256> chain = [asker.Id.Hash];
-        switch (share.Audience)
-        {
-            case AudienceKind.Public:
-                break;
-            case AudienceKind.Link when HasLink(share, asker.Id, created, request.Proof):
-                break;
-            case AudienceKind.Trusted when trust.IsAdmitted(asker.Id, share.Reach):
-                chain = trust.ChainOfRecord(asker.Id, share.Reach);
-                break;
-            case AudienceKind.Agents when new NamedAgents(share.Readers).Admits(asker.Id, "exchange", out chain):
-                break;
-            default:
-                throw NoSuchShare(infoHash);
-        }
-        var grant = Sign(asker.Id, share.Audience, chain, time.GetUtcNow() + Lifetime, infoHash);
+        if (share is null && ended is not null && Admit(ended, asker.Id, created, request.Proof) is not null)
+            throw EndedShares.Over(ended);
+        if (share is null || Admit(share, asker.Id, created, request.Proof) is not { } chain)
+            throw NoSuchShare(infoHash);
+        var grant = Sign(
+            asker.Id, share.Audience, chain, NotAfter(time.GetUtcNow() + Lifetime, share.Ends), infoHash);
         var secret = share.Audience == AudienceKind.Trusted ? new LinkSecret(share.Secret) : null;
-        var pass = share.Audience == AudienceKind.Public ? null : PassFor(asker.Id, share.Audience, infoHash);
+        var pass = share.Audience == AudienceKind.Public ? null : PassFor(asker.Id, share);
         var answer = new GrantAnswer(grant, self.Id, secret, share.IsDirect, share.CopyService, pass).Encode();
         return SealedMessage.Seal(answer, new AgeRecipient(request.Seal), random);
     }
@@ -78,11 +69,25 @@ internal sealed class GrantIssuer(PeerIdentity self, TrustService trust, TimePro
         return SignedEnvelope.Sign(self.SigningKey, "grant", grant.Encode());
     }
 
-    private SignedEnvelope PassFor(AgentId asker, AudienceKind audience, Hash256 infoHash)
+    /// <summary>The chain that lets an asker read a share; null where none does.</summary>
+    private IReadOnlyList<Hash256>? Admit(
+        State.ShareRow share, AgentId asker, DateTimeOffset created, byte[]? proof) => share.Audience switch
+        {
+            AudienceKind.Public => [asker.Hash],
+            AudienceKind.Link when HasLink(share, asker, created, proof) => [asker.Hash],
+            AudienceKind.Trusted when trust.IsAdmitted(asker, share.Reach) => trust.ChainOfRecord(asker, share.Reach),
+            AudienceKind.Agents when new NamedAgents(share.Readers).Admits(asker, "exchange", out var chain) => chain,
+            _ => null,
+        };
+
+    private static DateTimeOffset NotAfter(DateTimeOffset time, DateTimeOffset? end) => end < time ? end.Value : time;
+
+    private SignedEnvelope PassFor(AgentId asker, State.ShareRow share)
     {
-        var lifetime = audience == AudienceKind.Trusted
+        var lifetime = share.Audience == AudienceKind.Trusted
             ? ProtocolLimits.TrustedPassLifetime : ProtocolLimits.PassLifetime;
-        var pass = new SharePass(asker, audience, time.GetUtcNow() + lifetime, self.Id, infoHash);
+        var expires = NotAfter(time.GetUtcNow() + lifetime, share.Ends);
+        var pass = new SharePass(asker, share.Audience, expires, self.Id, share.InfoHash);
         return SignedEnvelope.Sign(self.SigningKey, SharePass.SignatureType, pass.Encode());
     }
 

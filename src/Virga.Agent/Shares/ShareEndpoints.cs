@@ -37,7 +37,8 @@ internal sealed class ShareEndpoints(
             }
             if (share is { Audience: AudienceKind.Trusted })
                 await trust.AdmitsAsync(request.Chain.Id, share.Reach, request.Context.RequestAborted);
-            var answer = grants.Issue(infoHash, share, request.Chain, request.Created, request.Body.Span);
+            var answer = grants.Issue(infoHash, share, request.Chain, request.Created, request.Body.Span,
+                shares.FindEnded(infoHash));
             await WriteAsync(request.Context, answer);
         });
         routes.Public("GET", share + "info",
@@ -255,6 +256,8 @@ internal sealed class ShareEndpoints(
                 "access was withdrawn: nobody whom the share's owner trusts vouches for this agent any more",
                 "Ask the owner, or somebody whom they trust, to vouch for it; then resume the transfer.");
         }
+        // Its grant says that it could read the share while there was one.
+        if (shares.Find(infoHash) is null && shares.FindEnded(infoHash) is { } over) throw EndedShares.Over(over);
         try
         {
             return new OwnServedShare(await shares.OpenAsync(infoHash, http.RequestAborted), sent);

@@ -20,10 +20,10 @@ using Virga.Trust.Following;
 namespace Virga.Agent.Shares;
 
 /// <summary>The shares of this agent's user: makes, lists, withdraws them, and opens them for reading.</summary>
-internal sealed class ShareService(
+internal sealed partial class ShareService(
     AgentState state, ShareTable table, AccountPool accounts, Announcer announcer, ChainDirectory chains,
     PeerClients clients, TrustService trust, AgentOptions options, Func<Endpoint> ownEndpoint,
-    Func<IReadOnlyList<Endpoint>> repositories) : IDisposable
+    Func<IReadOnlyList<Endpoint>> repositories, Action<string> log) : IDisposable
 {
     private const int SecretBytes = 32;
 
@@ -43,11 +43,14 @@ internal sealed class ShareService(
     /// <summary>Where browsers open shares; null where none can.</summary>
     public Func<string?>? PageOrigin { get; init; }
 
-    public int Count => rows.Count;
+    public int Count => Live.Count();
+
+    private IEnumerable<ShareRow> Live => rows.Values.Where(row => !IsOver(row));
 
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
         foreach (var row in await table.ListAsync(cancellationToken)) rows[row.InfoHash] = row;
+        await ended.LoadAsync(cancellationToken);
         // An index whose share was never recorded is what a crash left (spec/v1/journal.md).
         foreach (var file in Directory.EnumerateFiles(Path.GetDirectoryName(state.IndexPath(default))!))
         {
@@ -56,11 +59,12 @@ internal sealed class ShareService(
         }
     }
 
-    public ShareRow? Find(Hash256 infoHash) => rows.GetValueOrDefault(infoHash);
+    public ShareRow? Find(Hash256 infoHash) =>
+        rows.GetValueOrDefault(infoHash) is { } row && !IsOver(row) ? row : null;
 
-    public List<Hash256> InfoHashes => [.. rows.Keys];
+    public List<Hash256> InfoHashes => [.. Live.Select(row => row.InfoHash)];
 
-    public List<ShareInfo> List() => [.. rows.Values.OrderBy(r => r.Created).Select(r => Describe(r, null))];
+    public List<ShareInfo> List() => [.. Live.OrderBy(r => r.Created).Select(r => Describe(r, null))];
 
     public bool Uses(string account) => rows.Values.Any(r => r.Account == account);
 
@@ -74,6 +78,7 @@ internal sealed class ShareService(
                 FailureKind.BadInput, "only public shares have hybrid torrents", "Share it with --public.");
         }
         var path = EntryPath.Parse(request.Path);
+        var ends = EndsOf(request);
         var readers = request.Readers.Select(AgentAddress.Parse).ToList();
         var readerIds = readers.Select(r => r.Id).Distinct()
             .Order(Comparer<AgentId>.Create((x, y) => x.Hash.CompareTo(y.Hash))).ToList();
@@ -85,7 +90,7 @@ internal sealed class ShareService(
         await making.WaitAsync(cancellationToken);
         try
         {
-            var before = rows.Values
+            var before = Live
                 .Where(r => r.Account == request.Account && r.Path == path && r.Audience == audience)
                 .OrderBy(r => r.Created).ThenBy(WrittenAt).LastOrDefault();
             // Who was trusted before keeps the old secret: what is shared after a cut has a new one, and new keys.
@@ -114,16 +119,19 @@ internal sealed class ShareService(
                 var kept = before with
                 {
                     IsDirect = request.IsDirect, CopyService = copyService, Hybrid = hybridHashes,
-                    V1Alone = v1Alone,
+                    V1Alone = v1Alone, Ends = ends,
                 };
                 if (kept.IsDirect != before.IsDirect || kept.CopyService != before.CopyService
-                    || kept.Hybrid != before.Hybrid)
+                    || kept.Hybrid != before.Hybrid || kept.Ends != before.Ends)
                 {
                     if (hybrid is not null) WriteIndex(made.Index, hybrid);
                     await table.PutAsync(kept, cancellationToken);
                     rows[kept.InfoHash] = kept;
+                    endsChanged.TrySetResult();
                     Narrowed?.Invoke();
                     Changed?.Invoke();
+                    // What was announced before may last for longer, or for less.
+                    if (kept.Ends != before.Ends) await announcer.AnnounceAsync([kept.InfoHash], cancellationToken);
                 }
                 return Describe(await FeedAsync(kept, request.Feed, cancellationToken), null);
             }
@@ -135,11 +143,13 @@ internal sealed class ShareService(
                 [.. made.Skipped.Select(s => new Control.SkippedEntry(s.Path, s.Reason))], request.Feed,
                 request.Reach, request.IsDirect, copyService)
             {
-                Hybrid = hybridHashes, V1Alone = v1Alone,
+                Hybrid = hybridHashes, V1Alone = v1Alone, Ends = ends,
             };
             WriteIndex(made.Index, hybrid);
             await table.PutAsync(row, cancellationToken);
             rows[row.InfoHash] = row;
+            await ended.RemoveAsync(row.InfoHash, cancellationToken);
+            endsChanged.TrySetResult();
             Changed?.Invoke();
             // After the share itself: without it the next one lists all. Only the newest is ever followed.
             await KeepListingAsync(row.InfoHash, made.Listing);
@@ -160,6 +170,13 @@ internal sealed class ShareService(
     public async Task<bool> WithdrawAsync(Hash256 infoHash, CancellationToken cancellationToken)
     {
         if (!await table.RemoveAsync(infoHash, cancellationToken)) return false;
+        await ForgetAsync(infoHash, cancellationToken);
+        return true;
+    }
+
+    /// <summary>Nobody gets any more of it, and nobody is told of it.</summary>
+    private async Task ForgetAsync(Hash256 infoHash, CancellationToken cancellationToken)
+    {
         rows.TryRemove(infoHash, out _);
         open.Remove(infoHash);
         File.Delete(state.IndexPath(infoHash));
@@ -168,7 +185,6 @@ internal sealed class ShareService(
         Narrowed?.Invoke();
         Changed?.Invoke();
         await announcer.WithdrawAsync(infoHash, cancellationToken);
-        return true;
     }
 
     /// <summary>Opens a share for reading; NotFound when there is none.</summary>
@@ -176,6 +192,7 @@ internal sealed class ShareService(
     {
         if (Find(infoHash) is not { } row)
         {
+            if (FindEnded(infoHash) is { Audience: AudienceKind.Public } over) throw EndedShares.Over(over);
             throw new VirgaException(
                 FailureKind.NotFound, $"there is no share {infoHash} here",
                 "It may have been withdrawn: ask its owner for a new link.");
@@ -202,10 +219,10 @@ internal sealed class ShareService(
             is var text ? text[text.IndexOf('?')..text.IndexOf('#')] : "";
 
     /// <summary>A public share by a hash of its swarm, or of its hybrid torrent's; null for all others.</summary>
-    public ShareRow? FindPublic(SwarmHash hash) => rows.Values.FirstOrDefault(row => Swarms(row).Contains(hash));
+    public ShareRow? FindPublic(SwarmHash hash) => Live.FirstOrDefault(row => Swarms(row).Contains(hash));
 
     /// <summary>Hashes of all swarms of public shares.</summary>
-    public IEnumerable<SwarmHash> PublicSwarms() => rows.Values.SelectMany(Swarms);
+    public IEnumerable<SwarmHash> PublicSwarms() => Live.SelectMany(Swarms);
 
     private static IEnumerable<SwarmHash> Swarms(ShareRow row)
     {
@@ -392,5 +409,5 @@ internal sealed class ShareService(
         row.Audience.ToString().ToLowerInvariant(), [.. row.Readers.Select(r => r.ToString())],
         row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem,
         row.IsDirect, row.CopyService is not null, MagnetOf(row), row.Hybrid is not null,
-        row.V1Alone is { } v1 ? MagnetOf(row, v1, null) : null, WebAddressOf(row));
+        row.V1Alone is { } v1 ? MagnetOf(row, v1, null) : null, WebAddressOf(row), row.Ends);
 }

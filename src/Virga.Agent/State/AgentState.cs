@@ -78,6 +78,8 @@ internal sealed class AgentState : IAsyncDisposable
         "ALTER TABLE transfers ADD COLUMN receive INTEGER;",
         SignInTable.PasskeysSql,
         Uploads.FileUploadTable.SchemaSql,
+        "ALTER TABLE transfers ADD COLUMN choice TEXT;",
+        "ALTER TABLE shares ADD COLUMN ends INTEGER;" + Shares.EndedShares.SchemaSql,
     ]);
 
     /// <summary>Bound of what is recorded of one share, which grows with the share.</summary>
@@ -150,6 +152,9 @@ internal sealed record ShareRow(
     /// <summary>Info-hash of the hybrid's v1 part as a torrent of its own; null where there is none.</summary>
     public SwarmHash? V1Alone { get; init; }
 
+    /// <summary>When it is withdrawn by itself; null: never.</summary>
+    public DateTimeOffset? Ends { get; init; }
+
     /// <summary>What its torrent is called.</summary>
     public string Name => Path.IsRoot ? "share" : Path.Name;
 
@@ -169,12 +174,12 @@ internal sealed class ShareTable(AgentState state)
                 db.Execute(
                     "INSERT OR REPLACE INTO shares (info_hash, account, path, audience, readers, secret, "
                         + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service, "
-                        + "hybrid_v1, hybrid_v2, v1_alone) "
-                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                        + "hybrid_v1, hybrid_v2, v1_alone, ends) "
+                        + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                     row.InfoHash, row.Account, row.Path.Value, (int)row.Audience, readers, secret,
                     row.ProofKey, row.Created, row.Files, row.Bytes, skipped, row.Feed, row.Reach,
                     row.IsDirect ? 1 : 0, row.CopyService, row.Hybrid?.V1.ToArray(), row.Hybrid?.V2,
-                    row.V1Alone?.ToArray());
+                    row.V1Alone?.ToArray(), row.Ends?.ToUnixTimeSeconds());
             },
             cancellationToken);
     }
@@ -185,7 +190,7 @@ internal sealed class ShareTable(AgentState state)
             db => db.Query(
                 "SELECT info_hash, account, path, audience, readers, secret, "
                     + "proof_key, created, files, bytes, skipped, feed, reach, direct, copy_service, "
-                    + "hybrid_v1, hybrid_v2, v1_alone FROM shares ORDER BY created",
+                    + "hybrid_v1, hybrid_v2, v1_alone, ends FROM shares ORDER BY created",
                 row => (
                     Hash: row.Hash(0), Account: row.Text(1), Path: row.Text(2),
                     Audience: (AudienceKind)row.Long(3), Readers: row.Text(4),
@@ -196,7 +201,8 @@ internal sealed class ShareTable(AgentState state)
                     IsDirect: row.Long(13) != 0, CopyService: row.IsNull(14) ? null : row.Text(14),
                     Hybrid: row.IsNull(15)
                         ? ((SwarmHash, Hash256)?)null : (new SwarmHash(row.Bytes(15)), row.Hash(16)),
-                    V1Alone: row.IsNull(17) ? (SwarmHash?)null : new SwarmHash(row.Bytes(17)))),
+                    V1Alone: row.IsNull(17) ? (SwarmHash?)null : new SwarmHash(row.Bytes(17)),
+                    Ends: row.IsNull(18) ? (DateTimeOffset?)null : row.Time(18))),
             cancellationToken);
         return
         [
@@ -207,7 +213,7 @@ internal sealed class ShareTable(AgentState state)
                 JsonSerializer.Deserialize(r.Skipped, StateJson.Default.ListSkippedEntry)!, r.Feed, r.Reach,
                 r.IsDirect, r.CopyService)
             {
-                Hybrid = r.Hybrid, V1Alone = r.V1Alone,
+                Hybrid = r.Hybrid, V1Alone = r.V1Alone, Ends = r.Ends,
             }),
         ];
     }

@@ -12,4 +12,5 @@ internal sealed record TransferOutcome(
 [JsonSerializable(typeof(TransferOutcome))]
 [JsonSerializable(typeof(Planning.TransferPlan))]
 [JsonSerializable(typeof(Torrents.TorrentWish))]
+[JsonSerializable(typeof(Content.FileChoice))]
 internal sealed partial class StateJson : JsonSerializerContext;

@@ -5,6 +5,7 @@ using Virga.Agent.Planning;
 using Virga.Agent.Torrents;
 using Virga.Agent.Transfers;
 using Virga.BitTorrent.Downloads;
+using Virga.Content;
 using Virga.Core;
 using Virga.Transfers.Engine;
 using Virga.Transfers.Journal;
@@ -27,6 +28,9 @@ internal sealed record TransferRow(
 
     /// <summary>Bytes a second that it may fetch; null: no bound but that of all.</summary>
     public long? Receive { get; init; }
+
+    /// <summary>Which files of a share are wanted; null: all. A torrent's wish has its own.</summary>
+    public FileChoice? Choice { get; init; }
 
     /// <summary>The info-hash for people: 40 digits of a torrent that has a v1 part alone.</summary>
     public string ShownHash => Torrent is not null && MagnetLink.Parse(Link) is { InfoHashV2: null, InfoHashV1: { } v1 }
@@ -71,12 +75,13 @@ internal sealed class TransferTable(AgentState state)
     private static void Insert(Storage.SqlSession db, TransferRow row, byte[] link) =>
         db.Execute(
             "INSERT INTO transfers (id, info_hash, link, account, path, collision, state, created, priority, "
-                + "plan, copy_check, serve, receive, torrent) "
-                + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                + "plan, copy_check, serve, receive, torrent, choice) "
+                + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
             (int)row.State, row.Created, (int)row.Priority, Json(row.Plan), (int?)row.Copies ?? 0,
             (int)row.Serve, row.Receive, row.Torrent is null
-                ? null : JsonSerializer.Serialize(row.Torrent, StateJson.Default.TorrentWish));
+                ? null : JsonSerializer.Serialize(row.Torrent, StateJson.Default.TorrentWish),
+            row.Choice is null ? null : JsonSerializer.Serialize(row.Choice, StateJson.Default.FileChoice));
 
     /// <param name="also">Written with it, or not at all.</param>
     public ValueTask UpdateAsync(TransferRow row, Action<Storage.SqlSession>? also, CancellationToken cancellationToken)
@@ -103,8 +108,8 @@ internal sealed class TransferTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT id, info_hash, link, account, path, collision, state, created, ended, "
-                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check, serve, torrent, receive "
-                    + "FROM transfers "
+                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check, serve, torrent, receive, "
+                    + "choice FROM transfers "
                     + "ORDER BY created, id",
                 row => (
                     Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),
@@ -114,7 +119,7 @@ internal sealed class TransferTable(AgentState state)
                     Outcome: row.TextOrNull(12), Priority: (TransferPriority)row.Long(13), Plan: row.TextOrNull(14),
                     Copies: row.Long(15) == 0 ? (CopyCheck?)null : (CopyCheck)row.Long(15),
                     Serve: (ServeMode)row.Long(16), Torrent: row.TextOrNull(17),
-                    Receive: row.IsNull(18) ? (long?)null : row.Long(18))),
+                    Receive: row.IsNull(18) ? (long?)null : row.Long(18), Choice: row.TextOrNull(19))),
             cancellationToken);
         return
         [
@@ -131,6 +136,8 @@ internal sealed class TransferTable(AgentState state)
                 Torrent = r.Torrent is null
                     ? null : JsonSerializer.Deserialize(r.Torrent, StateJson.Default.TorrentWish),
                 Receive = r.Receive,
+                Choice = r.Choice is null
+                    ? null : JsonSerializer.Deserialize(r.Choice, StateJson.Default.FileChoice),
             }),
         ];
     }

@@ -21,7 +21,7 @@ using Virga.Transfers.Sources;
 namespace Virga.Agent.Torrents;
 
 /// <summary>Brings torrents over as transfers of the one engine, and gives them to others afterwards.</summary>
-internal sealed class TorrentRuns : IAsyncDisposable
+internal sealed partial class TorrentRuns : IAsyncDisposable
 {
     /// <summary>A piece is held in memory until it is checked.</summary>
     private const int PieceBytesMax = 64 << 20;

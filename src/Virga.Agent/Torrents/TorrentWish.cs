@@ -1,5 +1,5 @@
-using System.IO.Enumeration;
 using Virga.BitTorrent.Downloads;
+using Virga.Content;
 using Virga.Content.Torrents;
 using Virga.Core;
 
@@ -16,6 +16,9 @@ internal sealed record TorrentWish(
 {
     private const int ListedMax = 5;
 
+    /// <summary>Numbers of files, as <see cref="FileNumbers"/> writes them, in place of patterns.</summary>
+    public string? Only { get; init; }
+
     /// <summary>Neither bound is zero.</summary>
     public bool Seeds => Ratio is null or > 0 && SeedHours is null or > 0;
 
@@ -23,12 +26,15 @@ internal sealed record TorrentWish(
     /// <exception cref="VirgaException">BadInput: none is.</exception>
     public Func<int, bool> Choose(TorrentInfo info, MagnetLink link)
     {
-        if (Select.Count == 0 && link.Selected is null) return static _ => true;
+        if (Select.Count == 0 && Only is null && link.Selected is null) return static _ => true;
+        var numbers = Only is null ? null : FileNumbers.Parse(Only);
         var wanted = new bool[info.Files.Count];
         for (var i = 0; i < wanted.Length; i++)
         {
             wanted[i] = !info.Files[i].IsPadding
-                && (Select.Count > 0 ? Select.Any(pattern => Matches(pattern, info, i)) : link.Selected!.Contains(i));
+                && (numbers?.Contains(i)
+                    ?? (Select.Count > 0
+                        ? Select.Any(pattern => Matches(pattern, info, i)) : link.Selected!.Contains(i)));
         }
         if (wanted.Contains(true)) return file => wanted[file];
         var names = info.Files.Where(f => !f.IsPadding).Select(f => $"'{string.Join('/', f.Path)}'").ToList();
@@ -38,20 +44,12 @@ internal sealed record TorrentWish(
                 ? $"no file of the torrent matches {string.Join(" or ", Select.Select(p => $"'{p}'"))}; it has "
                     + string.Join(", ", names.Take(ListedMax))
                     + (names.Count > ListedMax ? $" and {names.Count - ListedMax:N0} more" : "")
-                : $"the link selects none of the torrent's {names.Count:N0} files",
+                : $"{(Only is null ? "the link selects" : "chosen is")} none of the torrent's {names.Count:N0} files",
             "Say --select with a name, a folder's name or a pattern with * and ?, or leave it out for all files.");
     }
 
-    /// <summary>A pattern with a slash is for the whole path, one without for any name in it.</summary>
-    private static bool Matches(string pattern, TorrentInfo info, int file)
-    {
-        var path = info.Files[file].Path;
-        pattern = pattern.TrimEnd('/');
-        if (!pattern.Contains('/'))
-            return path.Any(name => FileSystemName.MatchesSimpleExpression(pattern, name));
-        var inside = string.Join('/', path);
-        return new[] { inside, TorrentContent.PathOf(info, file) }.Any(
-            text => FileSystemName.MatchesSimpleExpression(pattern, text)
-                || FileSystemName.MatchesSimpleExpression(pattern + "/*", text));
-    }
+    /// <summary>A path is also meant by what it is called in the account.</summary>
+    private static bool Matches(string pattern, TorrentInfo info, int file) =>
+        FileChoice.Matches(pattern, string.Join('/', info.Files[file].Path))
+        || (pattern.TrimEnd('/').Contains('/') && FileChoice.Matches(pattern, TorrentContent.PathOf(info, file)));
 }

@@ -5,6 +5,7 @@ using Virga.Agent.Control;
 using Virga.Agent.Planning;
 using Virga.Agent.State;
 using Virga.Agent.Torrents;
+using Virga.Content;
 using Virga.Core;
 using Virga.Core.Age;
 using Virga.Protocol;
@@ -35,6 +36,9 @@ internal sealed record Handover(
 {
     public const int CurrentVersion = 1;
 
+    /// <summary>Which files of a share are wanted; null: all.</summary>
+    public FileChoice? Choice { get; init; }
+
     private const int IdCharacters = 12;
 
     public static Handover Of(TransferRow row, JournalState journal, byte[]? content) => new(
@@ -49,7 +53,10 @@ internal sealed record Handover(
                 [.. u.Value.Parts.Select(p => new HandoverPart(p.Index, p.Tag))])),
         ],
         [.. journal.Copies.Select(c => new HandoverCopy(c.Key, c.Value))],
-        [.. journal.Renamed.Select(n => new HandoverName(n.Key, n.Value.Value))], content);
+        [.. journal.Renamed.Select(n => new HandoverName(n.Key, n.Value.Value))], content)
+    {
+        Choice = row.Choice,
+    };
 
     public JournalState Journal() => new(
         HasStarted, Completed.ToHashSet(),
@@ -67,7 +74,7 @@ internal sealed record Handover(
         EntryPath.Parse(Path), Collision, TransferState.Waiting, Created, Ended: null, Fetched, FilesTotal,
         BytesTotal, Outcome: null, Plan, Priority, Copies, Serve)
     {
-        Torrent = Torrent, Receive = Receive,
+        Torrent = Torrent, Receive = Receive, Choice = Choice,
     };
 
     public byte[] Seal(AgeRecipient recipient, RandomBytes random) =>

@@ -15,12 +15,20 @@ internal sealed record LimitsNow(long? Receive, long? Send, bool IsHeld, string?
 /// Days and hours of a week, such as <c>Mon-Fri 08:00-18:00</c>, <c>Sat,Sun 00:00-24:00</c> or <c>22:00-06:00</c>
 /// (each day; it belongs to the day on which it begins). Minutes of the local clock.
 /// </summary>
-internal readonly record struct WeekWindow(int Days, int From, int To)
+/// <param name="Days">A bit for each day, the lowest for Sunday.</param>
+/// <param name="From">Minutes from midnight, 0 to 1,439.</param>
+/// <param name="To">Minutes from midnight, to 1,440; below <paramref name="From"/>: of the next day.</param>
+public readonly record struct WeekWindow(int Days, int From, int To)
 {
-    private const int DayMinutes = 24 * 60;
-    private const int AllDays = 0x7f;
+    /// <summary>Minutes of a day.</summary>
+    public const int DayMinutes = 24 * 60;
+
+    /// <summary>All seven.</summary>
+    public const int AllDays = 0x7f;
+
     private static readonly string[] Names = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
+    /// <exception cref="VirgaException">BadInput: it is none.</exception>
     public static WeekWindow Parse(string text)
     {
         var words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

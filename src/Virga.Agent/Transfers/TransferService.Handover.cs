@@ -83,8 +83,7 @@ internal sealed partial class TransferService
     private async Task RequireSameAccountAsync(
         TransferRow row, JournalState journal, IAccount account, CancellationToken cancellationToken)
     {
-        var content = row.Torrent is null
-            ? contents.Open(contents.Read(row.Id), ShareLink.Parse(row.Link)) : torrents.Open(row);
+        var content = OpenWanted(row);
         var done = content.Files.Where(f => journal.Completed.Contains(f.Index)).ToList();
         var step = Math.Max(1, done.Count / LookedForMax);
         for (var i = 0; i < done.Count; i += step)

@@ -4,6 +4,7 @@ using Virga.Agent.State;
 using Virga.Agent.Torrents;
 using Virga.BitTorrent;
 using Virga.BitTorrent.Downloads;
+using Virga.Content;
 using Virga.Content.Torrents;
 using Virga.Core;
 using Virga.Transfers.Engine;
@@ -23,7 +24,9 @@ internal sealed partial class TransferService
         var (link, torrent) = LinkOf(request);
         var path = EntryPath.Parse(request.Path);
         var wish = Wish(request);
-        if (torrent is not null) wish.Choose(torrent.Info, link);
+        // What a person looked into before is not fetched twice.
+        var info = torrent?.Info ?? torrents.FindLooked(link);
+        if (info is not null) wish.Choose(info, link);
         var collision = Collision(new TransferRequest("", request.Account, request.Path, request.Collision));
         await accounts.GetAsync(request.Account, cancellationToken);
         var id = new byte[IdBytes];
@@ -38,10 +41,10 @@ internal sealed partial class TransferService
             Torrent = wish,
             Receive = LimitKeeper.Rate(request.Receive),
         };
-        if (torrent is not null)
+        if (info is not null)
         {
             contents.Write(row.Id, new FetchedContent(
-                torrent.Info.Raw.ToArray(), torrent.Layers.Encode(), null, null));
+                info.Raw.ToArray(), (torrent?.Layers ?? PieceLayers.Empty).Encode(), null, null));
         }
         await table.AddAsync(row, cancellationToken);
         var transfer = Add(row);
@@ -80,7 +83,11 @@ internal sealed partial class TransferService
                 FailureKind.BadInput, "how long a torrent is given to others is a number, and not below zero",
                 "Say for example --ratio 1.5 or --seed-hours 24; --no-seed gives nothing.");
         }
-        return new TorrentWish(select, peers, request.Ratio, request.SeedHours, request.Share);
+        FileChoice.Of(select, request.Only);
+        return new TorrentWish(select, peers, request.Ratio, request.SeedHours, request.Share)
+        {
+            Only = request.Only,
+        };
     }
 
     private Task<TransferResult> FetchTorrentAsync(

@@ -80,6 +80,7 @@ internal sealed partial class TransferService(
             Sharing.Parse(request.Serve))
         {
             Receive = LimitKeeper.Rate(request.Receive),
+            Choice = FileChoice.Of(request.Select, request.Only),
         };
         await table.AddAsync(row, cancellationToken);
         var transfer = Add(row);
@@ -158,13 +159,15 @@ internal sealed partial class TransferService(
     }
 
     /// <summary>A share's content by its link, or from a transfer that fetched it before.</summary>
-    public async Task<ShareContent> OpenContentAsync(ShareLink link, CancellationToken cancellationToken)
+    /// <param name="step">Told while nobody answers, which is waited for then; null: it is not.</param>
+    public async Task<ShareContent> OpenContentAsync(
+        ShareLink link, CancellationToken cancellationToken, Action<string>? step = null)
     {
         var known = transfers.Values.FirstOrDefault(
             t => t.Row.InfoHash == link.InfoHash && t.Row.Torrent is null && contents.Has(t.Row.Id));
         if (known is not null)
             return contents.Open(contents.Read(known.Row.Id), ShareLink.Parse(known.Row.Link));
-        return contents.Open(await contents.FetchAsync(link, contents.Finder(link), cancellationToken), link);
+        return contents.Open(await contents.FetchAsync(link, contents.Finder(link), cancellationToken, step), link);
     }
 
     /// <summary>The link of a transfer or share that is known here by its info-hash.</summary>
@@ -341,13 +344,14 @@ internal sealed partial class TransferService(
             contents.Write(row.Id, fetched);
         }
         var recorded = await Task.Run(() => contents.Read(row.Id), cancellationToken);
-        var content = await Task.Run(() => contents.Open(recorded, link), cancellationToken);
+        var whole = await Task.Run(() => contents.Open(recorded, link), cancellationToken);
+        var content = row.Choice is { } choice ? await Task.Run(() => choice.From(whole), cancellationToken) : whole;
         await SetAsync(transfer, transfer.Row with
         {
             FilesTotal = content.Files.Count,
             BytesTotal = content.Files.Sum(f => f.Entry.Size),
         });
-        var received = await sharing.BeginAsync(row, content, recorded, target);
+        var received = await sharing.BeginAsync(row, whole, recorded, target);
         var journal = new SqliteJournal(state, row.Id);
         transfer.Step = "planning";
         var plan = await PlanAsync(transfer, content, journal, finder, cancellationToken);
@@ -427,7 +431,8 @@ internal sealed partial class TransferService(
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            var content = await OpenContentAsync(link, both.Token);
+            var whole = await OpenContentAsync(link, both.Token);
+            var content = FileChoice.Of(request.Select, request.Only)?.From(whole) ?? whole;
             return (await plans.MakeAsync(
                 request, link.InfoHash, content.Files, content.PieceBytes, spent: 0, contents.Finder(link), step: null,
                 both.Token)).Info;
@@ -450,7 +455,7 @@ internal sealed partial class TransferService(
             var target = await accounts.GetAsync(row.Account, stopping.Token);
             if (await sharing.BeginAsync(row, content, recorded, target) is not { } held) return;
             var renamed = (await new SqliteJournal(state, row.Id).LoadAsync(stopping.Token)).Renamed;
-            foreach (var file in content.Files)
+            foreach (var file in (row.Choice?.From(content) ?? content).Files)
                 held.Completed(file, row.Path.Append(renamed.GetValueOrDefault(file.Index, file.Entry.Path)));
         }
         catch (Exception e) when (e is VirgaException or IOException or OperationCanceledException)
@@ -490,14 +495,21 @@ internal sealed partial class TransferService(
         var row = transfer.Row;
         if (!contents.Has(row.Id)) return;
         var target = await accounts.GetAsync(row.Account, cancellationToken);
-        var content = row.Torrent is null
-            ? contents.Open(contents.Read(row.Id), ShareLink.Parse(row.Link)) : torrents.Open(row);
+        var content = OpenWanted(row);
         // Nothing is read from them.
         var sources = new SourceSet(new NoSources(), options.Time);
         var journal = new SqliteJournal(state, row.Id);
         var job = new TransferJob(
             content, sources, target, row.Path, row.Collision, journal, new TransferStatus());
         await TransferEngine.CleanUpAsync(job, cancellationToken);
+    }
+
+    /// <summary>What of its recorded content the transfer brings over.</summary>
+    private ShareContent OpenWanted(TransferRow row)
+    {
+        if (row.Torrent is not null) return torrents.Open(row);
+        var content = contents.Open(contents.Read(row.Id), ShareLink.Parse(row.Link));
+        return row.Choice?.From(content) ?? content;
     }
 
     private async Task SetAsync(RunningTransfer transfer, TransferRow row)

@@ -53,6 +53,17 @@ internal static class Arguments
         return option.AcceptOnlyFromAmong("low", "normal", "high");
     }
 
+    public static Option<string[]> Select() => new("--select")
+    {
+        HelpName = "PATTERN",
+        Description = "bring over only these files: a name, a folder's name, or a pattern with * and ?; one with a "
+            + "slash is for the whole path (may be given again)",
+    };
+
+    /// <summary>Null where nothing is chosen, and so everything.</summary>
+    public static string[]? Selected(Invocation run, Option<string[]> select) =>
+        run.Parsed.GetValue(select) is { Length: > 0 } patterns ? patterns : null;
+
     public static Option<bool> Detach() => new("--detach", "-d")
     {
         Description = "print the transfer's id and leave it to the agent",

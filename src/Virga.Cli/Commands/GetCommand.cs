@@ -19,6 +19,7 @@ internal static class GetCommand
         var priority = Arguments.Priority();
         var limit = LimitCommands.RateOption("--limit", "what it may fetch, within `virga limits`");
         var wishes = new PlanOptions();
+        var select = Arguments.Select();
         var noServe = new Option<bool>("--no-serve")
         {
             Description = "pass nothing on to others while it runs, and don't tell repositories of it",
@@ -36,6 +37,7 @@ internal static class GetCommand
                 "virga get \"$(cat link.txt)\" nas --detach",
                 "virga get 'virga:1:3f9c...#...' cloud --prefer cheap --max-cost 0.25",
                 "virga get 'virga:1:3f9c...#...' nas --limit 2MB/s",
+                "virga get 'virga:1:3f9c...#...' nas:music --select '*.flac' --select 'covers/*'",
             },
             Notes =
             {
@@ -53,6 +55,7 @@ internal static class GetCommand
                     + "full: everything is. A copy that is wrong is removed, and fetched from the agent.",
                 "While it runs, others whom the owner lets read get what has arrived from your agent, too, encrypted "
                     + "as it came; so does yours from theirs. --no-serve turns that off.",
+                "`virga contents LINK` shows what is in it. --select brings over only what a pattern names.",
             },
         };
         verb.Add(link);
@@ -62,6 +65,7 @@ internal static class GetCommand
         verb.Add(priority);
         verb.Add(limit);
         wishes.AddTo(verb);
+        verb.Add(select);
         verb.Add(noServe);
         verb.Add(seed);
         verb.Run(options, async (run, cancellationToken) =>
@@ -82,7 +86,7 @@ internal static class GetCommand
                     wishes.MaxCost(run.Parsed), wishes.NoRelay(run.Parsed), wishes.Check(run.Parsed),
                     wishes.Copy(run.Parsed),
                     run.Parsed.GetValue(seed) ? "always" : run.Parsed.GetValue(noServe) ? "never" : "while-running",
-                    LimitCommands.RateOr(run, limit, null)),
+                    LimitCommands.RateOr(run, limit, null), Arguments.Selected(run, select)),
                 cancellationToken);
             return await new TransferWatch(run, agent).StartedAsync(
                 transfer, run.Parsed.GetValue(detach), cancellationToken);

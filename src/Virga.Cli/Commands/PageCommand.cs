@@ -1,6 +1,4 @@
 using System.CommandLine;
-using System.ComponentModel;
-using System.Diagnostics;
 using Virga.Agent.Control;
 using Virga.Cli.Terminals;
 
@@ -28,33 +26,11 @@ internal static class PageCommand
             var link = await agent.PageLinkAsync(cancellationToken);
             if (run.IsJson) run.PrintJson(link, ControlJson.Default.PageLinkInfo);
             else run.Print(Display.Safe(link.Url));
-            if (run.Parsed.GetValue(open) && !TryOpen(link.Url, run.Terminal.Variable))
+            if (run.Parsed.GetValue(open)
+                && !(Desktop.IsHere(run.Terminal.Variable) && run.Terminal.OpenLink(link.Url)))
                 run.Say("There is no desktop to open it on: open it in a browser yourself.");
             return ExitCode.Ok;
         });
         return verb;
-    }
-
-    /// <summary>Whether there is a desktop, and it took the link.</summary>
-    public static bool TryOpen(string url, Func<string, string?> variable)
-    {
-        var program = OperatingSystem.IsMacOS() ? "open" : "xdg-open";
-        if (OperatingSystem.IsLinux() && variable("DISPLAY") is null && variable("WAYLAND_DISPLAY") is null)
-            return false;
-        try
-        {
-            var start = OperatingSystem.IsWindows()
-                ? new ProcessStartInfo(url) { UseShellExecute = true }
-                : new ProcessStartInfo(program, [url])
-                {
-                    UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true,
-                };
-            using var process = Process.Start(start);
-            return true;
-        }
-        catch (Exception e) when (e is Win32Exception or FileNotFoundException)
-        {
-            return false;
-        }
     }
 }

@@ -18,6 +18,7 @@ internal static class PlanCommand
         };
         to.CompletionSources.Add(context => Completions.Places(options, context));
         var wishes = new PlanOptions();
+        var select = Arguments.Select();
         var verb = new Verb("plan", "shows each way to bring a share into an account: time, cost, why; moves nothing")
         {
             Examples =
@@ -35,6 +36,7 @@ internal static class PlanCommand
         };
         verb.Add(link);
         verb.Add(to);
+        verb.Add(select);
         wishes.AddTo(verb);
         verb.Run(options, async (run, cancellationToken) =>
         {
@@ -46,7 +48,8 @@ internal static class PlanCommand
             var plan = await agent.PlanAsync(
                 new PlanRequest(
                     text, into.Account, into.Path, wishes.Prefer(run.Parsed), wishes.MaxCost(run.Parsed),
-                    wishes.NoRelay(run.Parsed), wishes.Check(run.Parsed), wishes.Copy(run.Parsed)),
+                    wishes.NoRelay(run.Parsed), wishes.Check(run.Parsed), wishes.Copy(run.Parsed),
+                    Arguments.Selected(run, select)),
                 cancellationToken);
             if (run.IsJson) run.PrintJson(plan, ControlJson.Default.PlanInfo);
             else Print(run, plan);

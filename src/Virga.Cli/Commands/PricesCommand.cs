@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Virga.Agent.Control;
 using Virga.Cli.Terminals;
+using Virga.Core;
 
 namespace Virga.Cli.Commands;
 
@@ -12,7 +13,7 @@ internal static class PricesCommand
     {
         var verb = new Verb("prices", "shows the prices that plans are made with, their dates and where they are from")
         {
-            Examples = { "virga prices", "virga prices --json" },
+            Examples = { "virga prices", "virga prices --json", "virga prices set aws-s3.egressPerGB 0.05" },
             Notes =
             {
                 "They are list prices without free allowances. Your own go into prices.json in the data folder, figure "
@@ -27,7 +28,65 @@ internal static class PricesCommand
             else Print(run, prices);
             return ExitCode.Ok;
         });
+        verb.Add(CreateSet(options));
+        verb.Add(CreateUnset(options));
         return verb;
+    }
+
+    private static Verb CreateSet(GlobalOptions options)
+    {
+        var figure = Figure();
+        var amount = new Argument<string>("AMOUNT")
+        {
+            Description = "in the currency of the list, such as 0.05; `unknown` where nobody knows it",
+        };
+        var verb = new Verb("set", "sets a figure of your own")
+        {
+            Examples = { "virga prices set aws-s3.egressPerGB 0.05", "virga prices set hourIsWorth 2" },
+        };
+        verb.Add(figure);
+        verb.Add(amount);
+        verb.Run(options, async (run, cancellationToken) =>
+        {
+            var text = run.Parsed.GetRequiredValue(amount);
+            var isUnknown = text == "unknown";
+            decimal? number = isUnknown ? null
+                : decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var read)
+                    ? read : throw new VirgaException(
+                        FailureKind.BadInput, $"'{Display.Fit(text, 40)}' is no amount", "Write a number, such as 0.05.");
+            return await ChangeAsync(run, run.Parsed.GetRequiredValue(figure), number, isUnknown, cancellationToken);
+        });
+        return verb;
+    }
+
+    private static Verb CreateUnset(GlobalOptions options)
+    {
+        var figure = Figure();
+        var verb = new Verb("unset", "takes a figure of your own away: what ships with virga counts again")
+        {
+            Examples = { "virga prices unset aws-s3.egressPerGB" },
+        };
+        verb.Add(figure);
+        verb.Run(options, (run, cancellationToken) =>
+            ChangeAsync(run, run.Parsed.GetRequiredValue(figure), null, false, cancellationToken));
+        return verb;
+    }
+
+    private static Argument<string> Figure() => new("FIGURE")
+    {
+        Description = "as `virga prices` names it: SERVICE.FIGURE, or FIGURE alone where it belongs to no service",
+    };
+
+    private static async Task<int> ChangeAsync(
+        Invocation run, string figure, decimal? amount, bool isUnknown, CancellationToken cancellationToken)
+    {
+        var dot = figure.LastIndexOf('.');
+        var change = new PriceChange(dot < 0 ? null : figure[..dot], figure[(dot + 1)..], amount, isUnknown);
+        using var agent = run.OpenAgent();
+        var prices = await agent.SetPricesAsync(new PricesRequest([change]), cancellationToken);
+        if (run.IsJson) run.PrintJson(prices, ControlJson.Default.PricesInfo);
+        else run.Say($"it counts from the next plan on; your own figures: {Display.Safe(prices.File)}");
+        return ExitCode.Ok;
     }
 
     private static void Print(Invocation run, PricesInfo prices)

@@ -54,6 +54,16 @@ internal static class ShareCommands
         {
             HelpName = "NAME", Description = "point this feed of yours at the new share",
         };
+        var length = new Option<string?>("--for")
+        {
+            HelpName = "TIME", Description = "withdraw it by itself after so long: 12h, 7d, 2w (default: never)",
+        };
+        var until = new Option<string?>("--until")
+        {
+            HelpName = "DATE",
+            Description = "withdraw it by itself at this time of this machine's clock: 2026-12-31, 2026-12-31T12:00; "
+                + "with Z for UTC",
+        };
         var torrent = new Option<string?>("--torrent")
         {
             HelpName = "FILE", Description = "also write the share's .torrent file",
@@ -70,6 +80,7 @@ internal static class ShareCommands
                 "virga share nas:photos/2025",
                 "virga share nas:photos/2025 --with \"$(ssh bob virga id)\" | ssh bob virga get - bobs:in --detach",
                 "virga share nas:photos/2025 --trusted --reach 1",
+                "virga share nas:photos/2025 --for 7d",
                 "virga share work:videos --link --direct --copy",
                 "virga share nas:talks --public --hybrid --torrent talks.torrent",
             },
@@ -81,6 +92,8 @@ internal static class ShareCommands
                     + "whoever has it can read the share.",
                 "A --trusted share follows your vouches: whom you vouch for later may read it too, and whoever is no "
                     + "longer trusted is stopped within a second. With --direct it may take 5 minutes.",
+                "--for and --until end it by itself, also when the agent was restarted meanwhile; who could read it is "
+                    + "then told when it ended. Sharing the same again without them takes the end away.",
             },
         };
         verb.Add(place);
@@ -93,6 +106,8 @@ internal static class ShareCommands
         verb.Add(direct);
         verb.Add(copy);
         verb.Add(feed);
+        verb.Add(length);
+        verb.Add(until);
         verb.Add(torrent);
         verb.Add(torrentV1);
         verb.Run(options, async (run, cancellationToken) =>
@@ -104,7 +119,8 @@ internal static class ShareCommands
             var request = new ShareRequest(
                 from.Account, from.Path, audience, readers, run.Parsed.GetValue(feed),
                 ReachOf(run.Parsed.GetValue(reach), audience), run.Parsed.GetValue(direct),
-                run.Parsed.GetValue(copy), run.Parsed.GetValue(hybrid));
+                run.Parsed.GetValue(copy), run.Parsed.GetValue(hybrid),
+                ShareEnd.Of(run.Parsed.GetValue(length), run.Parsed.GetValue(until), run.Terminal.Time));
             using var agent = run.OpenAgent();
             var (share, error) = await FollowAsync(run, agent, from, request, cancellationToken);
             if (error is not null) return run.Fail(error);
@@ -141,7 +157,8 @@ internal static class ShareCommands
                 {
                     table.Add(
                         Display.Short(s.InfoHash), ForWhom(s), $"{s.Files:#,0}", Display.Bytes(s.Bytes),
-                        Display.Moment(s.Created), new Place(s.Account, s.Path).ToString(), s.Problem ?? "");
+                        Display.Moment(s.Created), new Place(s.Account, s.Path).ToString(),
+                        string.Join("; ", Notes(s, run.Terminal.Time.GetUtcNow())));
                 }
                 table.Write(run.Terminal.Out, run.Terminal.OutPaint);
             }
@@ -229,10 +246,21 @@ internal static class ShareCommands
         if (share.Skipped.Count > 10)
             run.Say($"  and {share.Skipped.Count - 10:#,0} more: `virga shares --json` names them all");
         if (share.Problem is { } problem) run.Say($"  {paint.Yellow("note")}: {Display.Safe(problem)}");
+        if (share.Ends is { } ends)
+        {
+            var left = ShareEnd.Left(ends, run.Terminal.Time.GetUtcNow());
+            run.Say($"  {left}, at {Display.Moment(ends)} UTC");
+        }
         if (share.Magnet is { } magnet) run.Say($"  for BitTorrent clients: {magnet}");
         if (share.MagnetV1 is { } magnetV1) run.Say($"  for those that know v1 alone: {magnetV1}");
         if (share.WebAddress is { } web) run.Say($"  in a browser, without Virga: {web}");
         run.Print(share.Link);
+    }
+
+    private static IEnumerable<string> Notes(ShareInfo share, DateTimeOffset now)
+    {
+        if (share.Ends is not null) yield return ShareEnd.Left(share.Ends, now);
+        if (share.Problem is { } problem) yield return problem;
     }
 
     private static string ForWhom(ShareInfo share) => share.Audience switch

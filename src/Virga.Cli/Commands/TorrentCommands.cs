@@ -33,12 +33,7 @@ internal static class TorrentCommands
             Description = "the account, and the folder in it, that it goes into; the folder is made when missing",
         };
         place.CompletionSources.Add(context => Completions.Places(options, context));
-        var select = new Option<string[]>("--select")
-        {
-            HelpName = "PATTERN",
-            Description = "bring over only these files: a name, a folder's name, or a pattern with * and ?; one with a "
-                + "slash is for the whole path (may be given again)",
-        };
+        var select = Arguments.Select();
         var peers = new Option<string[]>("--peer")
         {
             HelpName = "HOST:PORT", Description = "ask this peer, too (may be given again)",
@@ -115,7 +110,7 @@ internal static class TorrentCommands
             "Say one of them, or none.");
     }
 
-    private static async Task<byte[]> ReadFileAsync(string path, CancellationToken cancellationToken)
+    internal static async Task<byte[]> ReadFileAsync(string path, CancellationToken cancellationToken)
     {
         try
         {

@@ -25,7 +25,7 @@ internal static class UpCommand
         Option<string?> Torrent, Option<string[]> Trackers, Option<bool> TorrentLocal,
         Option<bool> Dht, Option<string[]> DhtNodes, Option<bool> LocalSearch, Option<string[]> Blocked,
         Option<string?> Page, Option<bool> NoPage,
-        Option<string?> PageUrl, Option<bool> Open, SharePageOptions SharePage);
+        Option<string?> PageUrl, Option<bool> Open, Option<bool> NoOpen, SharePageOptions SharePage);
 
     public static Command Create(GlobalOptions options)
     {
@@ -92,7 +92,12 @@ internal static class UpCommand
                 Description = "how browsers reach the page, where a web server with TLS stands before it: "
                     + "https://HOST[:PORT]",
             },
-            new Option<bool>("--open") { Description = "open the page in this desktop's browser" },
+            new Option<bool>("--open")
+            {
+                Description = "open the page in this desktop's browser (default: on a terminal of a desktop, not over "
+                    + "ssh)",
+            },
+            new Option<bool>("--no-open") { Description = "open no browser" },
             new SharePageOptions());
         var verb = new Verb("up", "runs an agent, and a repository beside it unless told otherwise")
         {
@@ -129,6 +134,7 @@ internal static class UpCommand
         verb.Add(choices.NoPage);
         verb.Add(choices.PageUrl);
         verb.Add(choices.Open);
+        verb.Add(choices.NoOpen);
         choices.SharePage.AddTo(verb);
         verb.Run(options, (run, cancellationToken) => RunAsync(run, choices, cancellationToken));
         return verb;
@@ -189,12 +195,24 @@ internal static class UpCommand
         else
         {
             var link = page is null ? null : await page.LinkAsync(cancellationToken);
-            if (link is not null && run.Parsed.GetValue(choices.Open))
-                PageCommand.TryOpen(link.AbsoluteUri, run.Terminal.Variable);
-            Show(run, agent, link, repository, named, publicUrl is null && IPAddress.IsLoopback(listen.Address));
+            var isOpened = link is not null && Opens(run, choices) && run.Terminal.OpenLink(link.AbsoluteUri);
+            Show(run, agent, link, isOpened, repository, named, publicUrl is null && IPAddress.IsLoopback(listen.Address));
         }
         await choices.Peer.WaitAsync(run, agent.StopRequested, cancellationToken);
         return ExitCode.Ok;
+    }
+
+    /// <summary>A browser that nobody asked for, where nobody sees it, would use the link up.</summary>
+    private static bool Opens(Invocation run, Choices choices)
+    {
+        if (run.Parsed.GetValue(choices.Open) && run.Parsed.GetValue(choices.NoOpen))
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, "--open and --no-open contradict each other", "Leave one of them out.");
+        }
+        return !run.Parsed.GetValue(choices.NoOpen)
+            && (run.Parsed.GetValue(choices.Open) || run.Terminal.IsOutTerminal)
+            && Desktop.IsHere(run.Terminal.Variable);
     }
 
     private static async Task<RepositoryHost?> StartRepositoryAsync(
@@ -308,8 +326,8 @@ internal static class UpCommand
         agent is null || port == 0 ? null : new UriBuilder(agent) { Port = port }.Uri;
 
     private static void Show(
-        Invocation run, AgentHost agent, Uri? page, RepositoryHost? repository, IReadOnlyList<Endpoint> named,
-        bool isForThisMachineAlone)
+        Invocation run, AgentHost agent, Uri? page, bool isOpened, RepositoryHost? repository,
+        IReadOnlyList<Endpoint> named, bool isForThisMachineAlone)
     {
         var paint = run.Terminal.OutPaint;
         run.Print($"{paint.Bold("The agent is up.")}\n");
@@ -329,8 +347,11 @@ internal static class UpCommand
                 + "--listen and --public-url.\n");
         if (page is not null)
         {
-            run.Print("All of it is in your browser, too; this link signs in once, within a quarter of an hour, "
-                + "`virga page` makes another:");
+            run.Print(isOpened
+                ? "It is open in your browser now. This link signs in once, unless the browser has used it, within a "
+                    + "quarter of an hour; `virga page` makes another:"
+                : "All of it is in your browser, too; this link signs in once, within a quarter of an hour, "
+                    + "`virga page` makes another:");
             run.Print($"  {paint.Cyan(page.AbsoluteUri)}\n");
         }
         var data = run.DataFolder == DataFolders.Default(run.Terminal.Variable) ? "" : $" --data {run.DataFolder}";

@@ -75,13 +75,16 @@ internal static class UploadCommands
             : uploads.Count == 0 ? "nothing is pending there" : "`--end` ends those that have no transfer here");
     }
 
-    internal static TimeSpan Age(string text)
+    private static TimeSpan Age(string text) => TrySpan(text) ?? throw new VirgaException(
+        FailureKind.BadInput, $"'{Display.Fit(text, 40)}' is no age", "Write hours, days or weeks: 12h, 2d, 1w.");
+
+    /// <summary>Hours, days or weeks: 12h, 2d, 1w; null where it is none.</summary>
+    internal static TimeSpan? TrySpan(string text)
     {
         var hours = text.Length > 1 ? text[^1] switch { 'h' => 1, 'd' => 24, 'w' => 7 * 24, _ => 0 } : 0;
         if (hours > 0
             && int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out var n)
             && n <= 5_000) return TimeSpan.FromHours((double)n * hours);
-        throw new VirgaException(
-            FailureKind.BadInput, $"'{Display.Fit(text, 40)}' is no age", "Write hours, days or weeks: 12h, 2d, 1w.");
+        return null;
     }
 }

@@ -27,6 +27,9 @@ internal sealed class Terminal
     /// <summary>An environment variable; null when it is not set or empty.</summary>
     public Func<string, string?> Variable { get; init; } = static _ => null;
 
+    /// <summary>Opens a link in the desktop's browser; false where that can't be.</summary>
+    public Func<string, bool> OpenLink { get; init; } = static _ => false;
+
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
     public Paint Paint => new(IsErrorTerminal && HasColor);
@@ -54,6 +57,7 @@ internal sealed class Terminal
         IsInTerminal = !Console.IsInputRedirected,
         Width = ScreenWidth,
         ReadHidden = ReadKeysHidden,
+        OpenLink = Desktop.TryOpen,
         Variable = static name => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null,
     };
 

@@ -58,11 +58,25 @@ public static class AgeFile
     }
 
     /// <summary>Reads <paramref name="plain"/> to its end and writes the file. Neither stream is closed.</summary>
-    public static async Task SealAsync(Stream plain, Stream output, IReadOnlyList<AgeRecipient> recipients,
+    public static Task SealAsync(Stream plain, Stream output, IReadOnlyList<AgeRecipient> recipients,
         RandomBytes random, CancellationToken token)
     {
         var fileKey = AgeFileKey.Generate(random);
-        await output.WriteAsync(AgeHeader.Create(fileKey, recipients, random), token).ConfigureAwait(false);
+        return SealAsync(plain, output, fileKey, AgeHeader.Create(fileKey, recipients, random), random, token);
+    }
+
+    /// <summary>The same, for a passphrase alone.</summary>
+    public static Task SealAsync(Stream plain, Stream output, AgePassphrase passphrase, RandomBytes random,
+        CancellationToken token, int work = AgePassphrase.WorkDefault)
+    {
+        var fileKey = AgeFileKey.Generate(random);
+        return SealAsync(plain, output, fileKey, AgeHeader.Create(fileKey, passphrase, work, random), random, token);
+    }
+
+    private static async Task SealAsync(Stream plain, Stream output, AgeFileKey fileKey, byte[] header,
+        RandomBytes random, CancellationToken token)
+    {
+        await output.WriteAsync(header, token).ConfigureAwait(false);
         var nonce = new byte[AgePayload.NonceBytes];
         random(nonce);
         await output.WriteAsync(nonce, token).ConfigureAwait(false);
@@ -91,8 +105,17 @@ public static class AgeFile
     /// <summary>
     /// Reads a whole file and writes its plaintext, authentic chunk by authentic chunk. Neither stream is closed.
     /// </summary>
-    public static async Task OpenAsync(Stream file, Stream plain, IReadOnlyList<AgeIdentity> identities,
-        CancellationToken token)
+    public static Task OpenAsync(Stream file, Stream plain, IReadOnlyList<AgeIdentity> identities,
+        CancellationToken token) =>
+        OpenAsync(file, plain, (data, out bytes) => AgeHeader.Open(data, identities, out bytes), token);
+
+    /// <summary>The same, by a passphrase.</summary>
+    public static Task OpenAsync(Stream file, Stream plain, AgePassphrase passphrase, CancellationToken token) =>
+        OpenAsync(file, plain, (data, out bytes) => AgeHeader.Open(data, passphrase, out bytes), token);
+
+    private delegate AgeFileKey HeaderOpener(ReadOnlySpan<byte> data, out int headerBytes);
+
+    private static async Task OpenAsync(Stream file, Stream plain, HeaderOpener open, CancellationToken token)
     {
         const int windowBytes = AgePayload.SealedChunkBytes + 1 + AgePayload.NonceBytes;
         Debug.Assert(windowBytes >= AgeHeader.MaxBytes + AgePayload.NonceBytes);
@@ -100,7 +123,7 @@ public static class AgeFile
         var chunk = ArrayPool<byte>.Shared.Rent(AgePayload.ChunkBytes);
         try
         {
-            var (payload, buffered) = await OpenHeaderAsync(file, window, identities, token).ConfigureAwait(false);
+            var (payload, buffered) = await OpenHeaderAsync(file, window, open, token).ConfigureAwait(false);
             using var opened = payload;
             var reader = new ChunkWindow(file, window, AgePayload.SealedChunkBytes, buffered);
             for (long index = 0; ; index++)
@@ -127,7 +150,7 @@ public static class AgeFile
     /// Reads header and nonce. What was read of the payload behind them is moved to the window's start.
     /// </summary>
     private static async Task<(AgePayload Payload, int Buffered)> OpenHeaderAsync(Stream file, byte[] window,
-        IReadOnlyList<AgeIdentity> identities, CancellationToken token)
+        HeaderOpener open, CancellationToken token)
     {
         var count = 0;
         var headerBytes = 0;
@@ -138,7 +161,7 @@ public static class AgeFile
             if (read == 0) break;
             count += read;
         }
-        var fileKey = AgeHeader.Open(window.AsSpan(0, count), identities, out headerBytes);
+        var fileKey = open(window.AsSpan(0, count), out headerBytes);
         var missing = headerBytes + AgePayload.NonceBytes - count;
         if (missing > 0)
         {

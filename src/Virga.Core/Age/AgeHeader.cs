@@ -32,19 +32,21 @@ public static class AgeHeader
             text.Append("-> X25519 ").Append(Base64Raw.Encode(share)).Append('\n');
             text.Append(Base64Raw.Encode(body)).Append('\n');
         }
-        text.Append("---");
-        Span<byte> mac = stackalloc byte[MacBytes];
-        Mac(fileKey, Encoding.ASCII.GetBytes(text.ToString()), mac);
-        text.Append(' ').Append(Base64Raw.Encode(mac)).Append('\n');
-        if (text.Length > MaxBytes)
+        var header = WithMac(fileKey, text);
+        if (header.Length > MaxBytes)
             throw new ArgumentException($"{recipients.Count} recipients do not fit into a header of 64 KiB",
                 nameof(recipients));
-        return Encoding.ASCII.GetBytes(text.ToString());
+        return header;
     }
+
+    /// <summary>Wraps the file key to a passphrase, which is then the only way to open it.</summary>
+    /// <param name="work">Base-2 logarithm of what a guess costs, 1 to <see cref="Scrypt.WorkMax"/>.</param>
+    public static byte[] Create(AgeFileKey fileKey, AgePassphrase passphrase, int work, RandomBytes random) =>
+        WithMac(fileKey, new StringBuilder("age-encryption.org/v1\n").Append(passphrase.Wrap(fileKey, work, random)));
 
     /// <summary>
     /// Opens a header with the first identity that fits and checks its MAC. Stanzas of unknown types are skipped; a
-    /// scrypt stanza must be the only one, and is then one that we cannot open.
+    /// scrypt stanza must be the only one, and is then one that no identity opens.
     /// Throws BadInput when it is malformed, Unsupported when it is of another version, Denied when no identity fits,
     /// Corrupt when the MAC is wrong. Every stanza is checked before any is opened, so what is malformed is malformed
     /// for every reader.
@@ -55,21 +57,26 @@ public static class AgeHeader
     {
         var header = AgeHeaderText.Parse(data);
         headerBytes = header.ByteCount;
-        Span<byte> mac = stackalloc byte[MacBytes];
         foreach (var identity in identities)
         {
             foreach (var stanza in header.X25519Stanzas)
-            {
-                if (!TryUnwrap(stanza, identity, out var fileKey)) continue;
-                Mac(fileKey, data[..header.MacStart], mac);
-                if (CryptographicOperations.FixedTimeEquals(mac, header.Mac.AsSpan())) return fileKey;
-                throw new VirgaException(FailureKind.Corrupt,
-                    "age header: its MAC is wrong, so it was changed on the way",
-                    "Get the file again from its source.");
-            }
+                if (TryUnwrap(stanza, identity, out var fileKey)) return Checked(fileKey, header, data);
         }
         throw new VirgaException(FailureKind.Denied, "age header: it is not encrypted to any key of yours",
             "Ask whoever sent it to encrypt it to your key, or give the identity that it was encrypted to.");
+    }
+
+    /// <summary>Opens a header with a passphrase, otherwise as with identities; Full where memory is short.</summary>
+    public static AgeFileKey Open(ReadOnlySpan<byte> data, AgePassphrase passphrase, out int headerBytes)
+    {
+        var header = AgeHeaderText.Parse(data);
+        headerBytes = header.ByteCount;
+        if (header.Scrypt is { } stanza && passphrase.TryUnwrap(stanza, out var fileKey))
+            return Checked(fileKey, header, data);
+        throw new VirgaException(
+            FailureKind.Denied, header.Scrypt is null
+                ? "age header: it is not encrypted with a passphrase" : "age header: the passphrase is another one",
+            "Give the passphrase or the key that it was encrypted to.");
     }
 
     /// <summary>
@@ -85,6 +92,23 @@ public static class AgeHeader
         if (end >= 0) headerBytes = mark + 1 + end + 1;
         else if (data.Length >= MaxBytes) throw AgeHeaderText.Bad($"it does not end within {MaxBytes} bytes");
         return end >= 0;
+    }
+
+    private static byte[] WithMac(AgeFileKey fileKey, StringBuilder text)
+    {
+        text.Append("---");
+        Span<byte> mac = stackalloc byte[MacBytes];
+        Mac(fileKey, Encoding.ASCII.GetBytes(text.ToString()), mac);
+        return Encoding.ASCII.GetBytes(text.Append(' ').Append(Base64Raw.Encode(mac)).Append('\n').ToString());
+    }
+
+    private static AgeFileKey Checked(AgeFileKey fileKey, AgeHeaderText header, ReadOnlySpan<byte> data)
+    {
+        Span<byte> mac = stackalloc byte[MacBytes];
+        Mac(fileKey, data[..header.MacStart], mac);
+        if (CryptographicOperations.FixedTimeEquals(mac, header.Mac.AsSpan())) return fileKey;
+        throw new VirgaException(FailureKind.Corrupt,
+            "age header: its MAC is wrong, so it was changed on the way", "Get the file again from its source.");
     }
 
     private static void Wrap(AgeFileKey fileKey, AgeRecipient recipient, RandomBytes random, Span<byte> share,

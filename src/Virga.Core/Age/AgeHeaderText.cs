@@ -5,11 +5,14 @@ namespace Virga.Core.Age;
 /// <summary>A checked X25519 stanza: the ephemeral share, and where the body of 32 bytes was decoded to.</summary>
 internal readonly record struct X25519Stanza(Hash256 Share, byte[] Body);
 
+/// <summary>A checked scrypt stanza: salt, base-2 logarithm of the work, and the body of 32 bytes.</summary>
+internal sealed record ScryptStanza(byte[] Salt, int Work, byte[] Body);
+
 /// <summary>The parsed text of a header; the grammar is that of C2SP age, "ABNF definition of file header".</summary>
 /// <param name="MacStart">The MAC covers [0, MacStart): up to and with the three dashes.</param>
 /// <param name="ByteCount">Length of the whole header.</param>
 internal readonly record struct AgeHeaderText(
-    IReadOnlyList<X25519Stanza> X25519Stanzas, byte[] Mac, int MacStart, int ByteCount)
+    IReadOnlyList<X25519Stanza> X25519Stanzas, ScryptStanza? Scrypt, byte[] Mac, int MacStart, int ByteCount)
 {
     private const int FullLineChars = 64;
     private const int MacChars = 43;
@@ -19,7 +22,8 @@ internal readonly record struct AgeHeaderText(
         var lines = new Lines(data[..Math.Min(data.Length, AgeHeader.MaxBytes)]);
         CheckVersion(lines.Next());
         var x25519 = new List<X25519Stanza>();
-        var (stanzas, scrypts) = (0, 0);
+        ScryptStanza? scrypt = null;
+        var stanzas = 0;
         while (true)
         {
             var start = lines.Position;
@@ -27,13 +31,13 @@ internal readonly record struct AgeHeaderText(
             if (line.StartsWith("---"u8))
             {
                 if (stanzas == 0) throw Bad("it has no recipient");
-                if (scrypts > 0 && stanzas > 1) throw Bad("a scrypt stanza is not the only one");
-                return new AgeHeaderText(x25519, ReadMac(line), start + "---"u8.Length, lines.Position);
+                if (scrypt is not null && stanzas > 1) throw Bad("a scrypt stanza is not the only one");
+                return new AgeHeaderText(x25519, scrypt, ReadMac(line), start + "---"u8.Length, lines.Position);
             }
             stanzas++;
             var type = CheckArguments(line, out var arguments);
-            if (type.SequenceEqual("scrypt"u8)) scrypts++;
-            if (type.SequenceEqual("X25519"u8)) x25519.Add(ReadX25519(arguments, ref lines));
+            if (type.SequenceEqual("scrypt"u8)) scrypt = ReadScrypt(arguments, ref lines);
+            else if (type.SequenceEqual("X25519"u8)) x25519.Add(ReadX25519(arguments, ref lines));
             else SkipBody(ref lines);
         }
     }
@@ -80,12 +84,35 @@ internal readonly record struct AgeHeaderText(
         Span<byte> share = stackalloc byte[X25519.KeyBytes];
         if (!Base64Raw.TryDecode(argument, share))
             throw Bad("an X25519 stanza's share is not 32 bytes in canonical base64");
-        // 32 bytes are 43 characters, so a body of one short line; whatever else is well formed has the wrong length.
+        return new X25519Stanza(new Hash256(share), ReadWrappedKey("an X25519", ref lines));
+    }
+
+    /// <summary>Salt and work factor; what takes more work than we do for a file is refused before any is done.</summary>
+    private static ScryptStanza ReadScrypt(ReadOnlySpan<byte> arguments, ref Lines lines)
+    {
+        var space = arguments.IndexOf((byte)' ');
+        var salt = new byte[AgePassphrase.SaltBytes];
+        if (space < 0 || !Base64Raw.TryDecode(arguments[..space], salt))
+            throw Bad("a scrypt stanza's salt is not 16 bytes in canonical base64");
+        var digits = arguments[(space + 1)..];
+        const int digitsMax = 2;
+        if (digits.Length is 0 or > digitsMax || digits[0] == (byte)'0'
+            || digits.ContainsAnyExceptInRange((byte)'0', (byte)'9'))
+            throw Bad("a scrypt stanza's work factor is no decimal number from 1 to 99");
+        var work = int.Parse(digits, System.Globalization.NumberStyles.None, null);
+        if (work <= Keys.Scrypt.WorkMax) return new ScryptStanza(salt, work, ReadWrappedKey("a scrypt", ref lines));
+        throw new VirgaException(
+            FailureKind.Unsupported, $"age header: its passphrase takes a work factor of {work}, more than is done here",
+            $"Make the file again with a work factor of at most {Keys.Scrypt.WorkMax}.");
+    }
+
+    /// <summary>32 bytes are 43 characters, so a body of one short line; all else has the wrong length.</summary>
+    private static byte[] ReadWrappedKey(string whose, ref Lines lines)
+    {
         var body = new byte[AgeHeader.WrappedKeyBytes];
         var line = lines.Next();
         CheckBodyLine(line);
-        if (!Base64Raw.TryDecode(line, body)) throw Bad("an X25519 stanza's body is not 32 bytes");
-        return new X25519Stanza(new Hash256(share), body);
+        return Base64Raw.TryDecode(line, body) ? body : throw Bad($"{whose} stanza's body is not 32 bytes");
     }
 
     private static void SkipBody(ref Lines lines)

@@ -13,7 +13,12 @@ public static class PriceFile
     public const string FileName = "prices.json";
 
     private const int DepthMax = 8;
-    private const decimal AmountMax = 1_000_000;
+
+    /// <summary>The highest figure that is believed.</summary>
+    public const decimal AmountMax = 1_000_000;
+
+    /// <summary>Figures that belong to no service.</summary>
+    public static IReadOnlyList<string> GeneralNames { get; } = ["hourIsWorth", "yourAgentPerGB", "ownerAgentPerGB"];
 
     private static readonly Lazy<byte[]> ShippedBytes = new(ReadShipped);
 

@@ -22,6 +22,7 @@ internal static class SignInEndpoints
             return Task.CompletedTask;
         });
         routes.MapPost("/look", LookAsync).AllowAnonymous();
+        routes.MapGet("/bring", BringAsync).AllowAnonymous();
     }
 
     /// <summary>What a browser says it is, in a few words that hold nothing but letters.</summary>
@@ -60,6 +61,19 @@ internal static class SignInEndpoints
         }
         Guard.Of(http).SetCookie(http, token);
         http.Response.Redirect("/");
+    }
+
+    /// <summary>
+    /// Where share pages send their visitors: what they bring stands behind the #, so a script takes it on.
+    /// </summary>
+    private static Task BringAsync(HttpContext http)
+    {
+        http.Response.ContentType = "text/html; charset=utf-8";
+        return http.Response.WriteAsync(
+            "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Virga</title>"
+                + $"<script src=\"{PageFiles.Url("bring.js")}\"></script></head>"
+                + "<body><noscript><p>This page needs JavaScript.</p></noscript></body></html>",
+            http.RequestAborted);
     }
 
     private static async Task SignOutAsync(HttpContext http)

@@ -56,6 +56,17 @@
     selectFocused() {
       document.activeElement?.select?.();
     },
+    // A link that a share page brought behind the #: gone from the address, and so from the history, once it is taken.
+    takeLink() {
+      const brought = /^#((?:virga|magnet):.*)$/is.exec(location.hash)?.[1];
+      if (brought === undefined) return null;
+      history.replaceState(history.state, "", location.pathname + location.search);
+      try {
+        return decodeURI(brought);
+      } catch {
+        return brought;
+      }
+    },
     choose(input) {
       input.click();
     },

@@ -25,6 +25,8 @@ export async function visit(agent, options = {}) {
   context.on('request', request => {
     const url = new URL(request.url());
     if (url.protocol === 'data:' || url.protocol === 'blob:' || url.origin === home) return;
+    // The share page of an agent leads to its other page.
+    if (agent.isCut && url.origin === settings.agent?.link) return;
     if (!agent.isAttacked) find('other-host', request.url());
   });
   const page = await context.newPage();

@@ -3,6 +3,7 @@
 import { decode } from './bencode.js';
 import { toHex, toText } from './bytes.js';
 import { openFile } from './age.js';
+import { agentOrigin, bringAddress, remember, remembered } from './bring.js';
 import { AddressError, identityOf, passMaker, readAddress, virgaLink } from './link.js';
 import { bytesText, saved, shown } from './names.js';
 import { ReadError, ShareReader } from './reader.js';
@@ -339,9 +340,38 @@ function showBring(target, link) {
       // It stands there, selected.
     }
   };
-  target.append(element('details', {}, element('summary', {}, text('bring')),
-    element('p', {}, text('bringHow')), element('div', { class: 'copy' }, field, copy),
+  target.append(element('details', { id: 'bring' }, element('summary', {}, text('bring')),
+    element('p', {}, text('bringHow')), bringForm(link),
+    element('h2', {}, text('bringElse')), element('p', {}, text('bringCopy')),
+    element('div', { class: 'copy' }, field, copy),
+    element('div', { class: 'actions' }, element('a', { class: 'button', href: link, id: 'open-link' }, text('openLink'))),
     element('pre', {}, `virga get '${link}' ACCOUNT:FOLDER`)));
+}
+
+/** Asks for the address of the visitor's own agent, and goes there with the link. */
+function bringForm(link) {
+  const known = remembered();
+  const address = element('input', {
+    id: 'agent', value: known, placeholder: 'http://127.0.0.1:8480', autocomplete: 'url', spellcheck: false,
+    inputMode: 'url', 'aria-describedby': 'agent-problem',
+  });
+  const keep = element('input', { type: 'checkbox', id: 'keep', checked: known !== '' });
+  const problem = element('p', { id: 'agent-problem', class: 'wrong' });
+  problem.setAttribute('role', 'alert');
+  const form = element('form', { noValidate: true },
+    element('label', { htmlFor: 'agent' }, text('agentAddress')),
+    element('div', { class: 'copy' }, address, element('button', { class: 'first' }, text('bringGo'))), problem,
+    element('label', { class: 'keep' }, keep, text('keep')));
+  form.onsubmit = event => {
+    event.preventDefault();
+    const origin = agentOrigin(address.value);
+    problem.textContent = origin === null ? text('agentBad') : '';
+    address.setAttribute('aria-invalid', String(origin === null));
+    if (origin === null) return;
+    remember(keep.checked ? origin : null);
+    window.location.assign(bringAddress(origin, link));
+  };
+  return form;
 }
 
 function showProblem(problem) {
