@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Virga.Accounts;
 using Virga.Agent.Api;
+using Virga.Agent.Backups;
 using Virga.Agent.Control;
 using Virga.Agent.Network;
 using Virga.Agent.Notices;
@@ -92,6 +93,9 @@ public sealed class AgentHost : IAsyncDisposable
 
     /// <summary>Agents that are asked which heads they saw, a few each round.</summary>
     private const int OthersMax = 64;
+
+    /// <summary>Longer sigchains are none.</summary>
+    private const int StatementsMax = 65_536;
 
     private readonly AgentOptions options;
     private readonly CancellationTokenSource stopping = new();
@@ -298,6 +302,11 @@ public sealed class AgentHost : IAsyncDisposable
         var entryEndpoints = new EntryEndpoints(accounts);
         var searchEndpoints = new SearchEndpoints(accounts, options.Time);
         var pageEndpoints = new PageEndpoints(() => PageLink);
+        var backupEndpoints = new BackupEndpoints(
+            (passphrase, output, token) => AgentBackup.WriteAsync(
+                folder.Path, state.Database, keys, options.Version, passphrase, options.Time, options.Random, output,
+                token),
+            log);
         server = Own(await PeerServer.StartAsync(
             new PeerServerOptions
             {
@@ -323,6 +332,7 @@ public sealed class AgentHost : IAsyncDisposable
                 webhookEndpoints.Map(routes);
                 webSeedEndpoints.Map(routes);
                 pageEndpoints.Map(routes);
+                backupEndpoints.Map(routes);
                 tokenEndpoints.Map(routes);
                 guestEndpoints.Map(routes);
                 new PageFiles().Map(routes);
@@ -330,6 +340,7 @@ public sealed class AgentHost : IAsyncDisposable
                 searchEndpoints.Map(routes);
             },
             cancellationToken));
+        await CatchUpAsync(folder, clients, inUse, cancellationToken);
         await keys.StateEndpointsAsync([Endpoint], cancellationToken);
         hub.Start();
         await transfers.LoadAsync(cancellationToken);
@@ -342,6 +353,44 @@ public sealed class AgentHost : IAsyncDisposable
         Tend(limits.RunAsync);
         Tend(webhooks.RunAsync);
         Tend(fileUploads.RunAsync);
+    }
+
+    /// <summary>
+    /// An agent that was restored first learns what it said after the backup was made: to say something else in its
+    /// place would be fraud.
+    /// </summary>
+    private async Task CatchUpAsync(
+        DataFolder folder, PeerClients clients, RepositoriesInUse repositories, CancellationToken cancellationToken)
+    {
+        var mark = folder.PathOf(AgentBackup.RestoredName);
+        if (!File.Exists(mark)) return;
+        var problems = new List<string>();
+        var places = repositories.Now.ToList();
+        foreach (var place in places)
+        {
+            try
+            {
+                var chain = await clients.Log(place).GetWholeChainAsync(keys!.Id, StatementsMax, cancellationToken);
+                await keys.CatchUpAsync(chain, cancellationToken);
+            }
+            catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
+            {
+                // It never heard of this agent.
+            }
+            catch (VirgaException e) when (e.Kind is not (FailureKind.Conflict or FailureKind.Denied))
+            {
+                problems.Add($"{place.Url.Authority}: {e.Message}");
+            }
+        }
+        if (places.Count > 0 && problems.Count == places.Count)
+        {
+            throw new VirgaException(
+                FailureKind.Unavailable,
+                "this agent was restored from a backup, and no repository tells what it said since: "
+                    + string.Join("; ", problems),
+                $"Start it again when one of them can be reached. If it said nothing since, delete {mark}.");
+        }
+        File.Delete(mark);
     }
 
     private async Task<AgentStatus> StatusAsync(CancellationToken cancellationToken)

@@ -44,6 +44,8 @@ internal static class CommandLine
             PageCommand.Create(options),
             AccountCommands.Create(options),
             KeyCommands.Create(options),
+            BackupCommands.CreateBackup(options),
+            BackupCommands.CreateRestore(options),
             ShareCommands.Create(options),
             ShareCommands.CreateList(options),
             ShareCommands.CreateRemove(options),

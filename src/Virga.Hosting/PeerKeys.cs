@@ -117,6 +117,46 @@ public sealed class PeerKeys : IDisposable
         }
     }
 
+    /// <summary>
+    /// Takes over what this agent said itself and no longer knows, since its folder was restored from a backup.
+    /// </summary>
+    /// <param name="published">The chain as others hold it.</param>
+    /// <returns>Whether anything was missing.</returns>
+    /// <exception cref="VirgaException">
+    /// Conflict: it is another chain, or went another way; Denied: its keys were replaced since.
+    /// </exception>
+    public async Task<bool> CatchUpAsync(
+        IReadOnlyList<SignedEnvelope> published, CancellationToken cancellationToken)
+    {
+        await appending.WaitAsync(cancellationToken);
+        try
+        {
+            for (var i = 0; i < Math.Min(published.Count, own.Envelopes.Count); i++)
+            {
+                if (published[i].Body.AsSpan().SequenceEqual(own.Envelopes[i].Body)) continue;
+                throw new VirgaException(
+                    FailureKind.Conflict,
+                    $"statement {i} of this agent's sigchain is published otherwise than it is here",
+                    "Another agent runs, or ran, with the same key. Stop it; see `virga trust logs`.");
+            }
+            if (published.Count <= own.Envelopes.Count) return false;
+            var chain = Sigchain.Check(published.Select(e => (e.Body, e.Signature)), time.GetUtcNow());
+            if (!chain.ValidSigningKeys.Contains(Identity.SigningKey.PublicKey))
+            {
+                throw new VirgaException(
+                    FailureKind.Denied, "the agent's key was replaced after the backup was made",
+                    "Restore a backup that was made after that.");
+            }
+            DurableFile.Write(chainPath, SignedEnvelope.EncodeList(published));
+            own = new OwnChain(chain, published);
+            return true;
+        }
+        finally
+        {
+            appending.Release();
+        }
+    }
+
     public void Dispose()
     {
         Identity.SigningKey.Dispose();

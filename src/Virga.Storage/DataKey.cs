@@ -86,6 +86,9 @@ public sealed class DataKey : IDisposable
         }
     }
 
+    /// <summary>The key itself, for a backup that is encrypted as a whole; the caller wipes it.</summary>
+    public byte[] ToArray() => [.. key];
+
     public byte[] Seal(ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated, RandomBytes random)
     {
         var box = new byte[OverheadBytes + plaintext.Length];

@@ -127,6 +127,18 @@ public sealed class Database : IAsyncDisposable
     }
 
     /// <summary>
+    /// Writes a consistent copy of all that is committed into a file that is not there yet; others go on meanwhile.
+    /// </summary>
+    /// <exception cref="VirgaException">Full, Denied, Corrupt.</exception>
+    public Task CopyToAsync(string path, CancellationToken cancellationToken) => Task.Run(
+        () =>
+        {
+            using var session = SqlSession.Open(Path, schema.What, options.CacheKiB / 2, readOnly: false);
+            session.Execute("VACUUM INTO ?", path);
+        },
+        cancellationToken);
+
+    /// <summary>
     /// Makes what has been committed survive a power cut as well; for what others are about to be told for good. Takes
     /// as long as the disk needs.
     /// </summary>

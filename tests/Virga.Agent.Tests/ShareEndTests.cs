@@ -3,6 +3,7 @@ using System.Net;
 using System.Text;
 using System.Text.RegularExpressions;
 using Virga.Agent.Control;
+using Virga.Protocol;
 
 namespace Virga.Agent.Tests;
 
@@ -33,13 +34,14 @@ public sealed class ShareEndTests
 
         var late = await bob.GetAsync(share.Link, "disk", "late");
         Assert.Equal((TransferState.Failed, "NotFound"), (late.State, late.Error!.Kind));
-        Assert.Contains($"this share ended at {ends:yyyy-MM-dd HH:mm} UTC", late.Error.Message, StringComparison.Ordinal);
+        Assert.Contains(
+            $"this share ended at {ends:yyyy-MM-dd HH:mm} UTC", late.Error.Message, StringComparison.Ordinal);
         Assert.Contains("share it again", late.Error.Advice, StringComparison.Ordinal);
         // Whom it was not for learns nothing, now as before.
         if (audience == "public") return;
         var carol = await network.AgentAsync("carol");
         await carol.AddAccountAsync("disk", network.Folder("carol"));
-        var other = await carol.GetAsync(share.Link.Split('#')[0], "disk", "late");
+        var other = await carol.GetAsync(LinkTo(alice, share, hasSecret: false), "disk", "late");
         Assert.Contains("there is no share", other.Error!.Message, StringComparison.Ordinal);
     }
 
@@ -48,7 +50,8 @@ public sealed class ShareEndTests
     {
         await using var network = await Network.StartAsync();
         var (alice, bob) = await PairAsync(network);
-        var soon = await alice.ShareAsync(new ShareRequest("disk", "f", "link", [], Ends: DateTimeOffset.UtcNow + Length));
+        var soon = await alice.ShareAsync(new ShareRequest(
+            "disk", "f", "link", [], Ends: DateTimeOffset.UtcNow + Length));
         var later = await alice.ShareAsync(new ShareRequest(
             "disk", "f", "public", [], Ends: DateTimeOffset.UtcNow.AddDays(400)));
         await network.StopAsync(alice);
@@ -58,7 +61,7 @@ public sealed class ShareEndTests
         await network.StopAsync(alice);
         alice = await AliceAsync(network);
         Assert.Equal(later.Ends, Assert.Single(await alice.SharesAsync()).Ends);
-        var late = await bob.GetAsync(soon.Link, "disk", "late");
+        var late = await bob.GetAsync(LinkTo(alice, soon, hasSecret: true), "disk", "late");
         Assert.Contains("this share ended at", late.Error!.Message, StringComparison.Ordinal);
         Assert.Equal(TransferState.Completed, (await bob.GetAsync(later.Link, "disk", "got")).State);
     }
@@ -109,6 +112,15 @@ public sealed class ShareEndTests
         Assert.Contains("which is over", await alice.RefusedShareAsync(new ShareRequest(
             "disk", "f", "link", [], Ends: DateTimeOffset.UtcNow.AddMinutes(-1))), StringComparison.Ordinal);
         Assert.Empty(await alice.SharesAsync());
+    }
+
+    /// <summary>To where the agent is now, with what opens the share or without.</summary>
+    private static string LinkTo(TestAgent agent, ShareInfo share, bool hasSecret)
+    {
+        var link = ShareLink.Parse(share.Link);
+        return new ShareLink(
+            link.InfoHash, link.Agents, link.Repositories, [agent.Host.Endpoint], hasSecret ? link.Secret : null)
+            .ToText();
     }
 
     /// <summary>Until when a repository tells others of the share; null where it doesn't.</summary>

@@ -65,7 +65,9 @@ public sealed class FileChoiceTests
         var content = await ContentAsync("a.txt", "music/1.flac", "music/2.mp3", "music/sub/3.flac", "z.txt");
         var byPattern = new FileChoice(["*.flac"]).From(content);
         Assert.Equal([(1, "music/1.flac"), (3, "music/sub/3.flac")], Named(byPattern));
-        Assert.Equal(["music", "music/1.flac", "music/sub", "music/sub/3.flac"], byPattern.Manifest.Entries.Select(e => e.Path.Value));
+        Assert.Equal(
+            ["music", "music/1.flac", "music/sub", "music/sub/3.flac"],
+            byPattern.Manifest.Entries.Select(e => e.Path.Value));
         Assert.Equal(Named(byPattern), Named(new FileChoice([], "1,3").From(content)));
         // Nothing is copied where nothing is left out.
         Assert.Same(content, new FileChoice(["*"]).From(content));

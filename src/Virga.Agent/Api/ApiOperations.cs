@@ -30,6 +30,8 @@ internal static class ApiOperations
     [
         Get<AgentStatus>("status", "the agent, and how it is"),
         new("POST", "/control/stop", ApiScope.Admin, "stops the agent gracefully") { Status = 202 },
+        new("POST", "/control/backup", ApiScope.Admin, "all of the agent in one file, encrypted with a passphrase",
+            typeof(BackupRequest)) { ContentType = "application/octet-stream" },
         new("POST", "/control/page/link", ApiScope.Admin, "a link that signs in on the page, once", null,
             typeof(PageLinkInfo)),
         .. Accounts(), .. Shares(), .. Transfers(), .. Trust(),

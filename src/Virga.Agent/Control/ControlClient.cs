@@ -40,6 +40,15 @@ public sealed partial class ControlClient : IDisposable
     public Task StopAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, "/control/stop", null, cancellationToken);
 
+    /// <summary>Writes the agent's backup; what is there when it throws is no backup.</summary>
+    public async Task BackupAsync(string passphrase, Stream destination, CancellationToken cancellationToken)
+    {
+        using var answer = await OpenAsync(
+            HttpMethod.Post, "/control/backup",
+            JsonContent.Create(new BackupRequest(passphrase), ControlJson.Default.BackupRequest), cancellationToken);
+        await Guard(() => answer.Content.CopyToAsync(destination, cancellationToken));
+    }
+
     public Task<PageLinkInfo> PageLinkAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, "/control/page/link", null, ControlJson.Default.PageLinkInfo, cancellationToken);
 

@@ -214,6 +214,7 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(HandoverFile))]
 [JsonSerializable(typeof(TakeoverRequest))]
 [JsonSerializable(typeof(TransferLimitRequest))]
+[JsonSerializable(typeof(BackupRequest))]
 [JsonSerializable(typeof(LimitsInfo))]
 [JsonSerializable(typeof(LimitsRequest))]
 [JsonSerializable(typeof(List<UploadInfo>))]

@@ -6,7 +6,9 @@ using Virga.Transfers.Planning;
 
 namespace Virga.Agent.Planning;
 
-/// <summary>Changes the user's own price file, figure by figure; what else stands in it stays, but for comments.</summary>
+/// <summary>
+/// Changes the user's own price file, figure by figure; what else stands in it stays, but for comments.
+/// </summary>
 internal static class PriceEdits
 {
     private static readonly JsonDocumentOptions Lenient = new()
@@ -40,7 +42,8 @@ internal static class PriceEdits
             if (change.Service is { } service && !services.Contains(service))
             {
                 throw new VirgaException(
-                    FailureKind.NotFound, $"there is no service '{service}'", "There are " + string.Join(", ", services));
+                    FailureKind.NotFound, $"there is no service '{service}'",
+                    "There are " + string.Join(", ", services));
             }
             Apply(root, change);
         }

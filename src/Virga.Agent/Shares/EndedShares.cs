@@ -60,7 +60,8 @@ internal sealed class EndedShares(AgentState state)
             },
             cancellationToken);
         rows[row.InfoHash] = row;
-        foreach (var old in rows.Values.OrderByDescending(r => r.Ends).Skip(KeptMost)) rows.TryRemove(old.InfoHash, out _);
+        foreach (var old in rows.Values.OrderByDescending(r => r.Ends).Skip(KeptMost))
+            rows.TryRemove(old.InfoHash, out _);
     }
 
     /// <summary>It is shared again.</summary>

@@ -39,8 +39,8 @@ internal sealed partial class ShareService
                     isDone = false;
                 }
             }
-            var wait = rows.Values.Min(r => r.Ends) - options.Time.GetUtcNow() is { } next && next < LookAtMost && isDone
-                ? next : LookAtMost;
+            var left = rows.Values.Min(r => r.Ends) - options.Time.GetUtcNow();
+            var wait = left is { } next && next < LookAtMost && isDone ? next : LookAtMost;
             if (wait <= TimeSpan.Zero) continue;
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             await Task.WhenAny(signal.Task, Task.Delay(wait, options.Time, stop.Token));

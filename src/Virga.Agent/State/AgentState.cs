@@ -107,6 +107,9 @@ internal sealed class AgentState : IAsyncDisposable
         return new AgentState(folder, Database.Open(folder.PathOf("agent.db"), Schema), key, random);
     }
 
+    /// <summary>The database alone, wherever it lies.</summary>
+    internal static Database OpenDatabase(string path) => Database.Open(path, Schema);
+
     /// <summary>Reads and opens what lies at one of the paths below.</summary>
     public ReadOnlyMemory<byte> ReadSealed(string path) => SealedFile.Read(path, Key, SealedBytesMax);
 

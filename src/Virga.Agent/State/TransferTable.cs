@@ -108,8 +108,8 @@ internal sealed class TransferTable(AgentState state)
         var rows = await state.Database.ReadAsync(
             db => db.Query(
                 "SELECT id, info_hash, link, account, path, collision, state, created, ended, "
-                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check, serve, torrent, receive, "
-                    + "choice FROM transfers "
+                    + "fetched, files_total, bytes_total, outcome, priority, plan, copy_check, serve, torrent, "
+                    + "receive, choice FROM transfers "
                     + "ORDER BY created, id",
                 row => (
                     Id: row.Text(0), Hash: row.Hash(1), Link: row.Bytes(2), Account: row.Text(3), Path: row.Text(4),

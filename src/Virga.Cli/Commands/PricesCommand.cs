@@ -53,7 +53,8 @@ internal static class PricesCommand
             decimal? number = isUnknown ? null
                 : decimal.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var read)
                     ? read : throw new VirgaException(
-                        FailureKind.BadInput, $"'{Display.Fit(text, 40)}' is no amount", "Write a number, such as 0.05.");
+                        FailureKind.BadInput, $"'{Display.Fit(text, 40)}' is no amount",
+                        "Write a number, such as 0.05.");
             return await ChangeAsync(run, run.Parsed.GetRequiredValue(figure), number, isUnknown, cancellationToken);
         });
         return verb;

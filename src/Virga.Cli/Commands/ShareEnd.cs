@@ -14,7 +14,7 @@ internal static class ShareEnd
 
     /// <summary>Null where neither is given.</summary>
     /// <param name="span">Hours, days or weeks from now: 12h, 7d, 2w.</param>
-    /// <param name="moment">A day, or a day and time, of this machine's clock, unless it ends in Z or an offset.</param>
+    /// <param name="moment">A day, maybe with a time, of this machine's clock, unless it ends in an offset.</param>
     /// <exception cref="VirgaException">BadInput: both are given, or one is none.</exception>
     public static DateTimeOffset? Of(string? span, string? moment, TimeProvider time)
     {

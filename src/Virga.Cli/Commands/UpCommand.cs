@@ -196,7 +196,9 @@ internal static class UpCommand
         {
             var link = page is null ? null : await page.LinkAsync(cancellationToken);
             var isOpened = link is not null && Opens(run, choices) && run.Terminal.OpenLink(link.AbsoluteUri);
-            Show(run, agent, link, isOpened, repository, named, publicUrl is null && IPAddress.IsLoopback(listen.Address));
+            Show(
+                run, agent, link, isOpened, repository, named,
+                publicUrl is null && IPAddress.IsLoopback(listen.Address));
         }
         await choices.Peer.WaitAsync(run, agent.StopRequested, cancellationToken);
         return ExitCode.Ok;

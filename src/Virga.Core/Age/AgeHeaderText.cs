@@ -87,7 +87,7 @@ internal readonly record struct AgeHeaderText(
         return new X25519Stanza(new Hash256(share), ReadWrappedKey("an X25519", ref lines));
     }
 
-    /// <summary>Salt and work factor; what takes more work than we do for a file is refused before any is done.</summary>
+    /// <summary>Salt and work factor; what takes more work than we do is refused before any is done.</summary>
     private static ScryptStanza ReadScrypt(ReadOnlySpan<byte> arguments, ref Lines lines)
     {
         var space = arguments.IndexOf((byte)' ');
@@ -102,7 +102,8 @@ internal readonly record struct AgeHeaderText(
         var work = int.Parse(digits, System.Globalization.NumberStyles.None, null);
         if (work <= Keys.Scrypt.WorkMax) return new ScryptStanza(salt, work, ReadWrappedKey("a scrypt", ref lines));
         throw new VirgaException(
-            FailureKind.Unsupported, $"age header: its passphrase takes a work factor of {work}, more than is done here",
+            FailureKind.Unsupported,
+            $"age header: its passphrase takes a work factor of {work}, more than is done here",
             $"Make the file again with a work factor of at most {Keys.Scrypt.WorkMax}.");
     }
 

@@ -2,6 +2,8 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
+using Virga.Agent.Control;
+using Virga.Core;
 using Virga.Web.Live;
 using Virga.Web.Serving;
 using Virga.Web.Texts;
@@ -16,6 +18,7 @@ internal static class SignInEndpoints
     {
         routes.MapGet("/enter/{code}", EnterAsync).AllowAnonymous();
         routes.MapPost("/sign-out", SignOutAsync);
+        routes.MapPost("/backup", BackupAsync);
         routes.MapGet("/alive", static http =>
         {
             http.Response.StatusCode = StatusCodes.Status204NoContent;
@@ -74,6 +77,31 @@ internal static class SignInEndpoints
                 + $"<script src=\"{PageFiles.Url("bring.js")}\"></script></head>"
                 + "<body><noscript><p>This page needs JavaScript.</p></noscript></body></html>",
             http.RequestAborted);
+    }
+
+    /// <summary>The agent's backup as a download; a failure on the way cuts it, and the browser says so.</summary>
+    private static async Task BackupAsync(HttpContext http)
+    {
+        var form = await http.Request.ReadFormAsync(http.RequestAborted);
+        var agent = http.RequestServices.GetRequiredService<ControlClient>();
+        var now = http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
+        http.Response.ContentType = "application/octet-stream";
+        http.Response.Headers.ContentDisposition = $"attachment; filename=\"virga-{now:yyyy-MM-dd}.age\"";
+        try
+        {
+            await agent.BackupAsync(form["passphrase"].ToString(), http.Response.Body, http.RequestAborted);
+        }
+        catch (VirgaException e) when (!http.Response.HasStarted)
+        {
+            http.Response.Headers.ContentDisposition = default;
+            http.Response.ContentType = "text/plain; charset=utf-8";
+            http.Response.StatusCode = StatusCodes.Status400BadRequest;
+            await http.Response.WriteAsync($"{e.Message}\n", http.RequestAborted);
+        }
+        catch (VirgaException)
+        {
+            http.Abort();
+        }
     }
 
     private static async Task SignOutAsync(HttpContext http)

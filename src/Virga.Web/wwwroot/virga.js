@@ -67,6 +67,9 @@
         return brought;
       }
     },
+    submit(id) {
+      document.getElementById(id).submit();
+    },
     choose(input) {
       input.click();
     },
