@@ -94,9 +94,6 @@ public sealed class AgentHost : IAsyncDisposable
     /// <summary>Agents that are asked which heads they saw, a few each round.</summary>
     private const int OthersMax = 64;
 
-    /// <summary>Longer sigchains are none.</summary>
-    private const int StatementsMax = 65_536;
-
     private readonly AgentOptions options;
     private readonly CancellationTokenSource stopping = new();
     private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -370,7 +367,7 @@ public sealed class AgentHost : IAsyncDisposable
         {
             try
             {
-                var chain = await clients.Log(place).GetWholeChainAsync(keys!.Id, StatementsMax, cancellationToken);
+                var chain = await clients.Log(place).GetWholeChainAsync(keys!.Id, Sigchain.MaxStatements, cancellationToken);
                 await keys.CatchUpAsync(chain, cancellationToken);
             }
             catch (VirgaException e) when (e.Kind == FailureKind.NotFound)

@@ -278,11 +278,9 @@ public static partial class AgentBackup
             || entry.Name == PriceFile.FileName || PartName().IsMatch(entry.Name);
         // Nothing but files that we know, where they belong.
         if (!isOurs || entry.EntryType != TarEntryType.RegularFile) throw NoBackup($"it holds '{Plain(entry.Name)}'");
-        await using var file = new FileStream(Path.Combine(folder, entry.Name), new FileStreamOptions
-        {
-            Mode = FileMode.CreateNew, Access = FileAccess.Write,
-            UnixCreateMode = OperatingSystem.IsWindows() ? null : OwnerOnly,
-        });
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows()) options.UnixCreateMode = OwnerOnly;
+        await using var file = new FileStream(Path.Combine(folder, entry.Name), options);
         if (entry.DataStream is { } data) await data.CopyToAsync(file, cancellationToken);
         file.Flush(flushToDisk: true);
     }

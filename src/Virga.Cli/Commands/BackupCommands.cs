@@ -112,11 +112,10 @@ internal static class BackupCommands
         var beside = path + ".part";
         try
         {
-            await using (var output = new FileStream(beside, new FileStreamOptions
-            {
-                Mode = FileMode.Create, Access = FileAccess.Write,
-                UnixCreateMode = OperatingSystem.IsWindows() ? null : UnixFileMode.UserRead | UnixFileMode.UserWrite,
-            }))
+            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            await using (var output = new FileStream(beside, options))
             {
                 await write(output);
                 output.Flush(flushToDisk: true);
