@@ -367,7 +367,8 @@ public sealed class AgentHost : IAsyncDisposable
         {
             try
             {
-                var chain = await clients.Log(place).GetWholeChainAsync(keys!.Id, Sigchain.MaxStatements, cancellationToken);
+                var chain = await clients.Log(place).GetWholeChainAsync(
+                    keys!.Id, Sigchain.MaxStatements, cancellationToken);
                 await keys.CatchUpAsync(chain, cancellationToken);
             }
             catch (VirgaException e) when (e.Kind == FailureKind.NotFound)
