@@ -3,9 +3,16 @@ using Virga.EndToEnd.Harness;
 
 namespace Virga.EndToEnd;
 
-/// <summary>What a browser is driven through beside the whole way.</summary>
+/// <summary>What a browser is driven through beside the whole way: people, files, transfers in hand.</summary>
 public sealed partial class PageTests
 {
+    private const long TransferBytes = 96 << 20;
+    private const long TransferBytesPerSecond = 2 << 20;
+
+    /// <summary>A picture of one point, as PNG.</summary>
+    private const string Picture =
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
+
     /// <summary>
     /// Somebody vouches for Anna and Dora, Anna for two more, one of these for another. Dora's name is markup.
     /// </summary>
@@ -42,5 +49,72 @@ public sealed partial class PageTests
             var address = (await subject.Control.StatusAsync(default)).Address;
             await by.Control.VouchAsync(new VouchRequest(address, ["exchange"], depth, 30, name), default);
         }
+    }
+
+    /// <summary>Pictures, a document, a search far below, and moving, also to where something stands.</summary>
+    [Fact]
+    public async Task Files_are_looked_at_found_and_moved()
+    {
+        await using var scene = new Scene(inMemory: true);
+        var agent = await scene.AgentAsync("agent", []);
+        var trip = scene.Folder("nas/trip");
+        var deeper = Directory.CreateDirectory(Path.Combine(trip, "deep", "deeper")).FullName;
+        foreach (var name in new[] { "one.png", "two.png", "three \u202egnp.png" })
+            await File.WriteAllBytesAsync(Path.Combine(trip, name), Convert.FromBase64String(Picture));
+        await File.WriteAllTextAsync(Path.Combine(trip, "film.mp4"), "no film");
+        await File.WriteAllTextAsync(Path.Combine(trip, "taken.txt"), "stays");
+        await File.WriteAllTextAsync(Path.Combine(deeper, "taken.txt"), "was here");
+        await File.WriteAllTextAsync(Path.Combine(deeper, "needle.txt"), "found in the hay");
+        await File.WriteAllTextAsync(Path.Combine(deeper, "cod\u202eneedle.txt"), "turned around");
+        await File.WriteAllTextAsync(
+            Path.Combine(trip, "read me.md"),
+            """
+            # A trip
+            ![two](two.png) and ![gone](https://example.org/x.png)
+
+            | day | what |
+            |---|---|
+            | 1 | rain |
+
+            <script>hacked = 1</script><img src=x onerror="hacked = 1">
+            [out](javascript:hacked=1)
+            """);
+        await Scene.AddDiskAsync(agent, "nas", scene.PathOf("nas"));
+        await DriveAsync(scene, "views.mjs", new Dictionary<string, object>
+        {
+            ["agent"] = new { link = await LinkAsync(agent), password = Password },
+        });
+        Assert.Equal(Convert.FromBase64String(Picture), await File.ReadAllBytesAsync(Path.Combine(deeper, "one.png")));
+        Assert.False(File.Exists(Path.Combine(trip, "one.png")));
+        Assert.Equal("stays", await File.ReadAllTextAsync(Path.Combine(trip, "taken.txt")));
+        Assert.Equal("was here", await File.ReadAllTextAsync(Path.Combine(deeper, "taken.txt")));
+    }
+
+    /// <summary>Held back by a limit, so that there is time for all that one does with it.</summary>
+    [Fact]
+    public async Task A_transfer_is_paused_put_first_and_gone_on_with()
+    {
+        await using var scene = new Scene(inMemory: true);
+        var repository = await scene.RepositoryAsync();
+        var sender = await scene.AgentAsync("sender", [repository]);
+        var receiver = await scene.AgentAsync("receiver", [repository]);
+        FileTree.Write(Path.Combine(scene.Folder("nas/film"), "film.mkv"), TransferBytes, 3);
+        await Scene.AddDiskAsync(sender, "nas", scene.PathOf("nas"));
+        await Scene.AddDiskAsync(receiver, "cloud", scene.Folder("cloud"));
+        ShareInfo? shared = null;
+        await foreach (var told in sender.Control.ShareAsync(new ShareRequest("nas", "film", "link", []), default))
+            shared = told.Result ?? shared;
+        await receiver.Control.SetLimitsAsync(new LimitsRequest(TransferBytesPerSecond, null, 3, null, []), default);
+        foreach (var place in new[] { "kept", "dropped" })
+            await receiver.Control.StartTransferAsync(new TransferRequest(shared!.Link!, "cloud", place), default);
+        await DriveAsync(scene, "transfers.mjs", new Dictionary<string, object>
+        {
+            ["agent"] = new { link = await LinkAsync(receiver), password = Password },
+        });
+        Assert.Empty(FileTree.Differences(
+            FileTree.Hash(scene.PathOf("nas/film")), FileTree.Hash(scene.PathOf("cloud/kept"))));
+        var transfers = await receiver.Control.TransfersAsync(default);
+        Assert.Equal(TransferPriority.High, transfers.Single(t => t.Path == "kept").Priority);
+        Assert.Equal(TransferState.Cancelled, transfers.Single(t => t.Path == "dropped").State);
     }
 }

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.RegularExpressions;
 using Virga.Accounts.Adapters.Disk;
 using Virga.Agent;
+using Virga.Testing;
 
 namespace Virga.Web.Tests;
 
@@ -53,10 +54,19 @@ internal sealed partial class Fixture : IAsyncDisposable
     }
 
     /// <summary>A browser with cookies of its own that shows redirects.</summary>
-    public HttpClient Browser() => new(new SocketsHttpHandler { AllowAutoRedirect = false })
+    /// <param name="page">Null: the fixture's own.</param>
+    public HttpClient Browser(PageServer? page = null) => new(new SocketsHttpHandler { AllowAutoRedirect = false })
     {
-        BaseAddress = Page.Url,
+        BaseAddress = (page ?? Page).Url,
     };
+
+    /// <summary>The agent's page once more, on a clock that stands still: no wait passes by itself.</summary>
+    public Task<PageServer> StandingStillAsync() => PageServer.StartAsync(
+        OptionsAt(new IPEndPoint(IPAddress.Loopback, 0)) with
+        {
+            Time = new FakeTimeProvider(TimeProvider.System.GetUtcNow()),
+        },
+        CancellationToken.None);
 
     /// <summary>A browser that was let in by a link, and has set the password.</summary>
     public async Task<(HttpClient Browser, string RecoveryCode)> SetUpAsync()

@@ -42,14 +42,15 @@ public sealed class SignInTests
     {
         await using var fixture = await Fixture.StartAsync();
         (await fixture.SetUpAsync()).Browser.Dispose();
-        using var browser = fixture.Browser();
+        await using var page = await fixture.StandingStillAsync();
+        using var browser = fixture.Browser(page);
         Assert.Contains("not the password", await Fixture.PostAsync(browser, "/sign-in", ("Form.Password", "wrong")));
         var to = await Fixture.PostAsync(browser, "/sign-in?to=%2Fshare", ("Form.Password", Fixture.Password));
         Assert.EndsWith("/share", to);
-        using var thief = fixture.Browser();
+        using var thief = fixture.Browser(page);
         for (var i = 0; i < 5; i++) await Fixture.PostAsync(thief, "/sign-in", ("Form.Password", $"guess {i}"));
         // Now the right one is not even looked at, whoever sends it.
-        using var late = fixture.Browser();
+        using var late = fixture.Browser(page);
         var refused = await Fixture.PostAsync(late, "/sign-in", ("Form.Password", Fixture.Password));
         Assert.Contains("Too many wrong tries", refused);
         Assert.DoesNotContain(Fixture.Password, refused);
