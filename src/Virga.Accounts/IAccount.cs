@@ -184,6 +184,15 @@ public interface ISignedReadUrls
     /// <param name="lifetime">After which the service refuses the URL; at most seven days.</param>
     ValueTask<SignedReadUrl> SignReadAsync(
         EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// The same for readers that know nothing of us and send no header. Bound to the version where the service has that
+    /// in the URL; elsewhere it reads whatever stands there while it lives: the caller looks before, and only gives it
+    /// out where the owner accepted that.
+    /// </summary>
+    async ValueTask<Uri> SignBareReadAsync(
+        EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        (await SignReadAsync(path, pin, lifetime, cancellationToken)).Url;
 }
 
 /// <summary>Optional: an account that knows how full it is.</summary>

@@ -139,6 +139,10 @@ public sealed class AgentHost : IAsyncDisposable
     /// <summary>What can be asked of the local API.</summary>
     internal IEnumerable<(string Method, string Pattern)> Operations => server!.ControlOperations;
 
+    /// <summary>Looks now, and not only each half hour, whether feeds that are followed have something newer.</summary>
+    internal Task FollowFeedsAsync(CancellationToken cancellationToken) =>
+        transfers!.FollowOnceAsync(cancellationToken);
+
     internal RepositoriesInUse? InUse { get; private set; }
 
     /// <summary>Files that come in pieces.</summary>
@@ -262,14 +266,20 @@ public sealed class AgentHost : IAsyncDisposable
         hub.Add(swarms.FindAsync, shares.PublicSwarms);
         shares.ReachOfPeers = hub.Reach;
         var shareTrackers = Own(new ShareTrackers(shares, hub, options, log));
-        shares.Changed = shareTrackers.Changed;
+        var feeds = Own(new PublishedFeeds(shares, hub, state, options));
+        shares.FeedMagnet = feeds.MagnetOf;
+        shares.Changed = () =>
+        {
+            shareTrackers.Changed();
+            feeds.Changed();
+        };
         shares.Narrowed = () =>
         {
             openings.Cut();
             swarms.Cut();
         };
         var ranges = new HttpRanges(limits.Sending, log);
-        var webSeedEndpoints = new WebSeedEndpoints(shares, ranges);
+        var webSeedEndpoints = new WebSeedEndpoints(shares, ranges, new StorageLinks(options.Time, log));
         var guestEndpoints = new GuestEndpoints(shares, keys.Identity, ranges, options.Time);
         var shareEndpoints = new ShareEndpoints(
             shares, holdings, new GrantIssuer(keys.Identity, trust, options.Time, options.Random), openings, trust,
@@ -344,6 +354,8 @@ public sealed class AgentHost : IAsyncDisposable
         Tend(announcer.RunAsync);
         Tend(shares.RunAsync);
         Tend(shareTrackers.RunAsync);
+        Tend(feeds.RunAsync);
+        Tend(transfers.FollowFeedsAsync);
         Tend(trust.RunAsync);
         Tend(openings.RunAsync);
         Tend(Logs.RunAsync);

@@ -16,8 +16,21 @@ internal sealed class S3SignedUrls(S3Bucket bucket) : ISignedReadUrls
     public async ValueTask<SignedReadUrl> SignReadAsync(
         EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken)
     {
-        var what = $"sign a URL for '{path}'";
         var match = pin.Value.StartsWith('"') ? pin.Value : $"\"{pin.Value}\"";
+        var url = await SignAsync(path, match, lifetime, cancellationToken);
+        Hash256? certificate = bucket.Settings.CertSha256 is { } pinned && Hash256.TryParse(pinned, out var hash)
+            ? hash : null;
+        return new SignedReadUrl(url, match, certificate);
+    }
+
+    /// <summary>An ETag has no place in a URL here: this one reads whatever stands there.</summary>
+    public ValueTask<Uri> SignBareReadAsync(
+        EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) =>
+        SignAsync(path, null, lifetime, cancellationToken);
+
+    private async ValueTask<Uri> SignAsync(
+        EntryPath path, string? match, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
         var request = new GetPreSignedUrlRequest
         {
             BucketName = bucket.Name,
@@ -26,10 +39,8 @@ internal sealed class S3SignedUrls(S3Bucket bucket) : ISignedReadUrls
             Protocol = Protocol.HTTPS,
             Expires = bucket.Services.Clock.GetUtcNow().UtcDateTime + lifetime,
         };
-        request.Headers["If-Match"] = match;
-        var url = await bucket.CallAsync(what, _ => bucket.Client.GetPreSignedURLAsync(request), cancellationToken);
-        Hash256? certificate = bucket.Settings.CertSha256 is { } pinned && Hash256.TryParse(pinned, out var hash)
-            ? hash : null;
-        return new SignedReadUrl(new Uri(url), match, certificate);
+        if (match is not null) request.Headers["If-Match"] = match;
+        return new Uri(await bucket.CallAsync(
+            $"sign a URL for '{path}'", _ => bucket.Client.GetPreSignedURLAsync(request), cancellationToken));
     }
 }

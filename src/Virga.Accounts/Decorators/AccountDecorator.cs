@@ -253,6 +253,12 @@ public abstract class AccountDecorator(IAccount inner) : IAbilitySource
             owner.CallAsync(
                 new AccountCall(AccountOperation.SignRead, path),
                 token => inner.SignReadAsync(path, pin, lifetime, token), cancellationToken);
+
+        public ValueTask<Uri> SignBareReadAsync(
+            EntryPath path, EntryVersion pin, TimeSpan lifetime, CancellationToken cancellationToken) =>
+            owner.CallAsync(
+                new AccountCall(AccountOperation.SignRead, path),
+                token => inner.SignBareReadAsync(path, pin, lifetime, token), cancellationToken);
     }
 
     private sealed class CopyGrants(AccountDecorator owner, ICopyGrants inner) : ICopyGrants

@@ -67,12 +67,15 @@ public sealed record SkippedEntry(string Path, string Reason);
 /// <param name="MagnetV1">For those that stumble over a v2 part; null where there is no hybrid.</param>
 /// <param name="WebAddress">Where a browser opens it, with its secret; null where the agent has no page.</param>
 /// <param name="Ends">When it is withdrawn by itself; null: never.</param>
+/// <param name="FeedMagnet">
+/// By which BitTorrent clients follow its feed (BEP 46); null where it has none, or none is in the DHT.
+/// </param>
 public sealed record ShareInfo(
     string InfoHash, string Link, string Account, string Path, string Audience, IReadOnlyList<string> Readers,
     DateTimeOffset Created,
     int Files, long Bytes, IReadOnlyList<SkippedEntry> Skipped, string? Feed, string? Problem, bool IsDirect = false,
     bool IsCopyable = false, string? Magnet = null, bool IsHybrid = false, string? MagnetV1 = null,
-    string? WebAddress = null, DateTimeOffset? Ends = null);
+    string? WebAddress = null, DateTimeOffset? Ends = null, string? FeedMagnet = null);
 
 /// <summary>One line of the stream that POST /control/shares answers with; one of the three is set.</summary>
 public sealed record ShareEvent(ShareProgress? Progress, ShareInfo? Result, ControlError? Error);

@@ -40,6 +40,9 @@ internal sealed partial class ShareService(
     /// <summary>How BitTorrent peers reach this machine, given how agents do; null where they can't.</summary>
     public Func<Uri, string?>? ReachOfPeers { get; set; }
 
+    /// <summary>By which BitTorrent clients follow a feed; null where none is in the DHT.</summary>
+    public Func<string, string?>? FeedMagnet { get; set; }
+
     /// <summary>Where browsers open shares; null where none can.</summary>
     public Func<string?>? PageOrigin { get; init; }
 
@@ -221,6 +224,19 @@ internal sealed partial class ShareService(
     /// <summary>A public share by a hash of its swarm, or of its hybrid torrent's; null for all others.</summary>
     public ShareRow? FindPublic(SwarmHash hash) => Live.FirstOrDefault(row => Swarms(row).Contains(hash));
 
+    /// <summary>Feeds that point at a public share which has a hybrid torrent, with the v1 hash of that.</summary>
+    public async Task<List<(string Feed, SwarmHash Torrent, long Version)>> PublicFeedsAsync(
+        CancellationToken cancellationToken)
+    {
+        var feeds = new List<(string, SwarmHash, long)>();
+        foreach (var row in Live)
+        {
+            if (row is { Feed: { } feed, Audience: AudienceKind.Public, Hybrid: { } hybrid })
+                feeds.Add((feed, hybrid.V1, await table.FeedVersionAsync(feed, cancellationToken)));
+        }
+        return feeds;
+    }
+
     /// <summary>Hashes of all swarms of public shares.</summary>
     public IEnumerable<SwarmHash> PublicSwarms() => Live.SelectMany(Swarms);
 
@@ -282,7 +298,8 @@ internal sealed partial class ShareService(
     private async Task<ShareReader> LoadReaderAsync(ShareRow row)
     {
         var index = await ReadIndexAsync(row.InfoHash, CancellationToken.None);
-        return new ShareReader(index, await accounts.GetAsync(row.Account, CancellationToken.None));
+        return new ShareReader(
+            index, await accounts.GetAsync(row.Account, CancellationToken.None), options.Random);
     }
 
     private Task<OwnerIndex> ReadIndexAsync(Hash256 infoHash, CancellationToken cancellationToken) =>
@@ -398,10 +415,19 @@ internal sealed partial class ShareService(
         var version = await table.NextFeedVersionAsync(feed, cancellationToken);
         foreach (var repository in repositories())
             await clients.Repository(repository).PutFeedAsync(feed, row.InfoHash, version, cancellationToken);
+        // It points at one share alone.
+        foreach (var older in rows.Values.Where(other => other.Feed == feed && other.InfoHash != row.InfoHash).ToList())
+            await KeepAsync(older with { Feed = null }, cancellationToken);
         row = row with { Feed = feed };
+        await KeepAsync(row, cancellationToken);
+        Changed?.Invoke();
+        return row;
+    }
+
+    private async Task KeepAsync(ShareRow row, CancellationToken cancellationToken)
+    {
         await table.PutAsync(row, cancellationToken);
         rows[row.InfoHash] = row;
-        return row;
     }
 
     private ShareInfo Describe(ShareRow row, string? problem) => new(
@@ -409,5 +435,6 @@ internal sealed partial class ShareService(
         row.Audience.ToString().ToLowerInvariant(), [.. row.Readers.Select(r => r.ToString())],
         row.Created, row.Files, row.Bytes, row.Skipped, row.Feed, problem,
         row.IsDirect, row.CopyService is not null, MagnetOf(row), row.Hybrid is not null,
-        row.V1Alone is { } v1 ? MagnetOf(row, v1, null) : null, WebAddressOf(row), row.Ends);
+        row.V1Alone is { } v1 ? MagnetOf(row, v1, null) : null, WebAddressOf(row), row.Ends,
+        row is { Feed: { } feed, Audience: AudienceKind.Public, Hybrid: not null } ? FeedMagnet?.Invoke(feed) : null);
 }

@@ -124,6 +124,9 @@ internal sealed class AgentState : IAsyncDisposable
     /// <summary>Where the info dict of a share's hybrid torrent lies, sealed.</summary>
     public string HybridPath(Hash256 infoHash) => folder.PathOf($"shares/{infoHash}.hybrid");
 
+    /// <summary>Where the key of this agent's feeds in the DHT lies, sealed.</summary>
+    public string FeedKeyPath => folder.PathOf("feed-key");
+
     /// <summary>Where a transfer's torrent and manifest lie, sealed.</summary>
     public string ContentPath(string transfer) => folder.PathOf($"transfers/{transfer}.content");
 
@@ -237,6 +240,11 @@ internal sealed class ShareTable(AgentState state)
                 return db.Scalar("SELECT version FROM feeds WHERE name = ?", name);
             },
             cancellationToken);
+
+    /// <summary>The version that a feed has; 0 where there is no such feed.</summary>
+    public ValueTask<long> FeedVersionAsync(string name, CancellationToken cancellationToken) =>
+        state.Database.ReadAsync(
+            db => db.Scalar("SELECT coalesce(max(version), 0) FROM feeds WHERE name = ?", name), cancellationToken);
 
     private static string Place(Hash256 infoHash) => $"secret of share {infoHash}";
 }

@@ -69,6 +69,9 @@ internal sealed class TransferTable(AgentState state)
             cancellationToken);
     }
 
+    private static string? Json(TorrentWish? wish) =>
+        wish is null ? null : JsonSerializer.Serialize(wish, StateJson.Default.TorrentWish);
+
     private byte[] SealedLink(TransferRow row) =>
         state.Seal(System.Text.Encoding.UTF8.GetBytes(row.Link), Place(row.Id));
 
@@ -79,8 +82,7 @@ internal sealed class TransferTable(AgentState state)
                 + "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             row.Id, row.InfoHash, link, row.Account, row.Path.Value, (int)row.Collision,
             (int)row.State, row.Created, (int)row.Priority, Json(row.Plan), (int?)row.Copies ?? 0,
-            (int)row.Serve, row.Receive, row.Torrent is null
-                ? null : JsonSerializer.Serialize(row.Torrent, StateJson.Default.TorrentWish),
+            (int)row.Serve, row.Receive, Json(row.Torrent),
             row.Choice is null ? null : JsonSerializer.Serialize(row.Choice, StateJson.Default.FileChoice));
 
     /// <param name="also">Written with it, or not at all.</param>
@@ -95,9 +97,10 @@ internal sealed class TransferTable(AgentState state)
                 db.Execute(
                     "UPDATE transfers SET state = ?, ended = ?, fetched = ?, "
                         + "files_total = ?, bytes_total = ?, outcome = ?, priority = ?, plan = ?, serve = ?, "
-                        + "receive = ? WHERE id = ?",
+                        + "receive = ?, torrent = ? WHERE id = ?",
                     (int)row.State, row.Ended?.ToUnixTimeSeconds(), row.Fetched, row.FilesTotal, row.BytesTotal,
-                    outcome, (int)row.Priority, Json(row.Plan), (int)row.Serve, row.Receive, row.Id);
+                    outcome, (int)row.Priority, Json(row.Plan), (int)row.Serve, row.Receive,
+                    Json(row.Torrent), row.Id);
                 also?.Invoke(db);
             },
             cancellationToken);

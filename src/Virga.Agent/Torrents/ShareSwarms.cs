@@ -110,7 +110,7 @@ internal sealed class ShareSwarms : IDisposable
         var swarm = new Swarm(info);
         var upload = new SeedUpload(
             swarm.Layout!, reader.Index.Layers, new ShareSeedSource(reader, info), hub.Cache);
-        var choker = new Choker(swarm, options.Time, options.Random);
+        var choker = new Choker(swarm, options.Time, options.Random, priority: hub.Priority);
         (swarm.Upload, swarm.Choker) = (upload, choker);
         lock (gate) open[hash] = new OpenSwarm(row.InfoHash, swarm, upload, choker);
         return swarm;

@@ -36,6 +36,9 @@ internal sealed class TorrentHub : IAsyncDisposable
 
     public SeedCache Cache { get; } = new(SeedCache.BytesMaxDefault);
 
+    /// <summary>Of all swarms, once peers can pay; null: they are served by what they give alone.</summary>
+    public IPeerPriority? Priority { get; init; }
+
     /// <summary>Where peers are taken; null where the user did not turn it on.</summary>
     public IPEndPoint? Listens => listener?.LocalEndPoint;
 

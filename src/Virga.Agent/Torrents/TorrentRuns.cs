@@ -64,6 +64,25 @@ internal sealed partial class TorrentRuns : IAsyncDisposable
     /// <summary>Told when a torrent is given to nobody any more, by its transfer.</summary>
     public Func<string, Task>? SeedingEnded { get; set; }
 
+    /// <summary>The torrent that a feed names now (BEP 46), with its number.</summary>
+    /// <exception cref="VirgaException">Unsupported without the DHT; NotFound.</exception>
+    public async Task<(SwarmHash Torrent, long Version)> FindNewestAsync(
+        TorrentFeed feed, CancellationToken cancellationToken)
+    {
+        if (hub.Dht is not { } dht)
+        {
+            throw new VirgaException(
+                FailureKind.Unsupported, "the link is one of a feed, which is found by the DHT alone",
+                "Run the agent with --torrent-dht.");
+        }
+        var item = await dht.GetAsync(feed.Key, feed.SaltBytes, cancellationToken);
+        return item?.FeedTorrent() is { } torrent ? (torrent, item.Sequence) : throw new VirgaException(
+            FailureKind.NotFound,
+            item is null ? "nobody in the DHT has the feed that the link names"
+                : "what the DHT has under the link's key is no feed of torrents",
+            "Is the link whole, and has its publisher been there within two hours? Try again later.");
+    }
+
     public ShareContent Open(TransferRow row)
     {
         var (info, layers) = Read(row.Id);
@@ -208,7 +227,8 @@ internal sealed partial class TorrentRuns : IAsyncDisposable
                 "Get a link with trackers (tr=) or peers (x.pe=), name a peer with --peer HOST:PORT, or run the "
                     + "agent with --torrent-dht.");
         }
-        download.Swarm.Choker = new Choker(download.Swarm, options.Time, options.Random);
+        download.Swarm.Choker = new Choker(
+            download.Swarm, options.Time, options.Random, priority: hub.Priority);
         download.Start(finders, named);
     }
 
@@ -276,7 +296,26 @@ internal sealed partial class TorrentRuns : IAsyncDisposable
             IsSame = (file, entry, token) =>
                 TorrentCheck.IsSameAsync(target, entry, file, layout, checker, source, token),
         };
+        if (row is { Torrent.FeedVersion: not null, Collision: CollisionPolicy.Overwrite })
+            await KeepSameAsync(transfer, job, cancellationToken);
         return await engine.RunAsync(job, cancellationToken);
+    }
+
+    /// <summary>Of a feed's newer version: what stands there as it is in it is not fetched again.</summary>
+    private static async Task KeepSameAsync(
+        RunningTransfer transfer, TransferJob job, CancellationToken cancellationToken)
+    {
+        var recorded = await job.Journal.LoadAsync(cancellationToken);
+        if (recorded.HasStarted) return;
+        transfer.Step = "looking at what is there";
+        foreach (var file in job.Content.Files)
+        {
+            if (recorded.Completed.Contains(file.Index) || file.Entry.Size == 0) continue;
+            if (await job.Target.StatAsync(job.PathOf(file), cancellationToken) is { Kind: EntryKind.File } there
+                && there.Length == file.Entry.Size && await job.IsSame!(file, there, cancellationToken))
+                await job.Journal.FileCompletedAsync(file.Index, cancellationToken);
+        }
+        transfer.Step = "running";
     }
 
     private async Task ShareAsync(TransferRow row, TorrentInfo info, CancellationToken cancellationToken)

@@ -11,8 +11,10 @@ namespace Virga.Agent.Torrents;
 /// <param name="Ratio">Gives until so many times its size was given; null: no such bound.</param>
 /// <param name="SeedHours">Gives so long after it is complete; null: no such bound.</param>
 /// <param name="IsShared">Makes a public share of what arrived.</param>
+/// <param name="FeedVersion">Of the link's feed (BEP 46), where that is followed; null where none is.</param>
 internal sealed record TorrentWish(
-    IReadOnlyList<string> Select, IReadOnlyList<string> Peers, double? Ratio, double? SeedHours, bool IsShared)
+    IReadOnlyList<string> Select, IReadOnlyList<string> Peers, double? Ratio, double? SeedHours, bool IsShared,
+    long? FeedVersion = null)
 {
     private const int ListedMax = 5;
 

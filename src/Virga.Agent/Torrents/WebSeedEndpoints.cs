@@ -9,9 +9,10 @@ namespace Virga.Agent.Torrents;
 
 /// <summary>
 /// Public shares as web seed (BEP 19): each file under its name in the torrent, to whoever asks, with ranges as HTTP
-/// has them (RFC 9110).
+/// has them (RFC 9110). Where the owner lets others read the storage directly, it is the storage that answers: no byte
+/// of content passes through here.
 /// </summary>
-internal sealed class WebSeedEndpoints(ShareService shares, HttpRanges ranges)
+internal sealed class WebSeedEndpoints(ShareService shares, HttpRanges ranges, StorageLinks storage)
 {
     public const string Place = "v1/web/";
 
@@ -29,6 +30,14 @@ internal sealed class WebSeedEndpoints(ShareService shares, HttpRanges ranges)
         var path = http.RouteText("path");
         var file = Find(reader.Index.Info, path)
             ?? (row.V1Alone is null ? null : PaddingOf(reader.Index.Info, path)) ?? throw NotHere();
+        if (row.IsDirect && file is { Root: { } root, Length: > 0 } && HttpMethods.IsGet(http.Request.Method)
+            && await storage.FindAsync(reader, root, http.RequestAborted) is { } url)
+        {
+            http.Response.Headers.Location = url.AbsoluteUri;
+            http.Response.Headers.CacheControl = "no-store";
+            http.Response.StatusCode = StatusCodes.Status307TemporaryRedirect;
+            return;
+        }
         await ranges.AnswerAsync(http, reader, file.Root, file.Length);
     }
 

@@ -98,6 +98,8 @@ internal sealed partial class TransferService(
         await torrents.EndAsync(id);
         if (transfer.Row is { State: TransferState.Completed, Serve: ServeMode.Always })
             await SetAsync(transfer, transfer.Row with { Serve = ServeMode.Never });
+        if (transfer.Row is { Torrent: { FeedVersion: not null } wish })
+            await SetAsync(transfer, transfer.Row with { Torrent = wish with { FeedVersion = null } });
         if (transfer.Row.State != TransferState.Completed)
         {
             await RemoveHalfDoneAsync(transfer, cancellationToken);

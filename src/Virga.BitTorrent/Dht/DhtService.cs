@@ -6,6 +6,7 @@ using System.Threading.Channels;
 using Virga.BitTorrent.Wire;
 using Virga.Core;
 using Virga.Core.Bencoding;
+using Virga.Core.Keys;
 
 namespace Virga.BitTorrent.Dht;
 
@@ -100,6 +101,27 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
 
     /// <summary>Tells of a node, as a torrent or a peer names one (BEP 5).</summary>
     public void Add(IPEndPoint node) => told.Writer.TryWrite(node);
+
+    /// <summary>
+    /// The item of a key and salt with the highest number that anybody has; null where nobody has one. Waits until it
+    /// was tried to join.
+    /// </summary>
+    public async Task<DhtItem?> GetAsync(
+        VerifyKey key, ReadOnlyMemory<byte> salt, CancellationToken cancellationToken)
+    {
+        await joined.Task.WaitAsync(cancellationToken);
+        var found = await Task.WhenAll(nodes.Select(item => item.Node.GetAsync(key, salt, cancellationToken)));
+        return found.OfType<DhtItem>().MaxBy(item => item.Sequence);
+    }
+
+    /// <summary>Gives an item to the nodes nearest to it, of both families.</summary>
+    /// <returns>The nodes that took it; they forget it after two hours (BEP 44).</returns>
+    public async Task<int> PutAsync(DhtItem item, CancellationToken cancellationToken)
+    {
+        await joined.Task.WaitAsync(cancellationToken);
+        var taken = await Task.WhenAll(nodes.Select(own => own.Node.PutAsync(item, cancellationToken)));
+        return taken.Sum();
+    }
 
     /// <summary>Ids and nodes, to begin with the next time.</summary>
     public byte[] Save() => BencodeWriter.Encode(writer =>

@@ -5,7 +5,8 @@ using Virga.Core;
 namespace Virga.BitTorrent.Downloads;
 
 /// <summary>
-/// A magnet URI (BEP 9, 52, 53): names a torrent by its info-hashes, and tells ways to peers. Immutable.
+/// A magnet URI (BEP 9, 46, 52, 53): names a torrent by its info-hashes or a feed that does, and tells ways to peers.
+/// Immutable.
 /// </summary>
 public sealed record MagnetLink
 {
@@ -26,6 +27,12 @@ public sealed record MagnetLink
 
     /// <summary>Of the v2 info dict; null where the link has none.</summary>
     public Hash256? InfoHashV2 { get; init; }
+
+    /// <summary>A feed whose newest torrent is meant, or from which the torrent came; null: none.</summary>
+    public TorrentFeed? Feed { get; init; }
+
+    /// <summary>Whether the feed must be asked first which torrent it is.</summary>
+    public bool IsOnlyFeed => InfoHashV1 is null && InfoHashV2 is null;
 
     /// <summary>What it is called until its metadata is there; not to be believed.</summary>
     public string? Name { get; init; }
@@ -54,7 +61,8 @@ public sealed record MagnetLink
         if (text.Length > CharactersMax) throw Bad($"it is longer than {CharactersMax} characters");
         SwarmHash? v1 = null;
         Hash256? v2 = null;
-        string? name = null;
+        string? name = null, key46 = null;
+        var salt = "";
         List<string> trackers = [], seeds = [], peers = [];
         List<int>? selected = null;
         foreach (var pair in text[Prefix.Length..].Split('&', StringSplitOptions.RemoveEmptyEntries))
@@ -67,6 +75,12 @@ public sealed record MagnetLink
                     break;
                 case "xt" when value.StartsWith("urn:btmh:", StringComparison.OrdinalIgnoreCase):
                     v2 = V2(value["urn:btmh:".Length..]);
+                    break;
+                case "xs" when value.StartsWith(TorrentFeed.Urn, StringComparison.OrdinalIgnoreCase):
+                    key46 = value[TorrentFeed.Urn.Length..];
+                    break;
+                case "s":
+                    salt = value;
                     break;
                 case "dn":
                     name ??= value.Length > 0 ? value : null;
@@ -85,11 +99,14 @@ public sealed record MagnetLink
                     break;
             }
         }
-        if (v1 is null && v2 is null) throw Bad("it names no torrent: 'xt=urn:btih:' or 'xt=urn:btmh:' is missing");
+        var feed = key46 is null ? null : TorrentFeed.Parse(key46, salt)
+            ?? throw Bad("its feed is not 'xs=urn:btpk:' and 64 hex digits, with a salt 's=' of up to 64 bytes in hex");
+        if (v1 is null && v2 is null && feed is null)
+            throw Bad("it names no torrent: 'xt=urn:btih:' or 'xt=urn:btmh:' is missing");
         return new MagnetLink
         {
             InfoHashV1 = v1, InfoHashV2 = v2, Name = name, Trackers = trackers, WebSeeds = seeds, Peers = peers,
-            Selected = selected,
+            Selected = selected, Feed = feed,
         };
     }
 
@@ -98,6 +115,11 @@ public sealed record MagnetLink
         var text = new StringBuilder(Prefix);
         if (InfoHashV1 is { } v1) Append("xt", "urn:btih:" + v1);
         if (InfoHashV2 is { } v2) Append("xt", "urn:btmh:1220" + v2);
+        if (Feed is { } feed)
+        {
+            Append("xs", TorrentFeed.Urn + feed.Key);
+            if (feed.Salt.Length > 0) Append("s", feed.Salt);
+        }
         if (Name is { } name) Append("dn", Uri.EscapeDataString(name));
         foreach (var tracker in Trackers) Append("tr", Uri.EscapeDataString(tracker));
         foreach (var seed in WebSeeds) Append("ws", Uri.EscapeDataString(seed));

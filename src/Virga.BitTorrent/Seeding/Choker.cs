@@ -5,8 +5,8 @@ namespace Virga.BitTorrent.Seeding;
 
 /// <summary>
 /// Chooses whom a swarm serves (BEP 3): those who give to us, by how much they gave lately; among those who can't,
-/// everyone in turn; and one more by chance, so that newcomers get a first piece. Who is weighted higher goes first
-/// whatever it gives: the place where payment is to come in.
+/// everyone in turn; and one more by chance, so that newcomers get a first piece. Who has a higher
+/// <see cref="IPeerPriority"/> goes first whatever it gives: the place where payment is to come in.
 /// </summary>
 public sealed class Choker : IChoker, IDisposable
 {
@@ -25,22 +25,22 @@ public sealed class Choker : IChoker, IDisposable
     private readonly Swarm swarm;
     private readonly RandomBytes random;
     private readonly int slots;
-    private readonly Func<PeerSession, double> weight;
+    private readonly IPeerPriority? priority;
     private readonly Lock gate = new();
     private readonly ITimer timer;
     private Dictionary<PeerSession, Standing> standings = [];
     private PeerSession? byChance;
     private long round;
 
-    /// <param name="weight">Higher goes first; null weighs all alike.</param>
+    /// <param name="priority">Null: none has a claim to be served before others.</param>
     public Choker(
         Swarm swarm, TimeProvider time, RandomBytes random, int slots = SlotsDefault,
-        Func<PeerSession, double>? weight = null)
+        IPeerPriority? priority = null)
     {
         this.swarm = swarm;
         this.random = random;
         this.slots = slots;
-        this.weight = weight ?? (static _ => 0);
+        this.priority = priority;
         timer = time.CreateTimer(_ => Choose(), null, Every, Every);
     }
 
@@ -74,7 +74,7 @@ public sealed class Choker : IChoker, IDisposable
         {
             round++;
             var wanting = swarm.Sessions.Where(s => s.IsPeerInterested).ToList();
-            var ranked = wanting.OrderByDescending(weight).ThenByDescending(Given).ThenBy(IsTurnOver)
+            var ranked = wanting.OrderByDescending(s => priority?.Of(s) ?? 0).ThenByDescending(Given).ThenBy(IsTurnOver)
                 .ThenByDescending(s => !s.IsChoking).ThenBy(LastTurn).ToList();
             var chosen = ranked.Take(slots).ToHashSet();
             if (round % ChanceEvery == 0 || byChance is null || !wanting.Contains(byChance)

@@ -52,7 +52,9 @@ internal static class ShareCommands
         };
         var feed = new Option<string?>("--feed")
         {
-            HelpName = "NAME", Description = "point this feed of yours at the new share",
+            HelpName = "NAME",
+            Description = "point this feed of yours at the new share; with --public --hybrid, and an agent that was "
+                + "started with --torrent and --torrent-dht, BitTorrent clients follow it, too",
         };
         var length = new Option<string?>("--for")
         {
@@ -83,6 +85,7 @@ internal static class ShareCommands
                 "virga share nas:photos/2025 --for 7d",
                 "virga share work:videos --link --direct --copy",
                 "virga share nas:talks --public --hybrid --torrent talks.torrent",
+                "virga share nas:talks --public --hybrid --feed talks",
             },
             Notes =
             {
@@ -94,6 +97,8 @@ internal static class ShareCommands
                     + "longer trusted is stopped within a second. With --direct it may take 5 minutes.",
                 "--for and --until end it by itself, also when the agent was restarted meanwhile; who could read it is "
                     + "then told when it ended. Sharing the same again without them takes the end away.",
+                "With --public --direct BitTorrent clients get it from the storage, too: they are sent there by URLs "
+                    + "that end after an hour.",
             },
         };
         verb.Add(place);
@@ -253,6 +258,7 @@ internal static class ShareCommands
         }
         if (share.Magnet is { } magnet) run.Say($"  for BitTorrent clients: {magnet}");
         if (share.MagnetV1 is { } magnetV1) run.Say($"  for those that know v1 alone: {magnetV1}");
+        if (share.FeedMagnet is { } feed) run.Say($"  to follow it by BitTorrent: {feed}");
         if (share.WebAddress is { } web) run.Say($"  in a browser, without Virga: {web}");
         run.Print(share.Link);
     }

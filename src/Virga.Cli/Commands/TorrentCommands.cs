@@ -70,6 +70,9 @@ internal static class TorrentCommands
                 "It is a transfer like every other: `virga transfers` lists it, `virga watch`, `virga pause`, "
                     + "`virga resume` and `virga cancel` are for it, too, and it survives the agent's end. "
                     + "`virga cancel` of a complete one ends giving it to others.",
+                "A link of a feed (magnet:?xs=urn:btpk:...) brings the newest torrent of it, and each newer one when "
+                    + "it comes, without fetching again what is unchanged; `virga cancel` ends following it. It takes "
+                    + "`virga up --torrent-dht`.",
                 "Peers see the address of the machine that the agent runs on. Peers, trackers and web seeds in a "
                     + "private network are left out, but for those named with --peer; `virga up --torrent-local` "
                     + "allows them.",

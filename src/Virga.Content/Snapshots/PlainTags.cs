@@ -22,22 +22,33 @@ internal static class PlainTags
         return tags;
     }
 
-    /// <summary>How many of these consecutive chunks, from the first, are those that the tags stand for.</summary>
+    /// <summary>How many of these consecutive chunks, from the first, are those that were shared.</summary>
     /// <param name="chunks">At most 16 chunks; only a blob's last may be shorter.</param>
-    public static int CountMatching(ReadOnlySpan<byte> chunks, bool isWholeBlob, ReadOnlySpan<byte> tags)
+    /// <param name="first">The first one's number in the blob.</param>
+    /// <param name="look">What is remembered of chunks that were right before; null: nothing.</param>
+    public static int CountMatching(
+        ReadOnlySpan<byte> chunks, OwnedBlob blob, long first, SeenChunks.Look? look = null)
     {
+        var count = (chunks.Length + ChunkBytes - 1) / ChunkBytes;
+        var same = 0;
+        while (look is not null && same < count && look.IsSame(first + same, Chunk(chunks, same))) same++;
+        if (same == count) return count;
         const int chunksMax = 16;
         Span<byte> roots = stackalloc byte[chunksMax * Hash256.ByteCount];
-        var count = (chunks.Length + ChunkBytes - 1) / ChunkBytes;
-        if (isWholeBlob) MerkleTree.Root(chunks).CopyTo(roots);
-        else MerkleTree.PieceHashes(chunks, ChunkBytes, roots);
-        for (var i = 0; i < count; i++)
+        if (blob.PlainLength <= ChunkBytes) MerkleTree.Root(chunks).CopyTo(roots);
+        else MerkleTree.PieceHashes(chunks[(same * ChunkBytes)..], ChunkBytes, roots);
+        for (var from = same; same < count; same++)
         {
-            var root = roots.Slice(i * Hash256.ByteCount, OwnedBlob.TagBytes);
-            if (!root.SequenceEqual(tags.Slice(i * OwnedBlob.TagBytes, OwnedBlob.TagBytes))) return i;
+            var root = roots.Slice((same - from) * Hash256.ByteCount, OwnedBlob.TagBytes);
+            var tag = blob.Tags.AsSpan((int)(first + same) * OwnedBlob.TagBytes, OwnedBlob.TagBytes);
+            if (!root.SequenceEqual(tag)) return same;
+            look?.Remember(first + same, Chunk(chunks, same));
         }
         return count;
     }
+
+    private static ReadOnlySpan<byte> Chunk(ReadOnlySpan<byte> chunks, int number) =>
+        chunks[(number * ChunkBytes)..Math.Min(chunks.Length, (number + 1) * ChunkBytes)];
 
     /// <summary>
     /// The piece layer for longer pieces, from that for 64 KiB pieces (BEP 52: missing hashes are those of zero

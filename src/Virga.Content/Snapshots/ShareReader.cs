@@ -14,7 +14,10 @@ namespace Virga.Content.Snapshots;
 /// <remarks>
 /// What it throws may be told to the peer: no message names an entry. The inner exception does, for the owner's log.
 /// </remarks>
-public sealed class ShareReader(OwnerIndex index, IAccount account)
+/// <param name="random">
+/// With it, what was read and found right once is checked faster when it is read again; null: it is hashed each time.
+/// </param>
+public sealed class ShareReader(OwnerIndex index, IAccount account, RandomBytes? random = null)
 {
     private const int ChunkBytes = AgePayload.ChunkBytes;
     private const int SealedChunkBytes = AgePayload.SealedChunkBytes;
@@ -22,6 +25,7 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
     private const int FlushBytes = 256 << 10;
 
     private readonly BlobName? manifest = index.ManifestBlob;
+    private readonly SeenChunks? seen = random is null ? null : new SeenChunks(random);
 
     public OwnerIndex Index { get; } = index;
 
@@ -75,6 +79,31 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         try
         {
             return await signing.SignReadAsync(blob.Path, blob.Version, lifetime, cancellationToken);
+        }
+        catch (VirgaException failure)
+        {
+            throw Anonymous(failure);
+        }
+    }
+
+    /// <summary>
+    /// The same for readers that know nothing of us: the storage was asked just now whether the version that was shared
+    /// stands there. Null where the account can't sign, or the blob is not plain.
+    /// </summary>
+    public async ValueTask<Uri?> SignBareReadAsync(
+        Hash256 root, TimeSpan lifetime, CancellationToken cancellationToken)
+    {
+        if (account.Traits.Pin != PinStrength.Strong || account.Find<ISignedReadUrls>() is not { } signing
+            || Index.Find(root) is not { FileKey: null } blob) return null;
+        try
+        {
+            var entry = await account.StatAsync(blob.Path, cancellationToken);
+            if (entry?.Version != blob.Version)
+            {
+                throw new VirgaException(
+                    FailureKind.Changed, $"'{blob.Path}' has changed since it was shared", "Share it again.");
+            }
+            return await signing.SignBareReadAsync(blob.Path, blob.Version, lifetime, cancellationToken);
         }
         catch (VirgaException failure)
         {
@@ -162,11 +191,11 @@ public sealed class ShareReader(OwnerIndex index, IAccount account)
         var target = new RangeWriter(output, range);
         var first = range.Offset / ChunkBytes;
         await using var chunks = await OpenChunksAsync(blob, first, (range.End - 1) / ChunkBytes, token);
+        using var look = seen?.Open(blob);
         var chunk = first;
         for (var part = await chunks.NextAsync(); !part.IsEmpty; part = await chunks.NextAsync())
         {
-            var count = PlainTags.CountMatching(part.Span, blob.PlainLength <= ChunkBytes,
-                blob.Tags.AsSpan((int)chunk * OwnedBlob.TagBytes));
+            var count = PlainTags.CountMatching(part.Span, blob, chunk, look);
             var same = part.Span[..(int)Math.Min(part.Length, (long)count * ChunkBytes)];
             target.Write(same, chunk * ChunkBytes);
             if (same.Length < part.Length) throw ChangedUnderPin(blob);

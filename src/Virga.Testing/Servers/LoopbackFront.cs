@@ -4,9 +4,10 @@ using System.Net.Sockets;
 namespace Virga.Testing.Servers;
 
 /// <summary>Stands before a server on loopback: accepts connections, each of which its heir serves.</summary>
-public abstract class LoopbackFront : IAsyncDisposable
+/// <param name="place">Null: a free port of 127.0.0.1.</param>
+public abstract class LoopbackFront(IPEndPoint? place = null) : IAsyncDisposable
 {
-    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener listener = new(place ?? new IPEndPoint(IPAddress.Loopback, 0));
     private readonly CancellationTokenSource stop = new();
     private Task accepting = Task.CompletedTask;
 

@@ -15,20 +15,29 @@ public sealed class TlsFront : LoopbackFront
 {
     private const string Refusal = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
+    private const int HttpsPort = 443;
+
     private readonly Uri server;
+    private readonly IPAddress address;
     private readonly X509Certificate2 certificate;
     private long signedBytes;
     private long otherBytes;
     private (TaskCompletionSource Came, Task Release)? hold;
 
     /// <param name="server">Such as <c>http://127.0.0.1:8000</c>.</param>
-    public TlsFront(Uri server)
+    /// <param name="address">
+    /// Null: a free port of 127.0.0.1. Else port 443 of this address, for clients that name no port in Host, which is
+    /// among what is signed: that takes root.
+    /// </param>
+    public TlsFront(Uri server, IPAddress? address = null)
+        : base(address is null ? null : new IPEndPoint(address, HttpsPort))
     {
         this.server = server;
+        this.address = address ?? IPAddress.Loopback;
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest("CN=virga-test", key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
+        names.AddIpAddress(this.address);
         request.CertificateExtensions.Add(names.Build());
         certificate = request.CreateSelfSigned(
             new DateTimeOffset(2020, 1, 1, 0, 0, 0, TimeSpan.Zero),
@@ -36,7 +45,7 @@ public sealed class TlsFront : LoopbackFront
         Start();
     }
 
-    public Uri Url => new($"https://127.0.0.1:{Port}");
+    public Uri Url => new($"https://{address}:{Port}");
 
     public string CertSha256 => Convert.ToHexStringLower(SHA256.HashData(certificate.RawData));
 

@@ -271,19 +271,22 @@ internal sealed class LargeFile(
     {
         // Off the caller's stack: verifying and opening a range takes milliseconds of one core.
         await Task.Yield();
-        var buffer = buffers.Rent(length);
+        var place = region.Place(offset, length);
+        var buffer = place.IsEmpty ? buffers.Rent(length) : default;
         try
         {
+            var data = place.IsEmpty ? buffer[..length] : place;
             try
             {
-                await ReadVerifiedAsync(offset, buffer[..length], parts.Stopped);
+                await ReadVerifiedAsync(offset, data, parts.Stopped);
             }
             finally
             {
                 fetches.Leave();
             }
-            job.Received?.Verified(file, offset, buffer.Span[..length]);
-            region.Deliver(offset, buffer.Span[..length]);
+            job.Received?.Verified(file, offset, data.Span);
+            if (place.IsEmpty) region.Deliver(offset, data.Span);
+            else region.Filled(offset, length);
         }
         catch (Exception e)
         {
@@ -291,7 +294,7 @@ internal sealed class LargeFile(
         }
         finally
         {
-            buffers.Return(buffer);
+            if (place.IsEmpty) buffers.Return(buffer);
         }
     }
 

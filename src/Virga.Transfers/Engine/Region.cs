@@ -31,6 +31,16 @@ internal abstract class Region(int pieceBytes, long blobStart, long blobEnd, lon
     public abstract ByteRange PlainSpan(long offset, int length);
 
     public abstract void Deliver(long offset, ReadOnlySpan<byte> data);
+
+    /// <summary>
+    /// Where a range of the blob may be read to, so that nothing is copied: memory of its part, filled as soon as
+    /// <see cref="Filled"/> says so. Empty where the range must be read elsewhere and delivered.
+    /// </summary>
+    public virtual Memory<byte> Place(long offset, int length) => default;
+
+    /// <summary>What was read to its place is right.</summary>
+    public virtual void Filled(long offset, int length) =>
+        throw new InvalidOperationException("the range has no place");
 }
 
 /// <summary>The blob is the plain form: ranges are copied.</summary>
@@ -59,6 +69,15 @@ internal sealed class PlainRegion : Region
         var start = Math.Max(offset, wantedStart);
         return new ByteRange(start, Math.Max(0, Math.Min(offset + length, Volatile.Read(ref wantedEnd)) - start));
     }
+
+    public override Memory<byte> Place(long offset, int length)
+    {
+        if (PlainSpan(offset, length) != new ByteRange(offset, length)) return default;
+        var room = parts.Locate(offset);
+        return room.Length < length ? default : room[..length];
+    }
+
+    public override void Filled(long offset, int length) => parts.Filled(offset, length);
 
     public override void Deliver(long offset, ReadOnlySpan<byte> data)
     {

@@ -113,9 +113,15 @@ public sealed class ChokerTests : IAsyncDisposable
 
     private List<RawPeer> Served => peers.FindAll(p => !p.Session.IsChoking);
 
+    private sealed class Priority(Func<PeerSession, double> weight) : IPeerPriority
+    {
+        public double Of(PeerSession session) => weight(session);
+    }
+
     private Choker Serve(Func<PeerSession, double>? weight)
     {
-        var made = new Choker(swarm, time, new Seeded(5).RandomBytes, Slots, weight);
+        var made = new Choker(
+            swarm, time, new Seeded(5).RandomBytes, Slots, weight is null ? null : new Priority(weight));
         swarm.Choker = made;
         return made;
     }

@@ -82,6 +82,34 @@ public class ShareReaderTests
         Assert.True(left.ToArray().AsSpan().SequenceEqual(form.AsSpan(0, (int)left.Length)));
     }
 
+    /// <summary>What was right once is compared faster, and is found out all the same.</summary>
+    [Fact]
+    public async Task Nothing_of_a_chunk_that_changed_after_it_was_read_leaves()
+    {
+        var (scene, index, form) = await ShareAsync(false, PinStrength.Weak);
+        var reader = new ShareReader(index, scene.Account, new Seeded(3).RandomBytes);
+        var root = index.Blobs[0].Blob.Root;
+        for (var round = 0; round < 3; round++)
+            Assert.Equal(form, await Scene.ReadAsync(reader, root, 0, form.Length));
+        Assert.Equal(form[70_000..150_000], await Scene.ReadAsync(reader, root, 70_000, 80_000));
+        foreach (var at in new[] { 0, 65_535, 65_536, 200_000, Length - 1 })
+        {
+            var changed = Sample.Array(1, Length);
+            changed[at] ^= 1;
+            scene.Store.ChangeSilently(EntryPath.Parse("f/secret-name"), changed);
+            var failure = await Assert.ThrowsAsync<VirgaException>(() => Scene.ReadAsync(reader, root, at, 1));
+            Assert.Equal(FailureKind.Changed, failure.Kind);
+            // Changed back, it is what was shared.
+            scene.Store.ChangeSilently(EntryPath.Parse("f/secret-name"), Sample.Array(1, Length));
+            Assert.Equal(form, await Scene.ReadAsync(reader, root, 0, form.Length));
+        }
+        // A chunk is right at its own place alone.
+        var moved = Sample.Array(1, Length);
+        moved.AsSpan(0, 65_536).CopyTo(moved.AsSpan(65_536));
+        scene.Store.ChangeSilently(EntryPath.Parse("f/secret-name"), moved);
+        await Assert.ThrowsAsync<VirgaException>(() => Scene.ReadAsync(reader, root, 65_536, 65_536));
+    }
+
     [Fact]
     public async Task An_entry_of_another_version_or_none_is_changed()
     {

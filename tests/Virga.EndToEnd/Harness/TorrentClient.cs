@@ -38,11 +38,15 @@ internal sealed class TorrentClient : IDisposable
     }
 
     /// <summary>Downloads from one peer; ends when all is there.</summary>
-    public static async Task<TorrentClient> TakeAsync(string torrent, string folder, int port)
+    public static Task<TorrentClient> TakeAsync(string torrent, string folder, int port) =>
+        TakeAsync(torrent, folder, new { peers = new[] { $"127.0.0.1:{port}" } });
+
+    /// <summary>Downloads from whoever is found; ends when all is there.</summary>
+    /// <param name="options">peers (host:port), settings (libtorrent's).</param>
+    public static async Task<TorrentClient> TakeAsync(string torrent, string folder, object options)
     {
         var (process, said) = await RunAsync(
-            [], "libtorrent_get.py", torrent, folder,
-            JsonSerializer.Serialize(new { peers = new[] { $"127.0.0.1:{port}" } }));
+            [], "libtorrent_get.py", torrent, folder, JsonSerializer.Serialize(options));
         Assert.False(said.TryGetProperty("error", out var error), error.ToString());
         return new TorrentClient(process);
     }

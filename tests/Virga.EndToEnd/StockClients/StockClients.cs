@@ -157,8 +157,7 @@ internal static class Clients
                     ["dht-enabled"] = job.Node is not null, ["pex-enabled"] = job.UsesPex,
                     ["lpd-enabled"] = job.CallsAround,
                     ["peer-port"] = StockJob.Port, ["port-forwarding-enabled"] = false,
-                    // It tries TCP minutes after uTP, which we do not speak.
-                    // It tries TCP minutes after uTP, which we do not speak.
+                    // Refused uTP, it opens a connection by TCP, closes it, and comes again after 15 minutes.
                     ["utp-enabled"] = false,
                     ["download-dir"] = job.Folder, ["rpc-bind-address"] = "127.0.0.1",
                 })),
