@@ -90,7 +90,7 @@ public sealed class TorrentFeedTests
 
         // It is followed no longer than its user wants.
         await bob.Client.CancelAsync(next.Id, default);
-        await File.WriteAllBytesAsync(Path.Combine(folder, "notes"), Before);
+        await File.WriteAllBytesAsync(Path.Combine(folder, "notes"), Seeded.Bytes(1_000, 4));
         await ShareAsync(alice);
         await VersionsAsync(dht, feed, 3);
         await bob.Host.FollowFeedsAsync(default);

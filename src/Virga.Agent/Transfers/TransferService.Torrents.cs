@@ -106,7 +106,8 @@ internal sealed partial class TransferService
             row.Account, row.Path, CollisionPolicy.Overwrite, row.Priority) with { Receive = row.Receive };
         await table.AddAsync(next, cancellationToken);
         var begun = Add(next);
-        await SetAsync(transfer, row with { Serve = ServeMode.Never });
+        await SetAsync(
+            transfer, row with { Serve = ServeMode.Never, Torrent = row.Torrent with { FeedVersion = null } });
         log($"torrent {next.Id} is a newer version of {row.Id}");
         Start(begun);
     }
