@@ -28,6 +28,8 @@ internal sealed partial class TransferService
         var peers = request.Peers ?? [];
         if (peers.Count > PeersMost)
             throw new VirgaException(FailureKind.BadInput, $"there can be {PeersMost} peers");
+        if (link is { Feed: { } feed, IsOnlyFeed: true })
+            link = link with { InfoHashV1 = (await torrents.FindNewestAsync(feed, cancellationToken)).Torrent };
         var info = torrent?.Info ?? KnownInfo(link) ?? await torrents.LookAsync(link, peers, step, cancellationToken);
         var files = new List<ContentFile>();
         for (var i = 0; i < info.Files.Count; i++)
