@@ -7,7 +7,7 @@ namespace Virga.EndToEnd;
 public sealed partial class PageTests
 {
     private const long TransferBytes = 96 << 20;
-    private const long TransferBytesPerSecond = 2 << 20;
+    private const long TransferBytesPerSecond = 512 << 10;
 
     /// <summary>A picture of one point, as PNG.</summary>
     private const string Picture =
