@@ -93,4 +93,34 @@ public sealed class SwarmTests
         }
         await AssertArrivedAsync(receivers, transfers);
     }
+
+    [Fact]
+    public async Task An_owner_whose_storage_has_rotted_is_dropped_by_name_and_all_comes_from_who_has_it_whole()
+    {
+        await using var _ = scene;
+        var repository = await scene.RepositoryAsync();
+        var place = scene.Own(await DavPlace.CreateAsync());
+        var front = scene.Own(await place.FrontAsync());
+        FileTree.Write(Path.Combine(place.Folder, "share/large.bin"), FileBytes, 21);
+        var owner = await scene.AgentAsync("owner", [repository]);
+        await place.AddToAsync(owner, "cloud", front);
+        var link = await RunAsync(owner, "share", "cloud:share", "--link");
+        var keeper = await scene.AgentAsync("keeper", [repository]);
+        var late = await scene.AgentAsync("late", [repository]);
+        await Scene.AddDiskAsync(keeper, "disk", scene.Folder("keeper-to"));
+        await Scene.AddDiskAsync(late, "disk", scene.Folder("late-to"));
+        await RunAsync(keeper, "get", link, "disk:share", "--seed");
+        var expected = FileTree.Hash(Path.Combine(place.Folder, "share"));
+        Assert.Equal(expected, FileTree.Hash(scene.PathOf("keeper-to/share")));
+
+        front.Rots = true;
+        var got = await Scene.GetAsync(late, link, "disk", "share");
+
+        Assert.True(got.State == TransferState.Completed, $"{got.Error?.Message}\n{scene.Logs()}");
+        Assert.Equal(expected, FileTree.Hash(scene.PathOf("late-to/share")));
+        var liar = got.Sources.Single(s => s.IsOwner);
+        Assert.True(liar.Dropped?.Contains("wrong", StringComparison.Ordinal), $"{liar}\n{scene.Logs()}");
+        Assert.Contains(owner.Id, liar.Dropped, StringComparison.Ordinal);
+        Assert.Null(got.Sources.Single(s => !s.IsOwner).Dropped);
+    }
 }

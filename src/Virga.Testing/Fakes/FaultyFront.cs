@@ -29,6 +29,9 @@ public sealed class FaultyFront : FakeService
 
     public override IReadOnlyList<string> Hosts => ["localhost"];
 
+    /// <summary>While true, the first byte of everything that is read is another, and nothing else tells.</summary>
+    public bool Rots { get; set; }
+
     public Uri Url => new($"http://127.0.0.1:{EndPoint.Port}");
 
     protected override bool IsPlain => true;
@@ -84,8 +87,19 @@ public sealed class FaultyFront : FakeService
                 if (name is "Transfer-Encoding" or "Connection" or "Keep-Alive") continue;
                 context.Response.Headers[name] = values.ToArray();
             }
-            await answer.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
+            if (Rots && operation == "read") await CopyRottenAsync(answer.Content, context);
+            else await answer.Content.CopyToAsync(context.Response.Body, context.RequestAborted);
         }
+    }
+
+    private static async Task CopyRottenAsync(HttpContent content, HttpContext context)
+    {
+        await using var body = await content.ReadAsStreamAsync(context.RequestAborted);
+        var first = new byte[1];
+        if (await body.ReadAsync(first, context.RequestAborted) == 0) return;
+        first[0] ^= 1;
+        await context.Response.Body.WriteAsync(first, context.RequestAborted);
+        await body.CopyToAsync(context.Response.Body, context.RequestAborted);
     }
 
     /// <summary>The server sees the part begin, as it would.</summary>
