@@ -148,7 +148,7 @@ public sealed class TorrentFeedTests
     {
         using var python = Process.Start(new ProcessStartInfo("/usr/bin/python3", [
             "-c", Script, dht.Places[0].Port.ToString(CultureInfo.InvariantCulture), feed.Key.ToString(), feed.Salt,
-        ]) { RedirectStandardOutput = true })!;
+        ]) { RedirectStandardOutput = true, UseShellExecute = false })!;
         var said = await python.StandardOutput.ReadToEndAsync();
         await python.WaitForExitAsync();
         return said;
