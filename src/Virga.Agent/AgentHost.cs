@@ -56,6 +56,12 @@ public sealed record AgentOptions
     /// </summary>
     public bool TorrentLocalSearch { get; init; }
 
+    /// <summary>
+    /// Peers that take no TCP are connected to by uTP (BEP 29), and those that come by it are taken; else they are
+    /// refused.
+    /// </summary>
+    public bool TorrentUtp { get; init; } = true;
+
     /// <summary>Where peers, trackers and web seeds that a torrent names may lie.</summary>
     public AddressRules TorrentAddresses { get; init; } = AddressRules.PublicOnly;
 

@@ -4,7 +4,9 @@ using Virga.BitTorrent;
 using Virga.BitTorrent.Dht;
 using Virga.BitTorrent.Neighbours;
 using Virga.BitTorrent.Seeding;
+using Virga.BitTorrent.Utp;
 using Virga.BitTorrent.Wire;
+using Virga.Core;
 using Virga.Protocol;
 
 namespace Virga.Agent.Torrents;
@@ -18,8 +20,10 @@ internal sealed class TorrentHub : IAsyncDisposable
     private readonly Action<string> log;
     private readonly List<(SwarmLookup Find, Func<IEnumerable<SwarmHash>> All)> lookups = [];
     private PeerListener? listener;
+    private readonly Lock gate = new();
+    private IReadOnlyList<UdpPort> ports = [];
+    private UtpNode? utp;
     private DhtService? dht;
-    private MicroTransport? refuser;
     private LocalSearch? local;
 
     public TorrentHub(AgentOptions options, Pace sending, Action<string> log)
@@ -33,6 +37,19 @@ internal sealed class TorrentHub : IAsyncDisposable
     }
 
     public PeerSettings Settings => listener?.Settings ?? settings;
+
+    /// <summary>With uTP, for which a port is opened now where none is.</summary>
+    public PeerSettings SettingsOfDownloads
+    {
+        get
+        {
+            lock (gate)
+            {
+                if (utp is null && options.TorrentUtp) Open(Free);
+                return options.TorrentUtp ? Settings with { Utp = utp } : Settings;
+            }
+        }
+    }
 
     public SeedCache Cache { get; } = new(SeedCache.BytesMaxDefault);
 
@@ -62,9 +79,10 @@ internal sealed class TorrentHub : IAsyncDisposable
                 options.TorrentAddresses);
         }
 
-        if (options.Dht is { } nodes) dht = StartDht(nodes);
-        // The DHT has the port, and refuses there itself.
-        else if (Listens is { } place) refuser = MicroTransport.Start(place);
+        lock (gate)
+        {
+            if (Listens is not null || options.Dht is not null) Open(Listens ?? Free);
+        }
         if (!options.TorrentLocalSearch) return;
         local = LocalSearch.Start(new LocalSearchOptions
         {
@@ -72,14 +90,45 @@ internal sealed class TorrentHub : IAsyncDisposable
         });
     }
 
-    /// <summary>On the port where peers are taken; where none are, on a free one, only to ask (BEP 43).</summary>
+    private static IPEndPoint Free => new(IPAddress.IPv6Any, 0);
+
+    /// <summary>
+    /// UDP on the port where peers are taken, for uTP and the DHT; where none are, on a free one, only to ask and to
+    /// connect.
+    /// </summary>
+    private void Open(IPEndPoint place)
+    {
+        try
+        {
+            ports = UdpPort.OpenAll(place);
+        }
+        catch (SocketException e) when (options.Dht is not null)
+        {
+            throw new VirgaException(
+                e.SocketErrorCode == SocketError.AddressAlreadyInUse ? FailureKind.InUse : FailureKind.BadInput,
+                $"the DHT can't listen on UDP {place} ({e.SocketErrorCode})", "Choose another port or address.", e);
+        }
+        catch (SocketException e)
+        {
+            log($"no peers by uTP: UDP {place} can't be listened at ({e.SocketErrorCode})");
+            // Who takes no TCP is reached all the same.
+            if (place.Port != 0) Open(new IPEndPoint(place.Address, 0));
+            return;
+        }
+        utp = new UtpNode(options.TorrentAddresses, options.Time, options.Random);
+        foreach (var port in ports) utp.Add(port);
+        // Else it refuses: some wait for long until they come by TCP.
+        if (options.TorrentUtp) listener?.Add(utp);
+        if (options.Dht is { } nodes) dht = StartDht(nodes);
+        foreach (var port in ports) port.Begin();
+    }
+
+    /// <summary>On the port where peers are taken; where none are, only to ask (BEP 43).</summary>
     private DhtService StartDht(IReadOnlyList<string> nodes)
     {
-        var place = Listens ?? new IPEndPoint(IPAddress.IPv6Any, 0);
         var started = new DhtServiceOptions
         {
-            Listen = place.Address.Equals(IPAddress.IPv6Any) && Socket.OSSupportsIPv6
-                ? [new IPEndPoint(IPAddress.Any, place.Port), place] : [place],
+            Ports = ports,
             Rules = options.TorrentAddresses,
             IsReadOnly = Listens is null,
             State = File.Exists(StatePath) ? File.ReadAllBytes(StatePath) : ReadOnlyMemory<byte>.Empty,
@@ -105,10 +154,11 @@ internal sealed class TorrentHub : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         if (listener is not null) await listener.DisposeAsync();
-        if (refuser is not null) await refuser.DisposeAsync();
         if (local is not null) await local.DisposeAsync();
+        if (utp is not null) await utp.DisposeAsync();
+        if (dht is not null) await dht.DisposeAsync();
+        foreach (var port in ports) await port.DisposeAsync();
         if (dht is null) return;
-        await dht.DisposeAsync();
         // Nothing is lost without it but the time to join.
         if (dht.Nodes.Any(node => node.Nodes > 0)) await File.WriteAllBytesAsync(StatePath, dht.Save());
     }

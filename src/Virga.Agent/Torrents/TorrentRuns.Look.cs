@@ -39,7 +39,7 @@ internal sealed partial class TorrentRuns
         var id = $"look {Interlocked.Increment(ref looks)}";
         var tried = new TriedWays();
         var download = new TorrentDownload(
-            link, null, hub.Settings, options.TorrentAddresses, options.Random, log);
+            link, null, hub.SettingsOfDownloads, options.TorrentAddresses, options.Random, log);
         try
         {
             swarms[id] = download.Swarm;

@@ -102,7 +102,7 @@ internal sealed partial class TorrentRuns : IAsyncDisposable
         (TorrentInfo Info, PieceLayers Layers)? known = contents.Has(row.Id) ? Read(row.Id) : null;
         var tried = new TriedWays();
         var download = new TorrentDownload(
-            link, known?.Info, hub.Settings, options.TorrentAddresses, options.Random, log);
+            link, known?.Info, hub.SettingsOfDownloads, options.TorrentAddresses, options.Random, log);
         try
         {
             // Also who comes to us may have what a magnet link leaves out.
@@ -162,7 +162,7 @@ internal sealed partial class TorrentRuns : IAsyncDisposable
         var (info, layers) = Read(row.Id);
         var content = TorrentContent.Open(info, layers, row.Torrent!.Choose(info, link));
         var download = new TorrentDownload(
-            link, info, hub.Settings, options.TorrentAddresses, options.Random, log);
+            link, info, hub.SettingsOfDownloads, options.TorrentAddresses, options.Random, log);
         var holdings = Hold(download, layers, target, row.Torrent);
         foreach (var file in content.Files)
             holdings.Completed(file, row.Path.Append(journal.Renamed.GetValueOrDefault(file.Index, file.Entry.Path)));

@@ -14,7 +14,13 @@ namespace Virga.BitTorrent.Dht;
 public sealed record DhtServiceOptions
 {
     /// <summary>One for IPv4, one for IPv6 at most; port 0 takes a free one.</summary>
-    public required IReadOnlyList<IPEndPoint> Listen { get; init; }
+    public IReadOnlyList<IPEndPoint> Listen { get; init; } = [];
+
+    /// <summary>
+    /// Ports that are shared with others, used beside those of <see cref="Listen"/>; who opened them begins them, once
+    /// all have been added, and closes them.
+    /// </summary>
+    public IReadOnlyList<UdpPort> Ports { get; init; } = [];
 
     public AddressRules Rules { get; init; } = AddressRules.PublicOnly;
 
@@ -56,8 +62,9 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
     private static readonly BencodeLimits StateLimits = new(1 << 20, 4, 100);
 
     private readonly DhtServiceOptions options;
-    private readonly List<(DhtNode Node, Socket Socket)> nodes = [];
-    private readonly List<Task> running = [];
+    private readonly List<(DhtNode Node, UdpPort Port)> nodes = [];
+    private readonly List<UdpPort> owned = [];
+    private Task running = Task.CompletedTask;
     private readonly CancellationTokenSource stop = new();
     private readonly SemaphoreSlim looking = new(LookupsAtOnce);
     private readonly Channel<IPEndPoint> told = Channel.CreateBounded<IPEndPoint>(
@@ -68,7 +75,7 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
     private DhtService(DhtServiceOptions options) => this.options = options;
 
     /// <summary>Where it listens.</summary>
-    public IReadOnlyList<IPEndPoint> Places => nodes.ConvertAll(item => (IPEndPoint)item.Socket.LocalEndPoint!);
+    public IReadOnlyList<IPEndPoint> Places => nodes.ConvertAll(item => item.Port.Place);
 
     public IReadOnlyList<DhtNode> Nodes => nodes.ConvertAll(item => item.Node);
 
@@ -81,21 +88,22 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
         var service = new DhtService(options);
         try
         {
-            foreach (var place in options.Listen) service.Open(place);
+            foreach (var place in options.Listen) service.owned.Add(UdpPort.Open(place));
         }
         catch (SocketException e)
         {
-            foreach (var (_, socket) in service.nodes) socket.Dispose();
+            foreach (var port in service.owned) port.Close();
             throw new VirgaException(
                 e.SocketErrorCode == SocketError.AddressAlreadyInUse ? FailureKind.InUse : FailureKind.BadInput,
                 $"the DHT can't listen on UDP {string.Join(", ", options.Listen)} ({e.SocketErrorCode})",
                 "Choose another port or address.", e);
         }
 
+        foreach (var port in service.owned.Concat(options.Ports)) service.Add(port);
         foreach (var (node, _) in service.nodes)
             node.Sibling = service.nodes.Find(other => other.Node != node).Node;
-        foreach (var (node, socket) in service.nodes) service.running.Add(service.ReceiveAsync(node, socket));
-        service.running.Add(service.KeepUpAsync());
+        foreach (var port in service.owned) port.Begin();
+        service.running = service.KeepUpAsync();
         return service;
     }
 
@@ -186,8 +194,8 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();
-        foreach (var (_, socket) in nodes) socket.Dispose();
-        await Task.WhenAll(running);
+        foreach (var port in owned) await port.DisposeAsync();
+        await running;
         stop.Dispose();
         // Lookups under way are cancelled, and give back their places.
         for (var i = 0; i < LookupsAtOnce; i++) await looking.WaitAsync(CancellationToken.None);
@@ -209,64 +217,16 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
         }
     }
 
-    private void Open(IPEndPoint place)
+    private void Add(UdpPort port)
     {
-        var socket = new Socket(place.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-        if (place.AddressFamily == AddressFamily.InterNetworkV6) socket.DualMode = false;
-        try
-        {
-            socket.Bind(place);
-            socket.Blocking = false;
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-
-        nodes.Add((new DhtNode(
+        var node = new DhtNode(
             new DhtOptions
             {
-                Family = place.AddressFamily, Rules = options.Rules, IsReadOnly = options.IsReadOnly,
-                Time = options.Time, Random = options.Random,
-            }, (packet, to) => Send(socket, packet, to), Remembered(place.AddressFamily).Id), socket));
-    }
-
-    private static void Send(Socket socket, ReadOnlySpan<byte> packet, IPEndPoint to)
-    {
-        try
-        {
-            socket.SendTo(packet, SocketFlags.None, to);
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            // Lost, as packets get lost.
-        }
-    }
-
-    private async Task ReceiveAsync(DhtNode node, Socket socket)
-    {
-        var buffer = GC.AllocateUninitializedArray<byte>(DhtLimits.PacketBytes + 1);
-        var refusal = new byte[MicroTransport.HeaderBytes];
-        var any = new IPEndPoint(node.Family == AddressFamily.InterNetwork ? IPAddress.Any : IPAddress.IPv6Any, 0);
-        while (!stop.IsCancellationRequested)
-        {
-            try
-            {
-                var received = await socket.ReceiveFromAsync(buffer, SocketFlags.None, any, stop.Token);
-                if (MicroTransport.Refuse(buffer.AsSpan(0, received.ReceivedBytes), refusal))
-                    Send(socket, refusal, (IPEndPoint)received.RemoteEndPoint);
-                else node.Receive(buffer.AsSpan(0, received.ReceivedBytes), (IPEndPoint)received.RemoteEndPoint);
-            }
-            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
-            {
-                return;
-            }
-            catch (SocketException)
-            {
-                // A packet of ours could not be delivered, or one was too long: neither matters.
-            }
-        }
+                Family = port.Family, Rules = options.Rules, IsReadOnly = options.IsReadOnly, Time = options.Time,
+                Random = options.Random,
+            }, (packet, to) => port.Send(packet, to), Remembered(port.Family).Id);
+        nodes.Add((node, port));
+        port.Add(new Sink(node));
     }
 
     private async Task KeepUpAsync()
@@ -353,4 +313,18 @@ public sealed class DhtService : IPeerFinder, IAsyncDisposable
     }
 
     private static string KeyOf(AddressFamily family) => family == AddressFamily.InterNetwork ? "v4" : "v6";
+
+    private sealed class Sink(DhtNode node) : IDatagramSink
+    {
+        public bool Receive(ReadOnlySpan<byte> datagram, in UdpPlace from)
+        {
+            node.Receive(datagram, from.ToEndPoint());
+            return true;
+        }
+
+        public void EndBatch()
+        {
+            // Each question was answered when it came.
+        }
+    }
 }

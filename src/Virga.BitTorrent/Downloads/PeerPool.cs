@@ -24,6 +24,10 @@ internal sealed class PeerPool(
     /// <summary>The pause between tries doubles so many times: up to eight minutes.</summary>
     private const int DoublingsMost = 5;
     private static readonly TimeSpan ConnectWithin = TimeSpan.FromSeconds(10);
+
+    /// <summary>Who has not answered by TCP until then is asked by uTP, too: networks that let one through alone are
+    /// silent about the other.</summary>
+    private static readonly TimeSpan TcpFirst = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan RetryLeast = TimeSpan.FromSeconds(15);
 
     /// <summary>Who has nothing for us, or serves another swarm, may be another one later.</summary>
@@ -41,6 +45,9 @@ internal sealed class PeerPool(
         public int Tries;
         public DateTimeOffset NotBefore;
         public bool IsRunning;
+
+        /// <summary>It was reached so the last time: that is tried first.</summary>
+        public bool IsByUtp;
         public string? Problem;
     }
 
@@ -149,17 +156,17 @@ internal sealed class PeerPool(
         var isUseless = false;
         try
         {
-            var (session, end) = await TalkAsync(candidate.Place, isObfuscated: false, cancellationToken);
-            // Some take obfuscated connections alone, and close others at once.
+            var (session, end) = await TalkAsync(candidate, isObfuscated: false, cancellationToken);
             if (end.Reason == PeerEndReason.Closed && session.PeerHas is null
                 && session.Extensions == ExtensionHandshake.None)
-                (session, end) = await TalkAsync(candidate.Place, isObfuscated: true, cancellationToken);
+                (session, end) = await TalkOtherwiseAsync(candidate, cancellationToken);
             problem = end.Detail;
             // Who talked with us was there: it is worth another try as if it were new.
             if (session.ReceivedBytes > 0) candidate.Tries = 1;
             isUseless = end.Reason is PeerEndReason.WrongSwarm or PeerEndReason.NothingToDo;
         }
-        catch (Exception e) when (e is SocketException or OperationCanceledException or IOException or VirgaException)
+        catch (Exception e) when (e is SocketException or OperationCanceledException or IOException or VirgaException
+            or ObjectDisposedException)
         {
             problem = e is SocketException socket ? Words(socket.SocketErrorCode)
                 : e is VirgaException or IOException ? "it ends every connection" : "it does not answer";
@@ -175,10 +182,28 @@ internal sealed class PeerPool(
         }
     }
 
-    private async Task<(PeerSession Session, PeerEnd End)> TalkAsync(
-        IPEndPoint place, bool isObfuscated, CancellationToken cancellationToken)
+    /// <summary>Some take obfuscated connections alone, some none by TCP, and close others at once.</summary>
+    private async Task<(PeerSession Session, PeerEnd End)> TalkOtherwiseAsync(
+        Candidate candidate, CancellationToken cancellationToken)
     {
-        IPeerLink link = new SocketLink(await DialAsync(place, cancellationToken));
+        try
+        {
+            return await TalkAsync(candidate, isObfuscated: true, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or SocketException or VirgaException
+            && !candidate.IsByUtp && HasUtp(candidate.Place))
+        {
+            candidate.IsByUtp = true;
+            return await TalkAsync(candidate, isObfuscated: false, cancellationToken);
+        }
+    }
+
+    private bool HasUtp(IPEndPoint place) => settings.Utp?.Reaches(place.AddressFamily) ?? false;
+
+    private async Task<(PeerSession Session, PeerEnd End)> TalkAsync(
+        Candidate candidate, bool isObfuscated, CancellationToken cancellationToken)
+    {
+        var link = await DialAsync(candidate, cancellationToken);
         if (isObfuscated)
         {
             using var limit = new CancellationTokenSource(settings.HandshakeWithin, settings.Time);
@@ -198,15 +223,65 @@ internal sealed class PeerPool(
         return (session, await session.RunAsync(cancellationToken));
     }
 
-    private async Task<Socket> DialAsync(IPEndPoint place, CancellationToken cancellationToken)
+    /// <summary>
+    /// By TCP; where that is refused or not answered soon, by uTP beside it. What led to the peer the last time goes
+    /// first.
+    /// </summary>
+    private async Task<IPeerLink> DialAsync(Candidate candidate, CancellationToken cancellationToken)
     {
         using var limit = new CancellationTokenSource(ConnectWithin, settings.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        var place = candidate.Place;
+        if (!HasUtp(place)) return await TcpAsync(place, both.Token);
+        Func<Task<IPeerLink>>[] ways =
+            [() => TcpAsync(place, both.Token), () => settings.Utp!.ConnectAsync(place, both.Token)];
+        if (candidate.IsByUtp) ways.AsSpan().Reverse();
+        List<Task<IPeerLink>> dialled = [ways[0]()];
+        Task<IPeerLink>? first = null;
+        try
+        {
+            await Task.WhenAny(dialled[0], Task.Delay(TcpFirst, settings.Time, both.Token));
+            if (!dialled[0].IsCompletedSuccessfully) dialled.Add(ways[1]());
+            var open = dialled.ToList();
+            while (first is null && open.Count > 0)
+            {
+                var done = await Task.WhenAny(open);
+                open.Remove(done);
+                if (done.IsCompletedSuccessfully) first = done;
+            }
+            // What TCP says is what people know.
+            first ??= dialled[candidate.IsByUtp ? 1 : 0];
+            var link = await first;
+            candidate.IsByUtp = link is not SocketLink;
+            return link;
+        }
+        finally
+        {
+            await both.CancelAsync();
+            foreach (var other in dialled.Where(other => other != first)) await DropAsync(other);
+        }
+    }
+
+    /// <summary>The other way led there as well, a moment later.</summary>
+    private static async Task DropAsync(Task<IPeerLink> dialled)
+    {
+        try
+        {
+            await (await dialled).DisposeAsync();
+        }
+        catch (Exception e) when (e is SocketException or OperationCanceledException or ObjectDisposedException)
+        {
+            // It did not.
+        }
+    }
+
+    private static async Task<IPeerLink> TcpAsync(IPEndPoint place, CancellationToken cancellationToken)
+    {
         var socket = new Socket(place.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            await socket.ConnectAsync(place, both.Token);
-            return socket;
+            await socket.ConnectAsync(place, cancellationToken);
+            return new SocketLink(socket);
         }
         catch
         {

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using Virga.BitTorrent.Utp;
 using Virga.BitTorrent.Wire;
 using Virga.BitTorrent.Wire.Obfuscation;
 using Virga.Core;
@@ -10,8 +11,10 @@ namespace Virga.BitTorrent.Seeding;
 /// <summary>Finds the swarm that a hash names, opening it where it rests; null for none of ours.</summary>
 public delegate ValueTask<Swarm?> SwarmLookup(SwarmHash hash, CancellationToken cancellationToken);
 
-/// <summary>Takes connections of peers and hands them to their swarms. Bounded in all, and for each address.</summary>
-public sealed class PeerListener : IAsyncDisposable
+/// <summary>
+/// Takes connections of peers, by TCP and by uTP, and hands them to their swarms. Bounded in all, and for each address.
+/// </summary>
+public sealed class PeerListener : IUtpAcceptor, IAsyncDisposable
 {
     /// <summary>Connections that came in, at once: of several swarms.</summary>
     private const int ConnectionsMax = 500;
@@ -31,6 +34,8 @@ public sealed class PeerListener : IAsyncDisposable
     private readonly ConcurrentDictionary<Task, bool> running = [];
     private readonly Dictionary<IPAddress, int> addresses = [];
     private readonly Task accepting;
+    private PeerSettings settings;
+    private UtpNode? utp;
 
     private PeerListener(
         Socket socket, PeerSettings settings, SwarmLookup lookup, Func<IEnumerable<SwarmHash>> known,
@@ -42,12 +47,12 @@ public sealed class PeerListener : IAsyncDisposable
         this.known = known;
         this.random = random;
         this.log = log;
-        Settings = settings with { ListenPort = ((IPEndPoint)socket.LocalEndPoint!).Port };
+        this.settings = settings with { ListenPort = ((IPEndPoint)socket.LocalEndPoint!).Port };
         accepting = AcceptAsync();
     }
 
-    /// <summary>As given, with the port that is listened at.</summary>
-    public PeerSettings Settings { get; }
+    /// <summary>As given, with the port that is listened at, and uTP where it is taken.</summary>
+    public PeerSettings Settings => Volatile.Read(ref settings);
 
     public IPEndPoint LocalEndPoint => (IPEndPoint)socket.LocalEndPoint!;
 
@@ -79,12 +84,39 @@ public sealed class PeerListener : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes who comes by uTP, too, and connects by it; it stays the caller's.</summary>
+    public void Add(UtpNode node)
+    {
+        utp = node;
+        Volatile.Write(ref settings, settings with { Utp = node });
+        node.Acceptor = this;
+    }
+
+    bool IUtpAcceptor.MayCome(IPAddress address)
+    {
+        lock (addresses) return HasRoom(address);
+    }
+
+    bool IUtpAcceptor.Take(IPeerLink link)
+    {
+        lock (addresses)
+        {
+            if (!TryTake(link.Remote.Address)) return false;
+            // The datagrams of others wait for who calls.
+            Run(Task.Run(() => ServeAsync(link), CancellationToken.None));
+            return true;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
+        if (utp is not null) utp.Acceptor = null;
         await stop.CancelAsync();
         socket.Dispose();
         await accepting;
-        await Task.WhenAll(running.Keys);
+        Task[] last;
+        lock (addresses) last = [.. running.Keys];
+        await Task.WhenAll(last);
         stop.Dispose();
     }
 
@@ -107,48 +139,52 @@ public sealed class PeerListener : IAsyncDisposable
                 await Task.Delay(TimeSpan.FromMilliseconds(50), Settings.Time, CancellationToken.None);
                 continue;
             }
-            if (TryTake(peer) is not { } address) continue;
-            var task = ServeAsync(peer, address);
-            running[task] = true;
-            _ = task.ContinueWith(
-                done => running.TryRemove(done, out _), CancellationToken.None,
-                TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        }
-    }
-
-    private IPAddress? TryTake(Socket peer)
-    {
-        try
-        {
-            var address = ((IPEndPoint)peer.RemoteEndPoint!).Address;
-            if (rules.Blocks(address))
+            SocketLink link;
+            try
             {
+                link = new SocketLink(peer);
+            }
+            catch (SocketException)
+            {
+                // Gone already.
                 peer.Dispose();
-                return null;
+                continue;
             }
-            lock (addresses)
-            {
-                var count = addresses.GetValueOrDefault(address);
-                if (running.Count < ConnectionsMax && count < ConnectionsOfAddressMax)
-                {
-                    addresses[address] = count + 1;
-                    return address;
-                }
-            }
+            if (TryTake(link.Remote.Address)) Run(ServeAsync(link));
+            else await link.DisposeAsync();
         }
-        catch (SocketException)
-        {
-            // Gone already.
-        }
-        peer.Dispose();
-        return null;
     }
 
-    private async Task ServeAsync(Socket peer, IPAddress address)
+    private void Run(Task task)
     {
+        running[task] = true;
+        _ = task.ContinueWith(
+            done => running.TryRemove(done, out _), CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    /// <summary>Called inside of the lock of <see cref="addresses"/>.</summary>
+    private bool HasRoom(IPAddress address) =>
+        !stop.IsCancellationRequested && running.Count < ConnectionsMax
+        && addresses.GetValueOrDefault(address) < ConnectionsOfAddressMax;
+
+    private bool TryTake(IPAddress address)
+    {
+        if (rules.Blocks(address)) return false;
+        lock (addresses)
+        {
+            if (!HasRoom(address)) return false;
+            addresses[address] = addresses.GetValueOrDefault(address) + 1;
+            return true;
+        }
+    }
+
+    private async Task ServeAsync(IPeerLink peer)
+    {
+        var address = peer.Remote.Address;
         try
         {
-            await using var link = new SocketLink(peer);
+            await using var link = peer;
             if (await GreetAsync(link) is not var (swarm, greeted, handshake)) return;
             var end = await new PeerSession(greeted, swarm, Settings, handshake).RunAsync(stop.Token);
             if (end.Reason is PeerEndReason.BrokeProtocol or PeerEndReason.Failed)

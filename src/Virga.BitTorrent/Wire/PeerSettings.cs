@@ -1,4 +1,5 @@
 using System.Net;
+using Virga.BitTorrent.Utp;
 using Virga.Protocol;
 
 namespace Virga.BitTorrent.Wire;
@@ -15,6 +16,9 @@ public sealed record PeerSettings(TimeProvider Time, PeerId Id, Pace Pace)
 
     /// <summary>A peer's node of the DHT (BEP 5); null where we take no part.</summary>
     public Action<IPEndPoint>? DhtNode { get; init; }
+
+    /// <summary>By which peers are reached that take no TCP; null where nothing is to be sent by uTP.</summary>
+    public UtpNode? Utp { get; init; }
 
     /// <summary>Peers are told of each other (BEP 11); never in torrents of trackers alone.</summary>
     public bool HasPex { get; init; } = true;

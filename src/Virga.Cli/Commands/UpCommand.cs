@@ -23,7 +23,8 @@ internal static class UpCommand
     private sealed record Choices(
         PeerOptions Peer, Option<string[]> Repositories, Option<bool> NoRepository, Option<string?> RepositoryListen,
         Option<string?> Torrent, Option<string[]> Trackers, Option<bool> TorrentLocal,
-        Option<bool> Dht, Option<string[]> DhtNodes, Option<bool> LocalSearch, Option<string[]> Blocked,
+        Option<bool> Dht, Option<string[]> DhtNodes, Option<bool> LocalSearch, Option<bool> NoUtp,
+        Option<string[]> Blocked,
         Option<string?> Page, Option<bool> NoPage,
         Option<string?> PageUrl, Option<bool> Open, Option<bool> NoOpen, SharePageOptions SharePage);
 
@@ -72,6 +73,10 @@ internal static class UpCommand
             {
                 Description = "find peers of torrents in your own network by calling into it (LSD), and announce "
                     + "public shares there",
+            },
+            new Option<bool>("--torrent-no-utp")
+            {
+                Description = "connect to BitTorrent clients by TCP alone, and refuse those that come by uTP",
             },
             new Option<string[]>("--torrent-block")
             {
@@ -129,6 +134,7 @@ internal static class UpCommand
         verb.Add(choices.Dht);
         verb.Add(choices.DhtNodes);
         verb.Add(choices.LocalSearch);
+        verb.Add(choices.NoUtp);
         verb.Add(choices.Blocked);
         verb.Add(choices.Page);
         verb.Add(choices.NoPage);
@@ -168,6 +174,7 @@ internal static class UpCommand
                 Dht = run.Parsed.GetValue(choices.DhtNodes) is { Length: > 0 } nodes ? nodes
                     : run.Parsed.GetValue(choices.Dht) ? [] : null,
                 TorrentLocalSearch = run.Parsed.GetValue(choices.LocalSearch),
+                TorrentUtp = !run.Parsed.GetValue(choices.NoUtp),
                 SharePage = choices.SharePage.ListenerOf(run),
                 SharePageUrl = choices.SharePage.UrlOf(run),
                 Repositories = repositories,

@@ -1,6 +1,7 @@
 using Virga.Accounts;
 using Virga.BitTorrent.Downloads;
 using Virga.BitTorrent.Tests.Stock;
+using Virga.BitTorrent.Utp;
 using Virga.BitTorrent.Wire;
 using Virga.Content.Torrents;
 using Virga.Core;
@@ -81,7 +82,8 @@ internal sealed record Download(IReadOnlyList<string> Bans, long Fetched)
     private const int RangeBytes = 2 << 20;
 
     public static async Task<Download> RunAsync(
-        StockSeeder[] seeders, bool isMagnet, bool isInSequence, Func<string, bool>? isWanted = null)
+        StockSeeder[] seeders, bool isMagnet, bool isInSequence, Func<string, bool>? isWanted = null,
+        UtpNode? utp = null)
     {
         var target = new InMemoryAccount(traits: InMemoryAccount.DefaultTraits with
         {
@@ -89,7 +91,7 @@ internal sealed record Download(IReadOnlyList<string> Bans, long Fetched)
             PartMultipleBytes = isInSequence ? 256 << 10 : 1, PartBytesMax = 1 << 20,
         });
         var settings = new PeerSettings(TimeProvider.System, new PeerId(new Seeded(5).RandomBytes),
-            new Pace(TimeProvider.System));
+            new Pace(TimeProvider.System)) { Utp = utp };
         var torrent = seeders[0].Torrent;
         await using var download = new TorrentDownload(
             seeders[0].Link, isMagnet ? null : torrent.Info, settings, AddressRules.LocalToo,

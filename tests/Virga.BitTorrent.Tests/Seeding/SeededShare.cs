@@ -1,6 +1,7 @@
 using System.Net;
 using Virga.Accounts;
 using Virga.BitTorrent.Seeding;
+using Virga.BitTorrent.Tests.Utp;
 using Virga.BitTorrent.Wire;
 using Virga.Content.Snapshots;
 using Virga.Content.Torrents;
@@ -18,6 +19,8 @@ internal sealed class SeededShare : IAsyncDisposable
     private readonly List<Choker> chokers = [];
     private readonly Dictionary<SwarmHash, Swarm> swarms = [];
 
+    private readonly UtpPlace utp;
+
     private SeededShare(OwnerIndex index, InMemoryAccount account)
     {
         Index = index;
@@ -25,10 +28,11 @@ internal sealed class SeededShare : IAsyncDisposable
         Cache = new SeedCache(SeedCache.BytesMaxDefault);
         var settings = new PeerSettings(
             TimeProvider.System, new PeerId(new Seeded(9).RandomBytes), new Pace(TimeProvider.System));
-        Listener = PeerListener.Start(
-            new IPEndPoint(IPAddress.Loopback, 0), settings,
+        (Listener, utp) = UtpPlace.Beside(place => PeerListener.Start(
+            place, settings,
             (hash, _) => new ValueTask<Swarm?>(swarms.GetValueOrDefault(hash)), () => swarms.Keys,
-            new Seeded(4).RandomBytes, Log.Add);
+            new Seeded(4).RandomBytes, Log.Add));
+        Listener.Add(utp.Node);
         Serve(index.Info);
     }
 
@@ -78,6 +82,7 @@ internal sealed class SeededShare : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Listener.DisposeAsync();
+        await utp.DisposeAsync();
         foreach (var choker in chokers) choker.Dispose();
         foreach (var upload in uploads) upload.Dispose();
         Assert.Equal(0, Cache.Bytes);

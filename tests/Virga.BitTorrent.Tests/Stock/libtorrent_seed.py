@@ -1,5 +1,5 @@
 """Seeds what lies in FOLDER/NAME with libtorrent. OPTIONS (JSON): kind (v1, hybrid, v2), piece (bytes), private (BEP
-27), trackers; or torrent (a file), which is seeded as it is. Prints a line of JSON: port, magnet, torrent (hex); ends
+27), trackers, settings of libtorrent; or torrent (a file), which is seeded as it is. Prints a line of JSON: port, magnet, torrent (hex); ends
 when its input is closed, so that it dies with its caller."""
 import json
 import os
@@ -24,12 +24,14 @@ def make():
 
 
 torrent = open(options["torrent"], "rb").read() if "torrent" in options else make()
-session = lt.session({
+settings = {
     "listen_interfaces": "127.0.0.1:0", "enable_dht": False, "enable_lsd": False, "enable_upnp": False,
     "enable_natpmp": False, "enable_outgoing_utp": False, "enable_incoming_utp": False,
     "allow_multiple_connections_per_ip": True, "unchoke_slots_limit": 50, "max_metadata_size": 64 << 20,
     "alert_mask": lt.alert.category_t.error_notification | lt.alert.category_t.status_notification,
-})
+}
+settings.update(options.get("settings", {}))
+session = lt.session(settings)
 params = lt.add_torrent_params()
 params.ti = lt.torrent_info(torrent)
 params.save_path = folder
