@@ -37,6 +37,11 @@ internal sealed class Island : IAsyncDisposable
     /// <summary>So many TCP packets of a thousand get lost.</summary>
     public Task LoseAsync(int perMille) => FilterAsync($"meta l4proto tcp numgen random mod 1000 < {perMille} drop");
 
+    /// <summary>To a port no TCP gets through, and of a thousand UDP packets so many get lost.</summary>
+    public Task LoseUdpAsync(int port, int perMille) => FilterAsync(
+        $"tcp dport {port} drop"
+        + (perMille > 0 ? $"; meta l4proto udp numgen random mod 1000 < {perMille} drop" : ""));
+
     /// <summary>One of so many TCP packets resets its connection.</summary>
     public Task ResetAsync(int oneOf) => FilterAsync(
         $"meta l4proto tcp numgen random mod {oneOf} == 0 reject with tcp reset");

@@ -37,16 +37,17 @@ internal static class Clients
     private static readonly string[] AllFromUs =
     [
         "v1 magnet ourhttp", "v1 file webseed", "hybrid magnet dht", "hybrid file ourudp", "v2 magnet pex",
-        "v2 file theirhttp single", "v2 magnet theirudp", "v2 file lsd",
+        "v2 file theirhttp single", "v2 magnet theirudp", "v2 file lsd", "v1 magnet utp",
     ];
 
     private static readonly string[] AllToUs =
     [
         "v1 magnet dht", "padded file ourudp", "hybrid magnet ourhttp", "hybrid file pex", "v2 magnet theirudp",
-        "v2 file theirhttp single", "hybrid file lsd",
+        "v2 file theirhttp single", "hybrid file lsd", "v1 file utp",
     ];
 
-    private const string NoV2 = "knows no v2", NotTried = "not tried";
+    private const string NoV2 = "knows no v2", NotTried = "not tried", NoUtp = "knows no uTP",
+        TcpToo = "always takes TCP, too";
 
     public static readonly IReadOnlyList<StockClient> All =
     [
@@ -64,14 +65,14 @@ internal static class Clients
         ])
         {
             FromUs = EveryWay, ToUs = EveryWayBack,
-            Not = [("v2", NoV2), ("hybrid", "stumbles over it"), ("Lsd", NotTried)],
+            Not = [("v2", NoV2), ("hybrid", "stumbles over it"), ("Lsd", NotTried), ("Utp", NoUtp)],
         },
         new("libtorrent", "libtorrent", job =>
         [
             Python, StockClient.Script("libtorrent_client.py"), JsonSerializer.Serialize(new
             {
                 source = job.Source, folder = job.Folder, listen = $"{job.Address}:{StockJob.Port}",
-                pex = job.UsesPex, lsd = job.CallsAround, dht = job.Node,
+                pex = job.UsesPex, lsd = job.CallsAround, utp = job.IsUtpAlone, dht = job.Node,
             }),
         ])
         {
@@ -92,6 +93,7 @@ internal static class Clients
                     [LegalNotice]
                     Accepted=true
                     [BitTorrent]
+                    Session\BTProtocol={(job.IsUtpAlone ? "UTP" : "Both")}
                     Session\DHTEnabled={(job.Node is null ? "false" : "true")}
                     Session\LSDEnabled={(job.CallsAround ? "true" : "false")}
                     Session\PeXEnabled={(job.UsesPex ? "true" : "false")}
@@ -119,7 +121,7 @@ internal static class Clients
             Not =
             [
                 ("v2", NoV2), ("Lsd", "knows no LSD"), ("WebSeed", "knows no web seeds"),
-                ("FromUs Dht", "misreads where we are"),
+                ("FromUs Dht", "misreads where we are"), ("Utp", NoUtp),
             ],
             Settings = job =>
             [
@@ -149,7 +151,7 @@ internal static class Clients
         ])
         {
             FromUs = EveryWay, ToUs = EveryWayBack,
-            Not = [("v2", NoV2), ("hybrid", "refuses it"), ("Lsd", NotTried)], LeavesOutEmpty = true,
+            Not = [("v2", NoV2), ("hybrid", "refuses it"), ("Lsd", NotTried), ("Utp", TcpToo)], LeavesOutEmpty = true,
             Settings = job =>
             [
                 ("settings.json", JsonSerializer.Serialize(new Dictionary<string, object>
@@ -157,8 +159,7 @@ internal static class Clients
                     ["dht-enabled"] = job.Node is not null, ["pex-enabled"] = job.UsesPex,
                     ["lpd-enabled"] = job.CallsAround,
                     ["peer-port"] = StockJob.Port, ["port-forwarding-enabled"] = false,
-                    // Refused uTP, it opens a connection by TCP, closes it, and comes again after 15 minutes.
-                    ["utp-enabled"] = false,
+                    ["utp-enabled"] = true,
                     ["download-dir"] = job.Folder, ["rpc-bind-address"] = "127.0.0.1",
                 })),
                 ("dht.bootstrap", job.Node?.Replace(':', ' ') + "\n"),
@@ -185,7 +186,7 @@ internal static class Clients
                 "v1 magnet ourhttp", "hybrid file ourudp", "padded file theirhttp", "v1 magnet theirudp single",
                 "hybrid magnet dht", "v1 file pex",
             ],
-            Not = [("v2", NoV2), ("Lsd", NotTried)],
+            Not = [("v2", NoV2), ("Lsd", NotTried), ("Utp", TcpToo)],
         },
     ];
 

@@ -12,7 +12,7 @@ internal static class StockPage
     [
         (Way.OurHttp, "our tracker, HTTP"), (Way.OurUdp, "our tracker, UDP"), (Way.TheirHttp, "opentracker, HTTP"),
         (Way.TheirUdp, "opentracker, UDP"), (Way.Dht, "DHT"), (Way.Pex, "PEX"), (Way.Lsd, "LSD"),
-        (Way.WebSeed, "web seed"),
+        (Way.WebSeed, "web seed"), (Way.Utp, "our tracker, uTP alone"),
     ];
 
     private static readonly (Kind Kind, bool IsSingle)[] Seeds =
@@ -85,12 +85,9 @@ internal static class StockPage
         "given the link without `urn:btmh`.\n\n",
         "Transmission and WebTorrent make no files without content: all others arrived. aria2, rTorrent, ",
         "Transmission and WebTorrent know no pad files (BEP 47): they fetch them, from the web seed too, keep them in ",
-        "a folder `.pad`, and seed only with them there. Transmission was told not to use uTP: it tries that first ",
-        "where a tracker or the DHT told it of a peer, and when it is refused 3.00 opens a connection by TCP and ",
-        "closes it before it has said a word; it comes again, by TCP, after a quarter of an hour. So it does with ",
-        "every client that has no uTP. Where somebody told it by PEX, the web seed has it, or we come to it, it loses ",
-        "nothing. ",
-        "The certificate of our web seed is its own, so clients were told not to look at it.\n\n",
+        "a folder `.pad`, and seed only with them there. Transmission tries uTP (BEP 29) first where a tracker or the ",
+        "DHT told it of a peer: it takes from us by uTP. *uTP alone*: the client was told to speak with peers by no ",
+        "TCP. The certificate of our web seed is its own, so clients were told not to look at it.\n\n",
         "rTorrent 0.9.8 finds us by the DHT and misreads the answer: it takes the two characters `6:` before an ",
         "address for its first half, and connects to 54.58.45.1, port 1, instead of 45.1.0.1, port 6881, whoever ",
         "answers. We find it, and it finds us in every other way.\n\n",

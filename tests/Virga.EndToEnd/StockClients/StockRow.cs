@@ -9,8 +9,10 @@ internal enum Kind { V1, Padded, Hybrid, V2 }
 /// <summary>What who takes is given.</summary>
 internal enum Given { Magnet, File }
 
-/// <summary>The only way in which the two hear of each other.</summary>
-internal enum Way { OurHttp, OurUdp, TheirHttp, TheirUdp, Dht, Pex, Lsd, WebSeed }
+/// <summary>
+/// The only way in which the two hear of each other. Utp: by our tracker, too, and the client takes no TCP of peers.
+/// </summary>
+internal enum Way { OurHttp, OurUdp, TheirHttp, TheirUdp, Dht, Pex, Lsd, WebSeed, Utp }
 
 /// <summary>One transfer of a torrent of its own, which must come to its end.</summary>
 internal sealed record StockRow(StockClient Client, Course Course, Kind Kind, Given Given, Way Way, bool IsSingle)
@@ -27,9 +29,11 @@ internal sealed record StockRow(StockClient Client, Course Course, Kind Kind, Gi
 /// <param name="Folder">Where the content is, or goes; its name comes below.</param>
 /// <param name="Own">An empty folder for whatever else it keeps.</param>
 /// <param name="CallsAround">It looks for peers in the network around (LSD).</param>
+/// <param name="IsUtpAlone">It speaks with peers by uTP (BEP 29) alone.</param>
 /// <param name="Node">host:port of a node of the DHT; null where it must take no part.</param>
 internal sealed record StockJob(
-    string Source, string Folder, string Own, string Address, bool Seeds, bool UsesPex, bool CallsAround, string? Node)
+    string Source, string Folder, string Own, string Address, bool Seeds, bool UsesPex, bool CallsAround,
+    bool IsUtpAlone, string? Node)
 {
     public const int Port = 6881;
 }

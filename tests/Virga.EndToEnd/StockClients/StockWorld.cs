@@ -78,7 +78,7 @@ internal sealed class StockWorld : IAsyncDisposable
         var job = new StockJob(
             isToUs || row.Given == Given.File ? torrent.File : torrent.Magnet, isToUs ? SourceOf(row) : TargetOf(row),
             scene.Folder($"own/{row.Name}-{attempt}"), torrent.Address, isToUs, row.Way == Way.Pex, row.Way == Way.Lsd,
-            row.Way == Way.Dht ? NodePlace : null);
+            row.Way == Way.Utp, row.Way == Way.Dht ? NodePlace : null);
         foreach (var (path, text) in row.Client.Settings(job))
         {
             var place = Path.Combine(job.Own, path);
@@ -215,7 +215,7 @@ internal sealed class StockWorld : IAsyncDisposable
         var watched = torrents.ToLookup(
             t => t.Row.Way switch
             {
-                Way.OurHttp or Way.OurUdp => $"{OurTracker}:{TrackerPort}",
+                Way.OurHttp or Way.OurUdp or Way.Utp => $"{OurTracker}:{TrackerPort}",
                 Way.TheirHttp or Way.TheirUdp => $"{TheirTracker}:{TrackerPort}",
                 _ => null,
             }, t => t.Hashes).Where(place => place.Key is not null);
@@ -259,7 +259,7 @@ internal sealed class StockWorld : IAsyncDisposable
     /// <summary>What the side that looks is told.</summary>
     private string? TrackerOf(StockRow row) => row.Way switch
     {
-        Way.OurHttp => Announce("http", OurTracker),
+        Way.OurHttp or Way.Utp => Announce("http", OurTracker),
         Way.OurUdp => Announce("udp", OurTracker),
         Way.TheirHttp => Announce("http", TheirTracker),
         Way.TheirUdp => Announce("udp", TheirTracker),

@@ -1,5 +1,5 @@
 """libtorrent 2.0 as a client: OPTIONS (JSON) with source (magnet link or .torrent), folder, listen, pex, lsd, dht (a node
-host:port, or null), and peers host:port that it connects to, again and again."""
+host:port, or null), utp (no TCP with peers), and peers host:port that it connects to, again and again."""
 import json
 import sys
 import time
@@ -13,6 +13,7 @@ session = lt.session({
     "validate_https_trackers": False,
     # Else each new try is over uTP first.
     "enable_outgoing_utp": not options.get("peers"),
+    "enable_outgoing_tcp": not options.get("utp"), "enable_incoming_tcp": not options.get("utp"),
     "alert_mask": lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
     | lt.alert.category_t.connect_notification | lt.alert.category_t.peer_notification
     | lt.alert.category_t.tracker_notification,
