@@ -10,6 +10,7 @@ public static class LeafHasher
     {
         { WideFrom: < int.MaxValue } => "leaves 16 at a time with AVX-512",
         { NarrowFrom: < int.MaxValue } => "leaves 8 at a time with AVX2",
+        { InTwos: true } => "leaves 2 at a time with SHA instructions",
         _ => "leaves one at a time by OpenSSL",
     };
 

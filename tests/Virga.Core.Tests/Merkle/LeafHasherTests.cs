@@ -75,17 +75,32 @@ public class LeafHasherTests
     }
 
     [Fact]
+    public void A_CPU_with_SHA_instructions_hashes_two_leaves_at_a_time()
+    {
+        var has = File.ReadLines("/proc/cpuinfo").Any(
+            line => line.StartsWith("flags", StringComparison.Ordinal) && line.Split(' ').Contains("sha_ni"));
+        Assert.Equal(has, Sha256Two.IsSupported);
+    }
+
+    [Fact]
     public void Each_CPU_gets_the_way_that_is_never_slower_than_OpenSSL_there()
     {
-        Assert.Equal((9, 6), Froms(HashPlan.ForLeaves(hasAvx512: true, hasAvx2: true, hasSha: true)));
-        Assert.Equal((9, 3), Froms(HashPlan.ForLeaves(hasAvx512: true, hasAvx2: true, hasSha: false)));
-        Assert.Equal((int.MaxValue, 4), Froms(HashPlan.ForLeaves(hasAvx512: false, hasAvx2: true, hasSha: false)));
-        Assert.Equal(HashPlan.Serial, HashPlan.ForLeaves(hasAvx512: false, hasAvx2: true, hasSha: true));
-        Assert.Equal(HashPlan.Serial, HashPlan.ForLeaves(hasAvx512: false, hasAvx2: false, hasSha: false));
+        Assert.Equal((9, 6, false), For(hasAvx512: true, hasAvx2: true, hasSha: true, hasTwo: false));
+        Assert.Equal((12, int.MaxValue, true), For(hasAvx512: true, hasAvx2: true, hasSha: true, hasTwo: true));
+        Assert.Equal((9, 3, false), For(hasAvx512: true, hasAvx2: true, hasSha: false, hasTwo: false));
+        Assert.Equal((int.MaxValue, 4, false), For(hasAvx512: false, hasAvx2: true, hasSha: false, hasTwo: false));
+        var one = (int.MaxValue, int.MaxValue, false);
+        Assert.Equal(one with { Item3 = true }, For(hasAvx512: false, hasAvx2: true, hasSha: true, hasTwo: true));
+        Assert.Equal(one, For(hasAvx512: false, hasAvx2: true, hasSha: true, hasTwo: false));
+        Assert.Equal(one, For(hasAvx512: false, hasAvx2: false, hasSha: false, hasTwo: false));
         Assert.Equal(HashPlan.Serial, HashPlan.ForPairs(hasAvx512: false, hasAvx2: false));
         Assert.False(HashPlan.ForPairs(hasAvx512: false, hasAvx2: true).NarrowIsAvx512);
 
-        static (int, int) Froms(HashPlan plan) => (plan.WideFrom, plan.NarrowFrom);
+        static (int, int, bool) For(bool hasAvx512, bool hasAvx2, bool hasSha, bool hasTwo)
+        {
+            var plan = HashPlan.ForLeaves(hasAvx512, hasAvx2, hasSha, hasTwo);
+            return (plan.WideFrom, plan.NarrowFrom, plan.InTwos);
+        }
     }
 
     [Fact]
