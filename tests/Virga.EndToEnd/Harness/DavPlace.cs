@@ -1,5 +1,4 @@
 using Virga.Agent.Control;
-using Virga.Testing.Fakes;
 using Virga.Testing.Servers;
 
 namespace Virga.EndToEnd.Harness;
@@ -38,21 +37,6 @@ internal sealed class DavPlace(RealServer server, string name) : IAsyncDisposabl
             Map.Of(("user", server["DAV_USER"]), ("certSha256", server["DAV_CERT_SHA256"])),
                 Map.Of(("password", server["DAV_PASSWORD"]))),
         CancellationToken.None);
-
-    /// <summary>The same, by way of something that stands before the server.</summary>
-    public Task AddToAsync(PeerProcess agent, string account, FaultyFront front) => agent.Control.AddAccountAsync(
-        new AccountAddRequest(
-            account, $"webdav://{front.Url.Authority}/files/{name}", Map.Of(("user", server["DAV_USER"])),
-            Map.Of(("password", server["DAV_PASSWORD"]))),
-        CancellationToken.None);
-
-    /// <summary>Passes on to the server what it is asked, but for the faults that it is told.</summary>
-    public async Task<FaultyFront> FrontAsync()
-    {
-        var front = new FaultyFront(new Uri(server["DAV_URL"]), FrontWords.WebDav);
-        await front.StartAsync();
-        return front;
-    }
 
     public async ValueTask DisposeAsync() => await Executable.ToolAsync("rm", ["-rf", Folder]);
 }

@@ -2,6 +2,7 @@ using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
 using Virga.Agent.Control;
+using Virga.Testing.Fakes;
 using Virga.Testing.Servers;
 
 namespace Virga.EndToEnd.Harness;
@@ -26,10 +27,20 @@ internal sealed class S3Place(RealServer server, string bucket, string user) : I
         return place;
     }
 
-    public Task AddToAsync(PeerProcess agent, string name) => agent.Control.AddAccountAsync(
-        new AccountAddRequest(name, $"s3:{server["S3_ENDPOINT"]}/{bucket}", Map.Empty,
+    /// <param name="front">What stands before the server; null for nothing.</param>
+    public Task AddToAsync(PeerProcess agent, string name, FaultyFront? front = null) => agent.Control.AddAccountAsync(
+        new AccountAddRequest(
+            name, $"s3:{front?.Url.GetLeftPart(UriPartial.Authority) ?? server["S3_ENDPOINT"]}/{bucket}", Map.Empty,
             Map.Of(("accessKey", server[user + "ACCESS_KEY"]), ("secretKey", server[user + "SECRET_KEY"]))),
         CancellationToken.None);
+
+    /// <summary>Passes on to the server what it is asked, but for the faults that it is told.</summary>
+    public async Task<FaultyFront> FrontAsync()
+    {
+        var front = new FaultyFront(new Uri(server["S3_ENDPOINT"]), FrontWords.S3);
+        await front.StartAsync();
+        return front;
+    }
 
     /// <summary>
     /// An object by Amazon's own client, for keys that rclone can't make: an empty folder's ends in '/'.
