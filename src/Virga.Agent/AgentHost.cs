@@ -103,6 +103,8 @@ public sealed class AgentHost : IAsyncDisposable
     private readonly AgentOptions options;
     private readonly CancellationTokenSource stopping = new();
     private readonly TaskCompletionSource stopRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource restartRequested = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly SemaphoreSlim restoring = new(1, 1);
     private readonly Stack<object> owned = new();
     private readonly List<Task> tending = [];
     private readonly long startedAt;
@@ -157,6 +159,11 @@ public sealed class AgentHost : IAsyncDisposable
     /// <summary>Completes when somebody asked the agent to stop over the control socket.</summary>
     public Task StopRequested => stopRequested.Task;
 
+    /// <summary>
+    /// Completes when a backup was given that takes this agent's place: whoever runs it ends it, and starts it anew.
+    /// </summary>
+    public Task RestartRequested => restartRequested.Task;
+
     /// <summary>Opens the data folder, starts listening, resumes transfers, announces.</summary>
     /// <exception cref="VirgaException">InUse (folder or port), Corrupt (state), Denied, Full.</exception>
     public static async Task<AgentHost> StartAsync(AgentOptions options, CancellationToken cancellationToken)
@@ -193,6 +200,7 @@ public sealed class AgentHost : IAsyncDisposable
             else ((IDisposable)item).Dispose();
         }
         stopping.Dispose();
+        restoring.Dispose();
     }
 
     /// <summary>Runs beside everything else until the agent stops.</summary>
@@ -209,6 +217,7 @@ public sealed class AgentHost : IAsyncDisposable
     {
         var log = Logger();
         var folder = Own(DataFolder.Open(options.DataFolder));
+        StagedRestore.TakeOver(folder);
         keys = Own(PeerKeys.LoadOrCreate(folder.Path, options.Time, options.Random, options.KeySecrets));
         var state = Own(AgentState.Open(folder, keys.DataKey, options.Random));
         SignIn = new SignInTable(state.Database);
@@ -319,7 +328,7 @@ public sealed class AgentHost : IAsyncDisposable
             (passphrase, output, token) => AgentBackup.WriteAsync(
                 folder.Path, state.Database, keys, options.Version, passphrase, options.Time, options.Random, output,
                 token),
-            log);
+            RestoreAsync, () => restartRequested.TrySetResult(), log);
         server = Own(await PeerServer.StartAsync(
             new PeerServerOptions
             {
@@ -407,6 +416,31 @@ public sealed class AgentHost : IAsyncDisposable
                 $"Start it again when one of them can be reached. If it said nothing since, delete {mark}.");
         }
         File.Delete(mark);
+    }
+
+    /// <summary>Stages a backup, as long as nothing was done with this agent that it would replace.</summary>
+    private async Task<BackupLabel> RestoreAsync(
+        Stream backup, Core.Age.AgePassphrase passphrase, Hash256? session, CancellationToken cancellationToken)
+    {
+        if (await SignIn.FindAsync(cancellationToken) is not null || shares!.Count > 0
+            || (await accountTable!.ListAsync(cancellationToken)).Count > 0 || keys!.Chain.Statements.Any(s => s.Type == StatementType.Vouch))
+        {
+            throw new VirgaException(
+                FailureKind.Conflict, "this agent is in use already: nothing takes its place",
+                "Restore the backup into an empty folder: virga restore FILE --data FOLDER.");
+        }
+        if (!restoring.Wait(TimeSpan.Zero, CancellationToken.None))
+            throw new VirgaException(FailureKind.InUse, "a backup is being restored already", "Wait until it is.");
+        try
+        {
+            var sessions = await SignIn.SessionsAsync(options.Time.GetUtcNow(), cancellationToken);
+            return await StagedRestore.StageAsync(
+                backup, options.DataFolder, passphrase, sessions.Find(s => s.Id == session), cancellationToken);
+        }
+        finally
+        {
+            restoring.Release();
+        }
     }
 
     private async Task<AgentStatus> StatusAsync(CancellationToken cancellationToken)

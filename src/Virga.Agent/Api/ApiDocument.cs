@@ -87,6 +87,20 @@ public static partial class ApiDocument
                 ["required"] = true, ["content"] = Content("application/json", Reference(operation.Body, schemas)),
             };
         }
+        if (operation.Form.Count > 0)
+        {
+            described["requestBody"] = new JsonObject
+            {
+                ["required"] = true,
+                ["content"] = Content("multipart/form-data", new JsonObject
+                {
+                    ["type"] = "object",
+                    ["required"] = new JsonArray([.. operation.Form.Select(name => JsonValue.Create(name))]),
+                    ["properties"] = new JsonObject(operation.Form.Select(
+                        name => KeyValuePair.Create<string, JsonNode?>(name, new JsonObject { ["type"] = "string" }))),
+                }),
+            };
+        }
         return described;
     }
 

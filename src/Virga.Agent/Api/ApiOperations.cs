@@ -18,6 +18,9 @@ internal sealed record ApiOperation(
     public string? ContentType { get; init; }
 
     public IReadOnlyList<string> Query { get; init; } = [];
+
+    /// <summary>Parts of a form (multipart/form-data) that is sent instead of a message.</summary>
+    public IReadOnlyList<string> Form { get; init; } = [];
 }
 
 /// <summary>
@@ -32,6 +35,9 @@ internal static class ApiOperations
         new("POST", "/control/stop", ApiScope.Admin, "stops the agent gracefully") { Status = 202 },
         new("POST", "/control/backup", ApiScope.Admin, "all of the agent in one file, encrypted with a passphrase",
             typeof(BackupRequest)) { ContentType = "application/octet-stream" },
+        new("POST", "/control/restore", ApiScope.Admin,
+            "takes a backup over in place of an agent with which nothing was done yet, and starts anew", null,
+            typeof(RestoreResult)) { Query = ["session"], Form = ["passphrase", "file"] },
         new("POST", "/control/page/link", ApiScope.Admin, "a link that signs in on the page, once", null,
             typeof(PageLinkInfo)),
         .. Accounts(), .. Shares(), .. Transfers(), .. Trust(),

@@ -37,9 +37,17 @@ public static partial class AgentBackup
     private const string DatabaseName = "agent.db";
     private const string PartsName = ".restore";
     private const int LabelBytesMax = 4096;
+    private const int DiskFull = 28;
+    private const int QuotaFull = 122;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    private static readonly string[] KeyFiles = ["identity.sealed", "next-key.sealed", "chain"];
+    /// <summary>
+    /// Sealed ones with what seals them. By the certificate links that were passed on lead here again, by the key of
+    /// the feeds those who follow them.
+    /// </summary>
+    private static readonly string[] KeyFiles =
+        ["identity.sealed", "next-key.sealed", "chain", "certificate.sealed", "feed-key"];
+
     private static readonly string[] Folders = ["shares", "transfers"];
 
     /// <summary>What says that an agent lives in a folder.</summary>
@@ -159,32 +167,16 @@ public static partial class AgentBackup
                 "Name an empty folder with --data, or move the agent that is there away.");
         }
         var parts = Path.Combine(held.Path, PartsName);
-        if (Directory.Exists(parts)) Directory.Delete(parts, recursive: true);
         try
         {
-            foreach (var folder in Folders) Directory.CreateDirectory(Path.Combine(parts, folder));
-            var label = await UnpackAsync(file, parts, passphrase, cancellationToken);
-            foreach (var name in Signs.Where(n => !File.Exists(Path.Combine(parts, n))))
-                throw NoBackup($"'{name}' is missing in it");
-            await ForgetMissingAsync(
-                Path.Combine(parts, DatabaseName), Path.Combine(parts, "shares"), cancellationToken);
-            await File.WriteAllTextAsync(Path.Combine(held.Path, RestoredName), label.Agent + "\n", cancellationToken);
-            foreach (var folder in Folders)
-            {
-                var place = Path.Combine(held.Path, folder);
-                if (Directory.Exists(place)) Directory.Delete(place, recursive: true);
-                Directory.Move(Path.Combine(parts, folder), place);
-            }
-            // The key comes last: without it nothing that was begun here is an agent.
-            foreach (var path in Directory.EnumerateFiles(parts).OrderBy(p => Path.GetFileName(p) == PeerKeys.KeyName))
-                File.Move(path, Path.Combine(held.Path, Path.GetFileName(path)), overwrite: true);
+            await using var source = File.OpenRead(file);
+            var label = await UnpackWholeAsync(source, parts, passphrase, cancellationToken);
+            PutInPlace(parts, held.Path);
             return label;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new VirgaException(
-                e is FileNotFoundException or DirectoryNotFoundException ? FailureKind.NotFound : FailureKind.Denied,
-                $"the backup can't be restored: {e.Message}", null, e);
+            throw Failed(e, held.Path);
         }
         finally
         {
@@ -192,10 +184,63 @@ public static partial class AgentBackup
         }
     }
 
-    private static async Task<BackupLabel> UnpackAsync(
-        string file, string folder, AgePassphrase passphrase, CancellationToken cancellationToken)
+    /// <summary>Unpacks a backup into a folder that becomes an agent's, once all of it was read and found whole.
+    /// </summary>
+    internal static async Task<BackupLabel> UnpackWholeAsync(
+        Stream backup, string parts, AgePassphrase passphrase, CancellationToken cancellationToken)
     {
-        await using var source = File.OpenRead(file);
+        if (Directory.Exists(parts)) Directory.Delete(parts, recursive: true);
+        foreach (var folder in Folders) Directory.CreateDirectory(Path.Combine(parts, folder));
+        var label = await UnpackAsync(backup, parts, passphrase, cancellationToken);
+        foreach (var name in Signs.Where(n => !File.Exists(Path.Combine(parts, n))))
+            throw NoBackup($"'{name}' is missing in it");
+        await ForgetMissingAsync(Path.Combine(parts, DatabaseName), Path.Combine(parts, "shares"), cancellationToken);
+        await File.WriteAllTextAsync(Path.Combine(parts, RestoredName), label.Agent + "\n", cancellationToken);
+        return label;
+    }
+
+    /// <summary>Moves what was unpacked to where an agent has it; goes on where it was broken off.</summary>
+    internal static void PutInPlace(string parts, string folder)
+    {
+        foreach (var name in Folders.Where(n => Directory.Exists(Path.Combine(parts, n))))
+        {
+            var place = Path.Combine(folder, name);
+            if (Directory.Exists(place)) Directory.Delete(place, recursive: true);
+            Directory.Move(Path.Combine(parts, name), place);
+        }
+        // The key comes last: without it nothing that was begun here is an agent.
+        foreach (var path in Directory.GetFiles(parts).OrderBy(p => Path.GetFileName(p) == PeerKeys.KeyName))
+            File.Move(path, Path.Combine(folder, Path.GetFileName(path)), overwrite: true);
+    }
+
+    /// <summary>Moves all that an agent of a folder consists of to another one.</summary>
+    internal static void PutAside(string folder, string aside)
+    {
+        Directory.CreateDirectory(aside);
+        string[] database = [DatabaseName, $"{DatabaseName}-wal", $"{DatabaseName}-shm"];
+        string[] files = [.. KeyFiles, .. database, PriceFile.FileName, RestoredName, PeerKeys.KeyName];
+        foreach (var name in files.Where(n => File.Exists(Path.Combine(folder, n))))
+            File.Move(Path.Combine(folder, name), Path.Combine(aside, name), overwrite: true);
+        foreach (var name in Folders.Where(n => Directory.Exists(Path.Combine(folder, n))))
+        {
+            if (Directory.Exists(Path.Combine(aside, name))) Directory.Delete(Path.Combine(aside, name), true);
+            Directory.Move(Path.Combine(folder, name), Path.Combine(aside, name));
+        }
+    }
+
+    internal static VirgaException Failed(Exception e, string folder) => e switch
+    {
+        FileNotFoundException or DirectoryNotFoundException => new VirgaException(
+            FailureKind.NotFound, $"the backup can't be restored: {e.Message}", null, e),
+        IOException { HResult: DiskFull or QuotaFull } => new VirgaException(
+            FailureKind.Full, $"the backup can't be restored: no room left on the disk of {folder}",
+            "Free some space, and restore it again. Nothing was restored.", e),
+        _ => new VirgaException(FailureKind.Denied, $"the backup can't be restored: {e.Message}", null, e),
+    };
+
+    private static async Task<BackupLabel> UnpackAsync(
+        Stream source, string folder, AgePassphrase passphrase, CancellationToken cancellationToken)
+    {
         var pipe = new Pipe();
         var opening = Task.Run(OpenAsync, cancellationToken);
         BackupLabel? label = null;
@@ -216,6 +261,8 @@ public static partial class AgentBackup
         finally
         {
             await pipe.Reader.CompleteAsync();
+            // Nobody reads the source any more when this is left.
+            await opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
         // What is wrong with the file itself says more than where it stopped.
         await opening;
@@ -230,10 +277,11 @@ public static partial class AgentBackup
                 await AgeFile.OpenAsync(source, stream, passphrase, cancellationToken);
                 await pipe.Writer.CompleteAsync();
             }
-            catch (VirgaException e)
+            catch (Exception e)
             {
                 await pipe.Writer.CompleteAsync();
-                throw Told(e);
+                if (e is VirgaException failure) throw Told(failure);
+                throw;
             }
         }
     }
@@ -297,6 +345,14 @@ public static partial class AgentBackup
                         db.Execute("DELETE FROM shares WHERE info_hash = ?", hash);
             },
             cancellationToken);
+    }
+
+    /// <summary>A browser that stays signed in on the page of what was unpacked.</summary>
+    internal static async Task AddSessionAsync(
+        string parts, State.PageSession session, CancellationToken cancellationToken)
+    {
+        await using var database = State.AgentState.OpenDatabase(Path.Combine(parts, DatabaseName));
+        await new State.SignInTable(database).AddAsync(session, cancellationToken);
     }
 
     private static string Plain(string name) => new([.. name.Take(100).Select(c => char.IsControl(c) ? '?' : c)]);

@@ -49,6 +49,14 @@ public sealed partial class ControlClient : IDisposable
         await Guard(() => answer.Content.CopyToAsync(destination, cancellationToken));
     }
 
+    /// <summary>Has a backup take the place of an agent with which nothing was done yet.</summary>
+    /// <param name="form">Parts <c>passphrase</c> and <c>file</c>, in this order.</param>
+    /// <param name="session">Stays signed in on the page; null: none.</param>
+    public Task<RestoreResult> RestoreAsync(
+        HttpContent form, Hash256? session, CancellationToken cancellationToken) => SendAsync(
+        HttpMethod.Post, "/control/restore" + (session is { } id ? $"?session={id}" : ""), form,
+        ControlJson.Default.RestoreResult, cancellationToken);
+
     public Task<PageLinkInfo> PageLinkAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, "/control/page/link", null, ControlJson.Default.PageLinkInfo, cancellationToken);
 

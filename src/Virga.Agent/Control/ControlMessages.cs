@@ -218,6 +218,7 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(TakeoverRequest))]
 [JsonSerializable(typeof(TransferLimitRequest))]
 [JsonSerializable(typeof(BackupRequest))]
+[JsonSerializable(typeof(RestoreResult))]
 [JsonSerializable(typeof(LimitsInfo))]
 [JsonSerializable(typeof(LimitsRequest))]
 [JsonSerializable(typeof(List<UploadInfo>))]

@@ -17,6 +17,7 @@ namespace Virga.Cli.Commands;
 internal sealed class PeerOptions
 {
     private KeySecrets? keySecrets;
+    private Task? draining;
 
     public Option<string?> Listen { get; } = new("--listen")
     {
@@ -80,16 +81,21 @@ internal sealed class PeerOptions
     /// <summary>
     /// Waits for a signal, for the control socket, or for the end of standard input where that was asked for.
     /// </summary>
-    public async Task WaitAsync(Invocation run, Task stopRequested, CancellationToken cancellationToken)
+    /// <param name="restartRequested">Where a peer can be started anew in this process.</param>
+    /// <returns>Whether it is to be started anew.</returns>
+    public async Task<bool> WaitAsync(
+        Invocation run, Task stopRequested, CancellationToken cancellationToken, Task? restartRequested = null)
     {
         var ends = new List<Task> { stopRequested, Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken) };
+        if (restartRequested is not null) ends.Add(restartRequested);
         if (run.Parsed.GetValue(UntilInputEnds))
-            ends.Add(Task.Run(() => DrainAsync(run.Terminal.In), CancellationToken.None));
+            ends.Add(draining ??= Task.Run(() => DrainAsync(run.Terminal.In), CancellationToken.None));
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         ends.Add(MemoryTrimmer.OfProcess().RunAsync(stopping.Token));
-        await Task.WhenAny(ends);
+        var isAgain = await Task.WhenAny(ends) == restartRequested;
         await stopping.CancelAsync();
-        if (!run.IsJson) run.Terminal.Error.WriteLine("stopping ...");
+        if (!run.IsJson) run.Terminal.Error.WriteLine(isAgain ? "starting anew ..." : "stopping ...");
+        return isAgain;
     }
 
     /// <summary>The address asked for; else the loopback one with the port remembered.</summary>

@@ -148,6 +148,18 @@ internal static class UpCommand
 
     private static async Task<int> RunAsync(Invocation run, Choices choices, CancellationToken cancellationToken)
     {
+        IPEndPoint? pageAt = null;
+        bool isAgain;
+        do (isAgain, pageAt) = await RunOnceAsync(run, choices, pageAt, cancellationToken);
+        while (isAgain);
+        return ExitCode.Ok;
+    }
+
+    /// <summary>Until it is stopped, or an agent from a backup takes its place.</summary>
+    /// <param name="pageAt">Where the page was before: who waits there finds it again.</param>
+    private static async Task<(bool IsAgain, IPEndPoint? PageAt)> RunOnceAsync(
+        Invocation run, Choices choices, IPEndPoint? pageAt, CancellationToken cancellationToken)
+    {
         var ports = new PortMemory(run.DataFolder);
         var asked = run.Parsed.GetValue(choices.Peer.Listen);
         var listen = PeerOptions.AddressOf(asked, "agent", ports);
@@ -189,7 +201,7 @@ internal static class UpCommand
             },
             cancellationToken);
         if (asked is null && publicUrl is null) ports.Remember("agent", agent.Endpoint.Url.Port);
-        await using var page = await StartPageAsync(run, choices, agent, ports, cancellationToken);
+        await using var page = await StartPageAsync(run, choices, agent, ports, pageAt, cancellationToken);
         if (page is not null) agent.PageLink = page.LinkAsync;
         if (run.IsJson)
         {
@@ -202,13 +214,15 @@ internal static class UpCommand
         else
         {
             var link = page is null ? null : await page.LinkAsync(cancellationToken);
-            var isOpened = link is not null && Opens(run, choices) && run.Terminal.OpenLink(link.AbsoluteUri);
+            var isOpened = link is not null && pageAt is null && Opens(run, choices)
+                && run.Terminal.OpenLink(link.AbsoluteUri);
             Show(
                 run, agent, link, isOpened, repository, named,
                 publicUrl is null && IPAddress.IsLoopback(listen.Address));
         }
-        await choices.Peer.WaitAsync(run, agent.StopRequested, cancellationToken);
-        return ExitCode.Ok;
+        var isAgain = await choices.Peer.WaitAsync(
+            run, agent.StopRequested, cancellationToken, agent.RestartRequested);
+        return (isAgain, page?.Place);
     }
 
     /// <summary>A browser that nobody asked for, where nobody sees it, would use the link up.</summary>
@@ -256,7 +270,8 @@ internal static class UpCommand
     }
 
     private static async Task<PageServer?> StartPageAsync(
-        Invocation run, Choices choices, AgentHost agent, PortMemory ports, CancellationToken cancellationToken)
+        Invocation run, Choices choices, AgentHost agent, PortMemory ports, IPEndPoint? pageAt,
+        CancellationToken cancellationToken)
     {
         var asked = run.Parsed.GetValue(choices.Page);
         if (run.Parsed.GetValue(choices.NoPage))
@@ -264,6 +279,7 @@ internal static class UpCommand
             return asked is null ? null : throw new VirgaException(
                 FailureKind.BadInput, "--no-page and --page contradict each other", "Leave one of them out.");
         }
+        if (pageAt is not null) return await StartAtAsync(pageAt);
         if (asked is not null) return await StartAtAsync(ListenAddress.Parse(asked));
         var loopback = new IPEndPoint(
             IPAddress.Loopback, ports.Recall(PagePort, IPAddress.Loopback, PagePortDefault));

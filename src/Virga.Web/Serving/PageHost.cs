@@ -103,6 +103,7 @@ internal static class PageHost
         }).AllowAnonymous();
         SignInEndpoints.Map(application);
         PasskeyEndpoints.Map(application);
+        RestoreEndpoints.Map(application);
         FileEndpoints.Map(application);
         UploadEndpoints.Map(application);
         ThumbEndpoints.Map(application);

@@ -50,7 +50,7 @@ internal static class PasskeyEndpoints
             return;
         }
         var request = await http.Request.ReadFromJsonAsync<NewRequest>(http.RequestAborted);
-        var words = WordsOf(http);
+        var words = Words.Of(http);
         string? problem;
         if (await signIn.HasPasswordAsync(http.RequestAborted))
         {
@@ -72,7 +72,7 @@ internal static class PasskeyEndpoints
         var request = await http.Request.ReadFromJsonAsync<AddRequest>(http.RequestAborted);
         var problem = await http.RequestServices.GetRequiredService<PasskeyService>()
             .AddAsync(http, request?.Answer, request?.Name ?? "");
-        if (problem is { } why) await RefuseAsync(http, TextOf(WordsOf(http), why));
+        if (problem is { } why) await RefuseAsync(http, TextOf(Words.Of(http), why));
         else http.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 
@@ -88,12 +88,5 @@ internal static class PasskeyEndpoints
     {
         http.Response.StatusCode = StatusCodes.Status400BadRequest;
         return http.Response.WriteAsJsonAsync(new { message }, http.RequestAborted);
-    }
-
-    private static Words WordsOf(HttpContext http)
-    {
-        var words = http.RequestServices.GetRequiredService<Words>();
-        words.Choose(http.Request.Cookies[Words.CookieName], http.Request.Headers.AcceptLanguage);
-        return words;
     }
 }

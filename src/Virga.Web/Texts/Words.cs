@@ -1,6 +1,8 @@
 using System.Collections.Frozen;
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Virga.Web.Texts;
 
@@ -37,6 +39,14 @@ public sealed class Words
         With(count == 1 ? key + ".one" : key + ".many", Number(count));
 
     public string? Find(string key) => texts.GetValueOrDefault(key);
+
+    /// <summary>Those of the visitor that asks.</summary>
+    internal static Words Of(HttpContext http)
+    {
+        var words = http.RequestServices.GetRequiredService<Words>();
+        words.Choose(http.Request.Cookies[CookieName], http.Request.Headers.AcceptLanguage);
+        return words;
+    }
 
     public static bool IsKnown(string language) => All.ContainsKey(language);
 
