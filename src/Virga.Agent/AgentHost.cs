@@ -147,6 +147,9 @@ public sealed class AgentHost : IAsyncDisposable
     /// <summary>What can be asked of the local API.</summary>
     internal IEnumerable<(string Method, string Pattern)> Operations => server!.ControlOperations;
 
+    /// <summary>What browsers may ask where the share page is.</summary>
+    internal IEnumerable<(string Method, string Pattern)> GuestOperations => server!.GuestOperations;
+
     /// <summary>Looks now, and not only each half hour, whether feeds that are followed have something newer.</summary>
     internal Task FollowFeedsAsync(CancellationToken cancellationToken) =>
         transfers!.FollowOnceAsync(cancellationToken);

@@ -62,6 +62,13 @@ public sealed class PeerServer : IAsyncDisposable
         from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []
         select (method, endpoint.RoutePattern.RawText ?? "");
 
+    /// <summary>What browsers may ask where pages are served: method and pattern.</summary>
+    public IEnumerable<(string Method, string Pattern)> GuestOperations =>
+        from endpoint in application.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+        where endpoint.Metadata.GetMetadata<EndpointPolicy>()?.Listeners.HasFlag(Listener.Guests) == true
+        from method in endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []
+        select (method, endpoint.RoutePattern.RawText ?? "");
+
     /// <summary>Where <see cref="PeerServerOptions.Guests"/> listens; null where nothing does.</summary>
     public Uri? GuestUrl { get; private init; }
 
@@ -134,6 +141,7 @@ public sealed class PeerServer : IAsyncDisposable
         var log = options.Logger?.CreateLogger("Virga.Hosting") ?? NullLogger.Instance;
         var refusals = new Refusals(options, log);
         var gatekeeper = new Gatekeeper(options);
+        BrowserHeaders.Use(application);
         application.Use((context, next) => refusals.RunAsync(context, next));
         application.UseRouting();
         application.Use(gatekeeper.RunAsync);

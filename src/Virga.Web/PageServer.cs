@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Virga.Core;
@@ -51,6 +53,12 @@ public sealed class PageServer : IAsyncDisposable
         var code = await SignInService.MakeCodeAsync(options.SignIn, options.Time, options.Random, cancellationToken);
         return new Uri(options.PublicUrl ?? Url, $"/enter/{code}");
     }
+
+    /// <summary>All that it answers, once it is open: method and pattern.</summary>
+    internal IEnumerable<(string Method, string Pattern)> Routes =>
+        from endpoint in application!.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+        from method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST"]
+        select (method, endpoint.RoutePattern.RawText ?? "");
 
     /// <summary>Whether a browser has come, so that the web server is loaded.</summary>
     public bool IsOpen => application is not null;

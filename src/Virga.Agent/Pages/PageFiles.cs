@@ -31,6 +31,8 @@ internal sealed class PageFiles
 
     public void Map(PeerRoutes routes)
     {
+        // It says itself that this is no share's address.
+        routes.Guest("GET", "/", http => AnswerAsync(http, "share.html"), RequestClass.Read);
         routes.Guest("GET", "/s/{hash}", http => AnswerAsync(http, "share.html"), RequestClass.Read);
         routes.Guest("GET", "/s/page/{**name}", http => AnswerAsync(http, http.RouteText("name")), RequestClass.Read);
         // The page's own service worker answers these; who comes here came without it.
@@ -38,7 +40,6 @@ internal sealed class PageFiles
         {
             http.Response.StatusCode = StatusCodes.Status404NotFound;
             http.Response.ContentType = "text/plain; charset=utf-8";
-            Guard(http.Response);
             await http.Response.WriteAsync(
                 "Open the share's page first, then the file there.\n", http.RequestAborted);
         }, RequestClass.Read);
@@ -49,7 +50,7 @@ internal sealed class PageFiles
         var file = files.Count < 100 ? files.GetOrAdd(name, Load) : files.GetValueOrDefault(name);
         if (file is null) throw new VirgaException(FailureKind.NotFound, "there is no such file here");
         var response = http.Response;
-        Guard(response);
+        response.Headers.ContentSecurityPolicy = Policy;
         response.ContentType = file.Type;
         response.Headers.ETag = file.Tag;
         response.Headers.CacheControl = "no-cache";
@@ -65,17 +66,6 @@ internal sealed class PageFiles
         var body = isZipped ? file.Zipped : file.Plain;
         response.ContentLength = body.Length;
         await response.Body.WriteAsync(body, http.RequestAborted);
-    }
-
-    private static void Guard(HttpResponse response)
-    {
-        var headers = response.Headers;
-        headers.ContentSecurityPolicy = Policy;
-        headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "no-referrer";
-        headers["Cross-Origin-Opener-Policy"] = "same-origin";
-        headers["Cross-Origin-Resource-Policy"] = "same-origin";
-        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(), payment=(), usb=()";
     }
 
     private static PageFile? Load(string name)

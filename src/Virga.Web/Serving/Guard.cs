@@ -26,11 +26,26 @@ internal sealed class Guard(PageOptions options, IPEndPoint place, Sessions sess
             + "form-action 'self'; "
             + "base-uri 'self'; frame-ancestors 'none'";
 
+    private static readonly (string Name, string Value)[] Headers =
+    [
+        ("Content-Security-Policy", ContentPolicy), ("X-Content-Type-Options", "nosniff"), ("X-Frame-Options", "DENY"),
+        ("Referrer-Policy", "same-origin"), ("Cross-Origin-Opener-Policy", "same-origin"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+        ("Permissions-Policy", "camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+        ("Cache-Control", "no-store"),
+    ];
+
     private readonly string cookie = (options.IsSecure ? "__Host-" : "") + $"virga-{place.Port}";
 
     public async Task RunAsync(HttpContext http, RequestDelegate next)
     {
         AddHeaders(http.Response.Headers);
+        // Once more at the end: a refusal that begins its answer anew must not go without. What says more stays.
+        http.Response.OnStarting(static state =>
+        {
+            AddHeaders(((HttpContext)state).Response.Headers);
+            return Task.CompletedTask;
+        }, http);
         if (!IsOurName(http.Request.Host))
         {
             http.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;
@@ -86,14 +101,7 @@ internal sealed class Guard(PageOptions options, IPEndPoint place, Sessions sess
 
     private static void AddHeaders(IHeaderDictionary headers)
     {
-        headers.ContentSecurityPolicy = ContentPolicy;
-        headers.XContentTypeOptions = "nosniff";
-        headers.XFrameOptions = "DENY";
-        headers["Referrer-Policy"] = "same-origin";
-        headers["Cross-Origin-Opener-Policy"] = "same-origin";
-        headers["Cross-Origin-Resource-Policy"] = "same-origin";
-        headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=(), usb=()";
-        headers.CacheControl = "no-store";
+        foreach (var (name, value) in Headers) headers.TryAdd(name, value);
     }
 
     /// <summary>
