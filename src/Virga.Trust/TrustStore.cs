@@ -19,6 +19,7 @@ public sealed class TrustStore
     private readonly GraphChange change = new();
     private List<AgentId> roots;
     private int version;
+    private long alterations;
 
     /// <param name="roots">Whose word counts without a vouch: the user's own agents, mostly.</param>
     public TrustStore(IEnumerable<AgentId> roots, DateTimeOffset now)
@@ -51,6 +52,9 @@ public sealed class TrustStore
             lock (gate) return [.. roots];
         }
     }
+
+    /// <summary>Another number after each change of what this answers; asking what if changes nothing.</summary>
+    public long Alterations => Interlocked.Read(ref alterations);
 
     /// <summary>
     /// Takes in what is new of a chain. A chain that is known already, or a beginning of it, changes nothing.
@@ -119,6 +123,7 @@ public sealed class TrustStore
             var after = ViewsFrom(roots);
             var changes = Differences(after);
             foreach (var (key, view) in after) views[key] = view;
+            Interlocked.Increment(ref alterations);
             return changes;
         }
     }
@@ -374,6 +379,7 @@ public sealed class TrustStore
     private List<TrustChange> Settle()
     {
         version++;
+        if (!change.IsEmpty) Interlocked.Increment(ref alterations);
         var changes = new List<TrustChange>();
         var found = new List<LabelChange>();
         foreach (var (key, view) in views)

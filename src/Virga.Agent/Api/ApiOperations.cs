@@ -155,6 +155,7 @@ internal static class ApiOperations
     private static ApiOperation[] Trust() =>
     [
         Get<TrustInfo>("trust", "whom the agent trusts, and who trusts it"),
+        Get<TrustVersion>("trust/version", "a number that is another one after each change of that"),
         Get<List<AdmittedInfo>>("trust/agents", "who is admitted") with { Query = ["scope"] },
         Get<AdmittedFound>("trust/find", "who of those is called so") with { Query = ["scope", "text", "most"] },
         Get<TrustGraphInfo>("trust/graph", "the vouches around an agent, for a picture of them")

@@ -10,6 +10,9 @@ public sealed partial class ControlClient
     public Task<TrustInfo> TrustAsync(CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, "/control/trust", null, ControlJson.Default.TrustInfo, cancellationToken);
 
+    public Task<TrustVersion> TrustVersionAsync(CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Get, "/control/trust/version", null, ControlJson.Default.TrustVersion, cancellationToken);
+
     public Task<List<AdmittedInfo>> AdmittedAsync(string scope, CancellationToken cancellationToken) => SendAsync(
         HttpMethod.Get, $"/control/trust/agents?scope={Escape(scope)}", null, ControlJson.Default.ListAdmittedInfo,
         cancellationToken);

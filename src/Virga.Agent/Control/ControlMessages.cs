@@ -242,6 +242,7 @@ public sealed record VerifyEvent(VerifyProgress? Progress, VerifyInfo? Result, C
 [JsonSerializable(typeof(PricesInfo))]
 [JsonSerializable(typeof(PricesRequest))]
 [JsonSerializable(typeof(TrustInfo))]
+[JsonSerializable(typeof(TrustVersion))]
 [JsonSerializable(typeof(List<AdmittedInfo>))]
 [JsonSerializable(typeof(AdmittedFound))]
 [JsonSerializable(typeof(TrustGraphInfo))]

@@ -15,6 +15,8 @@ internal sealed class TrustEndpoints(TrustService trust, VouchRequests requests,
     {
         routes.Control("GET", "/control/trust", async http => await ControlEndpoints.JsonAsync(
             http, Describe(await requests.CountWaitingAsync(http.RequestAborted)), ControlJson.Default.TrustInfo));
+        routes.Control("GET", "/control/trust/version", http => ControlEndpoints.JsonAsync(
+            http, new TrustVersion(trust.Alterations + requests.Alterations), ControlJson.Default.TrustVersion));
         routes.Control("GET", "/control/trust/agents", async http =>
         {
             await trust.RefreshAsync(http.RequestAborted);

@@ -11,6 +11,10 @@ public sealed record TrustInfo(
     string Agent, IReadOnlyList<string> Roots, IReadOnlyList<TrustLinkInfo> Vouches, IReadOnlyList<string> Refused,
     IReadOnlyDictionary<string, string> Names, int Requests = 0);
 
+/// <summary>For who shows trust and wants to know when to ask anew.</summary>
+/// <param name="Number">Another one after each change, of requests too; it means nothing else.</param>
+public sealed record TrustVersion(long Number);
+
 /// <summary>One vouch.</summary>
 /// <param name="IssuerName">What the user calls it; null when it has no name.</param>
 /// <param name="Depth">For how many more links the subject may pass trust on.</param>

@@ -16,6 +16,10 @@ internal sealed class KnownAgents(AgentState state)
     private const int NameCharsMax = 64;
 
     private readonly ConcurrentDictionary<AgentId, KnownAgent> agents = [];
+    private long alterations;
+
+    /// <summary>Another number after each change.</summary>
+    public long Alterations => Interlocked.Read(ref alterations);
 
     public IReadOnlyCollection<KnownAgent> All => [.. agents.Values];
 
@@ -76,6 +80,7 @@ internal sealed class KnownAgents(AgentState state)
             },
             cancellationToken);
         agents[agent] = after;
+        Interlocked.Increment(ref alterations);
         return after;
     }
 

@@ -42,6 +42,11 @@ internal sealed class RequestTable(AgentState state, int rowsMax = RequestTable.
     private const string RequestColumns = "id, agent, scopes, depth, days, note, asked, expires, state, reason";
     private const string AskedColumns = "agent, endpoint, scopes, depth, days, note, asked, expires, state, reason";
 
+    private long alterations;
+
+    /// <summary>Another number after each write about what others ask.</summary>
+    public long Alterations => Interlocked.Read(ref alterations);
+
     /// <summary>How long somebody who was refused waits before asking anew.</summary>
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromDays(1);
 
@@ -62,7 +67,7 @@ internal sealed class RequestTable(AgentState state, int rowsMax = RequestTable.
     /// <exception cref="VirgaException">Throttled: refused just now; Full.</exception>
     public ValueTask<(RequestRow Row, bool IsNew)> AddAsync(
         AgentId agent, VouchAsk ask, DateTimeOffset now, DateTimeOffset expires, CancellationToken cancellationToken) =>
-        state.Database.WriteAsync(db => Add(db, agent, ask, now, expires), cancellationToken);
+        WriteAsync(db => Add(db, agent, ask, now, expires), cancellationToken);
 
     /// <summary>NotFound where it is gone, or answered already.</summary>
     public ValueTask<RequestRow> RequireWaitingAsync(
@@ -76,7 +81,7 @@ internal sealed class RequestTable(AgentState state, int rowsMax = RequestTable.
     /// <summary>False where it is gone: taken back, or another has taken its place.</summary>
     public async ValueTask<bool> AnswerAsync(
         long id, VouchAskState answer, string? reason, DateTimeOffset expires, CancellationToken cancellationToken) =>
-        await state.Database.WriteAsync(
+        await WriteAsync(
             db => db.Execute(
                 "UPDATE vouch_requests SET state = ?, reason = ?, expires = ? WHERE id = ?", (int)answer, reason,
                 expires, id),
@@ -85,13 +90,13 @@ internal sealed class RequestTable(AgentState state, int rowsMax = RequestTable.
     /// <summary>NotFound where it is gone.</summary>
     public async ValueTask RemoveAsync(long id, CancellationToken cancellationToken)
     {
-        var removed = await state.Database.WriteAsync(
+        var removed = await WriteAsync(
             db => db.Execute("DELETE FROM vouch_requests WHERE id = ?", id), cancellationToken);
         if (removed == 0) throw NoSuch(id);
     }
 
     public async ValueTask<bool> RemoveOfAsync(AgentId agent, CancellationToken cancellationToken) =>
-        await state.Database.WriteAsync(
+        await WriteAsync(
             db => db.Execute("DELETE FROM vouch_requests WHERE agent = ?", agent.Hash), cancellationToken) > 0;
 
     /// <summary>Those that this agent sent, the newest first.</summary>
@@ -118,6 +123,13 @@ internal sealed class RequestTable(AgentState state, int rowsMax = RequestTable.
     public async ValueTask<bool> RemoveAskedAsync(AgentId agent, CancellationToken cancellationToken) =>
         await state.Database.WriteAsync(
             db => db.Execute("DELETE FROM vouch_asked WHERE agent = ?", agent.Hash), cancellationToken) > 0;
+
+    private async ValueTask<T> WriteAsync<T>(Func<SqlSession, T> write, CancellationToken cancellationToken)
+    {
+        var result = await state.Database.WriteAsync(write, cancellationToken);
+        Interlocked.Increment(ref alterations);
+        return result;
+    }
 
     private (RequestRow Row, bool IsNew) Add(
         SqlSession db, AgentId agent, VouchAsk ask, DateTimeOffset now, DateTimeOffset expires)

@@ -53,6 +53,9 @@ internal sealed class TrustService
 
     public KnownAgents Known => known;
 
+    /// <summary>Another number after each change of whom the user trusts, or calls how.</summary>
+    public long Alterations => store.Alterations + known.Alterations;
+
     public async Task LoadAsync(CancellationToken cancellationToken)
     {
         await known.LoadAsync(cancellationToken);

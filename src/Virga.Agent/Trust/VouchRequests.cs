@@ -32,6 +32,9 @@ internal sealed class VouchRequests(
     public Task<List<RequestRow>> ListAsync(CancellationToken cancellationToken) =>
         table.ListAsync(time.GetUtcNow(), cancellationToken).AsTask();
 
+    /// <inheritdoc cref="RequestTable.Alterations"/>
+    public long Alterations => table.Alterations;
+
     public async Task<int> CountWaitingAsync(CancellationToken cancellationToken) =>
         (await ListAsync(cancellationToken)).Count(row => row.State == VouchAskState.Waiting);
 

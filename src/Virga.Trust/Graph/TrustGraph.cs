@@ -322,6 +322,8 @@ internal sealed class GraphChange
 
     public List<int> Accepted { get; } = [];
 
+    public bool IsEmpty => Subjects.Count + Limits.Count + Refused.Count + Accepted.Count == 0;
+
     public void Clear()
     {
         Subjects.Clear();

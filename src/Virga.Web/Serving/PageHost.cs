@@ -74,6 +74,7 @@ internal static class PageHost
         services.AddSingleton<PasskeyService>();
         services.AddSingleton(_ => new ControlClient(options.DataFolder));
         services.AddSingleton<TransferFeed>();
+        services.AddSingleton<TrustFeed>();
         services.AddScoped<Words>();
         services.AddScoped<Visit>();
         services.AddScoped<Toasts>();
