@@ -70,6 +70,9 @@
     submit(id) {
       document.getElementById(id).submit();
     },
+    focus(id) {
+      document.getElementById(id)?.focus();
+    },
     choose(input) {
       input.click();
     },
