@@ -263,6 +263,30 @@ public sealed partial class BadInputTests
         pair.AssertArrived("again");
     }
 
+    [Fact]
+    public async Task A_backup_that_finds_no_room_is_told_and_leaves_nothing()
+    {
+        await using var scene = new Scene(inMemory: true);
+        var agent = await scene.AgentAsync("agent", []);
+        await using var small = await TemporaryMount.CreateAsync(scene.Folder("small"), "size=48k");
+        var words = Map.Of(("VIRGA_BACKUP_PASSPHRASE", "five words by mere chance"));
+        var file = scene.PathOf("small/agent.age");
+        AssertSays(
+            await Executable.RunAsync(agent.DataFolder, ["backup", file], words), Full, "no room", "on another disk");
+        Assert.Empty(Directory.EnumerateFileSystemEntries(scene.PathOf("small")));
+        file = scene.PathOf("agent.age");
+        AssertSays(await Executable.RunAsync(agent.DataFolder, ["backup", file], words), 0);
+        await agent.StopAsync();
+        AssertSays(
+            await Executable.RunAsync(scene.PathOf("small"), ["restore", file], words), Full, "no room",
+            "restore it again");
+        Assert.DoesNotContain(
+            Directory.EnumerateFileSystemEntries(scene.PathOf("small")).Select(Path.GetFileName),
+            name => name is not ("virga.lock" or "virga.pid"));
+        await small.RemountAsync("size=40m");
+        AssertSays(await Executable.RunAsync(scene.PathOf("small"), ["restore", file], words), 0, agent.Id);
+    }
+
     /// <summary>A file system in memory of a bounded size.</summary>
     private sealed class TemporaryMount(string folder) : IAsyncDisposable
     {

@@ -41,12 +41,17 @@ public sealed partial class ControlClient : IDisposable
         SendAsync(HttpMethod.Post, "/control/stop", null, cancellationToken);
 
     /// <summary>Writes the agent's backup; what is there when it throws is no backup.</summary>
+    /// <remarks>Failures of the destination come as it throws them.</remarks>
     public async Task BackupAsync(string passphrase, Stream destination, CancellationToken cancellationToken)
     {
         using var answer = await OpenAsync(
             HttpMethod.Post, "/control/backup",
             JsonContent.Create(new BackupRequest(passphrase), ControlJson.Default.BackupRequest), cancellationToken);
-        await Guard(() => answer.Content.CopyToAsync(destination, cancellationToken));
+        await using var content = await Guard(() => answer.Content.ReadAsStreamAsync(cancellationToken));
+        var buffer = new byte[64 << 10];
+        // What can't be written is the caller's own matter, and no failure of the agent's.
+        while (await Guard(() => content.ReadAsync(buffer, cancellationToken).AsTask()) is > 0 and var read)
+            await destination.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
     }
 
     /// <summary>Has a backup take the place of an agent with which nothing was done yet.</summary>

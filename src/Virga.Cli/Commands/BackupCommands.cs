@@ -9,6 +9,8 @@ namespace Virga.Cli.Commands;
 internal static class BackupCommands
 {
     private const string Variable = "VIRGA_BACKUP_PASSPHRASE";
+    private const int DiskFull = 28;
+    private const int QuotaFull = 122;
 
     public static Command CreateBackup(GlobalOptions options)
     {
@@ -121,6 +123,12 @@ internal static class BackupCommands
                 output.Flush(flushToDisk: true);
             }
             File.Move(beside, path);
+        }
+        catch (IOException e) when (e.HResult is DiskFull or QuotaFull)
+        {
+            throw new VirgaException(
+                FailureKind.Full, $"there is no room for '{Display.Safe(path)}' on its disk",
+                "Free some space, or name a file on another disk.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
