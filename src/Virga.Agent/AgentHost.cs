@@ -426,13 +426,14 @@ public sealed class AgentHost : IAsyncDisposable
         Stream backup, Core.Age.AgePassphrase passphrase, Hash256? session, CancellationToken cancellationToken)
     {
         if (await SignIn.FindAsync(cancellationToken) is not null || shares!.Count > 0
-            || (await accountTable!.ListAsync(cancellationToken)).Count > 0 || keys!.Chain.Statements.Any(s => s.Type == StatementType.Vouch))
+            || (await accountTable!.ListAsync(cancellationToken)).Count > 0
+            || keys!.Chain.Statements.Any(s => s.Type == StatementType.Vouch))
         {
             throw new VirgaException(
                 FailureKind.Conflict, "this agent is in use already: nothing takes its place",
                 "Restore the backup into an empty folder: virga restore FILE --data FOLDER.");
         }
-        if (!restoring.Wait(TimeSpan.Zero, CancellationToken.None))
+        if (!await restoring.WaitAsync(TimeSpan.Zero, cancellationToken))
             throw new VirgaException(FailureKind.InUse, "a backup is being restored already", "Wait until it is.");
         try
         {

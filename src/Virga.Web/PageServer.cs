@@ -56,7 +56,8 @@ public sealed class PageServer : IAsyncDisposable
 
     /// <summary>All that it answers, once it is open: method and pattern.</summary>
     internal IEnumerable<(string Method, string Pattern)> Routes =>
-        from endpoint in application!.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+        from endpoint in application!.Services.GetRequiredService<EndpointDataSource>().Endpoints
+            .OfType<RouteEndpoint>()
         from method in endpoint.Metadata.GetMetadata<IHttpMethodMetadata>()?.HttpMethods ?? ["GET", "POST"]
         select (method, endpoint.RoutePattern.RawText ?? "");
 

@@ -38,7 +38,8 @@ public sealed partial class RestoreTests
         await fresh.Host.SignIn.AddAsync(session, default);
         using (var client = fresh.Client)
         {
-            var restored = await client.RestoreAsync(Form(Words, await File.ReadAllBytesAsync(file)), session.Id, default);
+            var restored = await client.RestoreAsync(
+                Form(Words, await File.ReadAllBytesAsync(file)), session.Id, default);
             Assert.Equal(old.Id, restored.Agent);
         }
         await fresh.Host.RestartRequested;
@@ -66,7 +67,8 @@ public sealed partial class RestoreTests
         var fresh = await network.AgentAsync("fresh");
         (byte[] File, string Words, FailureKind Kind)[] tries =
         [
-            (bytes, "five other words here", FailureKind.Denied), (bytes[..(bytes.Length / 2)], Words, FailureKind.Corrupt),
+            (bytes, "five other words here", FailureKind.Denied),
+            (bytes[..(bytes.Length / 2)], Words, FailureKind.Corrupt),
             ([.. bytes[..^100], .. new byte[100]], Words, FailureKind.Corrupt),
             ("no backup at all"u8.ToArray(), Words, FailureKind.BadInput), ([], Words, FailureKind.BadInput),
             (bytes, "", FailureKind.BadInput),

@@ -87,7 +87,7 @@ public sealed class BackupCommandTests : IDisposable
         await File.WriteAllBytesAsync(PathOf("cut.age"), bytes[..^100]);
         Says(await RestoreAsync(Given(Words), PathOf("cut.age"), "new"), FailureKind.Corrupt, "not whole");
         await File.WriteAllTextAsync(PathOf("note.txt"), "no backup at all");
-        Says(await RestoreAsync(Given(Words), PathOf("note.txt"), "new"), FailureKind.BadInput, "no backup of an agent");
+        Says(await RestoreAsync(Given(Words), PathOf("note.txt"), "new"), FailureKind.BadInput, "no backup of an");
         await File.WriteAllTextAsync(PathOf("taken"), "a file");
         Says(await RestoreAsync(Given(Words), file, "taken"), FailureKind.BadInput, "is a file");
         Assert.Empty(Directory.GetFileSystemEntries(PathOf("new")).Select(Path.GetFileName)

@@ -28,7 +28,7 @@ public sealed partial class HeaderTests
             var tries = routes.Append(("GET", "/nowhere/at/all")).Append(("DELETE", "/files"))
                 .Append(("GET", "/a/virga.css")).Append(("GET", "/api/v1/status"));
             // What ends the session comes last.
-            foreach (var (method, pattern) in tries.OrderBy(t => t.Item2.Contains("sign-out", StringComparison.Ordinal)))
+            foreach (var (method, pattern) in tries.OrderBy(t => t.Item2 == "/sign-out"))
             {
                 foreach (var (browser, who) in new[] { (nobody, "nobody"), (owner, "owner") })
                 {

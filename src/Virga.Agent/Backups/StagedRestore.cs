@@ -23,7 +23,9 @@ internal static class StagedRestore
 
     /// <summary>Unpacks a backup, whole, for <see cref="TakeOver"/>.</summary>
     /// <param name="session">Stays signed in on the page of the agent that comes.</param>
-    /// <exception cref="Core.VirgaException">As <see cref="AgentBackup.RestoreAsync"/>; then nothing is left.</exception>
+    /// <exception cref="Core.VirgaException">
+    /// As <see cref="AgentBackup.RestoreAsync"/>; then nothing is left.
+    /// </exception>
     public static async Task<BackupLabel> StageAsync(
         Stream backup, string dataFolder, AgePassphrase passphrase, PageSession? session,
         CancellationToken cancellationToken)

@@ -68,7 +68,8 @@ internal static class RestoreEndpoints
     {
         try
         {
-            var status = await http.RequestServices.GetRequiredService<ControlClient>().StatusAsync(http.RequestAborted);
+            var agent = http.RequestServices.GetRequiredService<ControlClient>();
+            var status = await agent.StatusAsync(http.RequestAborted);
             await http.Response.WriteAsJsonAsync(new Answering(status.Agent), http.RequestAborted);
         }
         catch (VirgaException)
