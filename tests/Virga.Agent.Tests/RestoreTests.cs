@@ -153,11 +153,12 @@ public sealed partial class RestoreTests
         foreach (var name in new[] { "feed-key", "certificate.sealed", "prices.json", "next-key.sealed" })
             Assert.Contains(name, there);
         Assert.Contains(there, name => name.StartsWith("shares/", StringComparison.Ordinal));
-        Assert.Empty(there.Where(name => !kept.Contains(name) && !LeftOut.ContainsKey(name)));
+        Assert.DoesNotContain(there, name => !kept.Contains(name) && !LeftOut.ContainsKey(name));
         // Those that come only with something rare stand in the source, at least.
         var known = kept.Concat(LeftOut.Keys).Select(name => name.Split('/')[0]).Append("transfers").ToHashSet();
-        Assert.Empty(Sources().SelectMany(text => NameIn().Matches(text).Select(m => m.Groups[1].Value))
-            .Where(name => !known.Contains(name)));
+        Assert.DoesNotContain(
+            Sources().SelectMany(text => NameIn().Matches(text).Select(m => m.Groups[1].Value)),
+            name => !known.Contains(name));
         await network.StopAsync(agent);
     }
 
