@@ -20,6 +20,7 @@ internal sealed class MemoryTrimmer(TimeProvider time, Func<long> allocatedBytes
     private long lastTrimmed;
     private int trimsLeft;
     private int looksToWait;
+    private volatile bool isExpected;
 
     public static MemoryTrimmer OfProcess() => new(TimeProvider.System, () => GC.GetTotalAllocatedBytes(), static () =>
     {
@@ -33,6 +34,9 @@ internal sealed class MemoryTrimmer(TimeProvider time, Func<long> allocatedBytes
         while (await timer.WaitForNextTickAsync(cancellationToken)) Look();
     }
 
+    /// <summary>Something was let go of that is worth a trim, once it is quiet. From any thread.</summary>
+    public void Expect() => isExpected = true;
+
     /// <summary>Trims when little was allocated since the last look, and much before; then a few times more.</summary>
     public void Look()
     {
@@ -40,7 +44,11 @@ internal sealed class MemoryTrimmer(TimeProvider time, Func<long> allocatedBytes
         var isQuiet = now - lastSeen < QuietBytes;
         lastSeen = now;
         if (!isQuiet) return;
-        if (now - lastTrimmed >= WorthBytes) (trimsLeft, looksToWait) = (TrimsAfterWork, 0);
+        if (now - lastTrimmed >= WorthBytes || isExpected)
+        {
+            isExpected = false;
+            (trimsLeft, looksToWait) = (TrimsAfterWork, 0);
+        }
         if (trimsLeft == 0 || looksToWait-- > 0) return;
         trim();
         lastTrimmed = now;

@@ -36,6 +36,12 @@ public sealed record PageOptions
 
     public string Version { get; init; } = "";
 
+    /// <summary>
+    /// Called when the last open page is gone, two minutes after its connection at the latest, and what was kept for
+    /// it.
+    /// </summary>
+    public Action? Emptied { get; init; }
+
     /// <summary>Maps what others serve on the same listener. Called when the first browser comes.</summary>
     public Action<IEndpointRouteBuilder>? Map { get; init; }
 }

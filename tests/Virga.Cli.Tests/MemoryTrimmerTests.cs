@@ -24,6 +24,18 @@ public sealed class MemoryTrimmerTests
         Assert.Equal(4, trims);
     }
 
+    [Fact]
+    public void What_was_let_go_of_later_gets_them_too()
+    {
+        var trimmer = new MemoryTrimmer(TimeProvider.System, () => allocated, () => trims++);
+        for (var look = 0; look < 200; look++) AfterLook(trimmer, 1000);
+        trimmer.Expect();
+        Assert.Equal(4, AfterLook(trimmer, 3 << 20));
+        Assert.Equal(5, AfterLook(trimmer, 1000));
+        for (var look = 0; look < 200; look++) AfterLook(trimmer, 1000);
+        Assert.Equal(8, trims);
+    }
+
     private int AfterLook(MemoryTrimmer trimmer, long more)
     {
         allocated += more;

@@ -18,6 +18,7 @@ internal sealed class PeerOptions
 {
     private KeySecrets? keySecrets;
     private Task? draining;
+    private MemoryTrimmer? trimmer;
 
     public Option<string?> Listen { get; } = new("--listen")
     {
@@ -64,6 +65,9 @@ internal sealed class PeerOptions
     public Uri? PublicUrlOf(Invocation run) =>
         run.Parsed.GetValue(PublicUrl) is { } url ? ListenAddress.ParsePublicUrl(url) : null;
 
+    /// <summary>Of this process; it looks while a peer is waited for.</summary>
+    public MemoryTrimmer Trimmer => trimmer ??= MemoryTrimmer.OfProcess();
+
     public ILoggerProvider LoggerOf(Invocation run) => new LineLogger(
         run.Terminal.Error, run.Parsed.GetValue(Verbose) ? LogLevel.Information : LogLevel.Warning,
         TimeProvider.System);
@@ -91,7 +95,7 @@ internal sealed class PeerOptions
         if (run.Parsed.GetValue(UntilInputEnds))
             ends.Add(draining ??= Task.Run(() => DrainAsync(run.Terminal.In), CancellationToken.None));
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        ends.Add(MemoryTrimmer.OfProcess().RunAsync(stopping.Token));
+        ends.Add(Trimmer.RunAsync(stopping.Token));
         var isAgain = await Task.WhenAny(ends) == restartRequested;
         await stopping.CancelAsync();
         if (!run.IsJson) run.Terminal.Error.WriteLine(isAgain ? "starting anew ..." : "stopping ...");

@@ -308,6 +308,7 @@ internal static class UpCommand
                 Random = Adapters.SystemRandom,
                 Logger = choices.Peer.LoggerOf(run),
                 Version = PeerOptions.Version,
+                Emptied = choices.Peer.Trimmer.Expect,
             },
             cancellationToken);
     }

@@ -1,5 +1,6 @@
 using System.Net;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Components.Server.Circuits;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Hosting;
@@ -75,6 +76,7 @@ internal static class PageHost
         services.AddSingleton(_ => new ControlClient(options.DataFolder));
         services.AddSingleton<TransferFeed>();
         services.AddSingleton<TrustFeed>();
+        services.AddSingleton<CircuitHandler, OpenPages>();
         services.AddScoped<Words>();
         services.AddScoped<Visit>();
         services.AddScoped<Toasts>();
