@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
@@ -46,6 +47,23 @@ internal sealed class Guard(PageOptions options, IPEndPoint place, Sessions sess
             AddHeaders(((HttpContext)state).Response.Headers);
             return Task.CompletedTask;
         }, http);
+        try
+        {
+            await PassAsync(http, next);
+        }
+        catch (Exception e) when (!http.Response.HasStarted && IsMalformed(e))
+        {
+            http.Response.Clear();
+            http.Response.StatusCode = StatusCodes.Status400BadRequest;
+            await http.Response.WriteAsync("That is no request that this page makes.\n", http.RequestAborted);
+        }
+    }
+
+    private static bool IsMalformed(Exception e) =>
+        e is JsonException or InvalidDataException or BadHttpRequestException;
+
+    private async Task PassAsync(HttpContext http, RequestDelegate next)
+    {
         if (!IsOurName(http.Request.Host))
         {
             http.Response.StatusCode = StatusCodes.Status421MisdirectedRequest;

@@ -67,8 +67,7 @@ internal static class UploadEndpoints
         {
             await FileEndpoints.RefuseAsync(http, e);
         }
-        catch (Exception e) when (e is IOException or HttpRequestException or BadHttpRequestException
-            or System.Text.Json.JsonException)
+        catch (Exception e) when (e is IOException or HttpRequestException)
         {
             http.Abort();
         }

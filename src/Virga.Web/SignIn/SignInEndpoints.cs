@@ -82,7 +82,7 @@ internal static class SignInEndpoints
     /// <summary>The agent's backup as a download; a failure on the way cuts it, and the browser says so.</summary>
     private static async Task BackupAsync(HttpContext http)
     {
-        var form = await http.Request.ReadFormAsync(http.RequestAborted);
+        var form = await FormAsync(http);
         var agent = http.RequestServices.GetRequiredService<ControlClient>();
         var now = http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow();
         http.Response.ContentType = "application/octet-stream";
@@ -117,7 +117,7 @@ internal static class SignInEndpoints
 
     private static async Task LookAsync(HttpContext http)
     {
-        var form = await http.Request.ReadFormAsync(http.RequestAborted);
+        var form = await FormAsync(http);
         var kept = new CookieOptions
         {
             SameSite = SameSiteMode.Strict, HttpOnly = true, MaxAge = TimeSpan.FromDays(365), IsEssential = true,
@@ -128,6 +128,10 @@ internal static class SignInEndpoints
             http.Response.Cookies.Append(Visit.ThemeCookie, form["theme"].ToString(), kept);
         http.Response.Redirect(LocalPath(form["to"]));
     }
+
+    private static async Task<IFormCollection> FormAsync(HttpContext http) => http.Request.HasFormContentType
+        ? await http.Request.ReadFormAsync(http.RequestAborted)
+        : throw new BadHttpRequestException("it is no form", StatusCodes.Status415UnsupportedMediaType);
 
     /// <summary>Only a path of our own: never another site, however it is written.</summary>
     public static string LocalPath(string? path) =>
