@@ -137,7 +137,7 @@ internal static class BackupCommands
         }
         finally
         {
-            File.Delete(beside);
+            if (File.Exists(beside)) File.Delete(beside);
         }
     }
 }
