@@ -1,15 +1,9 @@
-using System.Security.Cryptography;
-using Microsoft.AspNetCore.Builder;
-using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 using Virga.Agent.Control;
-using Virga.Core.Bencoding;
 using Virga.EndToEnd.Harness;
 
 namespace Virga.EndToEnd;
 
-/// <summary>Files that a person gives to the page, or takes from it: backups and torrents.</summary>
+/// <summary>Backups that a person takes from the page, or gives to it.</summary>
 public sealed partial class PageTests
 {
     private const string Passphrase = "five words by mere chance";
@@ -53,59 +47,5 @@ public sealed partial class PageTests
         // It stops as one that was never restarted in its process, and starts again in its place.
         Assert.Equal(0, await fresh.StopAsync());
         Assert.DoesNotContain(Passphrase, fresh.ReadLog() + old.ReadLog(), StringComparison.Ordinal);
-    }
-
-    /// <summary>From a web seed alone: no peer and no tracker is needed.</summary>
-    [Fact]
-    public async Task A_torrent_file_is_looked_into_and_brought_over()
-    {
-        await using var scene = new Scene(inMemory: true);
-        var album = scene.Folder("web/album");
-        FileTree.Write(Path.Combine(album, "one.flac"), 300_000, 1);
-        FileTree.Write(Path.Combine(album, "two.flac"), 200_001, 2);
-        FileTree.Write(Path.Combine(album, "cover.jpg"), 70_000, 3);
-        await using var seed = await WebSeedAsync(scene.PathOf("web"));
-        var torrent = scene.PathOf("album.torrent");
-        await File.WriteAllBytesAsync(
-            torrent, TorrentOf(album, ["one.flac", "two.flac", "cover.jpg"], seed.Urls.First() + "/"));
-        var agent = await scene.AgentAsync("agent", [], "--torrent-local");
-        await Scene.AddDiskAsync(agent, "cloud", scene.Folder("cloud"));
-        scene.Folder("cloud/music");
-        await DriveAsync(scene, "torrent.mjs", new Dictionary<string, object>
-        {
-            ["agent"] = new { link = await LinkAsync(agent), password = Password }, ["torrent"] = torrent,
-        });
-        File.Delete(Path.Combine(album, "cover.jpg"));
-        Assert.Empty(FileTree.Differences(FileTree.Hash(album), FileTree.Hash(scene.PathOf("cloud/music/album"))));
-    }
-
-    private static async Task<WebApplication> WebSeedAsync(string folder)
-    {
-        var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.ClearProviders();
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
-        var application = builder.Build();
-        application.MapGet(
-            "/{**path}", (string path) => Results.File(Path.Combine(folder, path), enableRangeProcessing: true));
-        await application.StartAsync();
-        return application;
-    }
-
-    /// <summary>A torrent of form v1, as clients make it of a folder.</summary>
-    private static byte[] TorrentOf(string folder, string[] names, string seed)
-    {
-        const int piece = 1 << 15;
-        var content = names.SelectMany(name => File.ReadAllBytes(Path.Combine(folder, name))).ToArray();
-        return BencodeWriter.Encode(w =>
-        {
-            w.StartDictionary().Key("info").StartDictionary().Key("files").StartList();
-            foreach (var name in names)
-            {
-                w.StartDictionary().Key("length").Integer(new FileInfo(Path.Combine(folder, name)).Length)
-                    .Key("path").StartList().Text(name).End().End();
-            }
-            w.End().Key("name").Text(Path.GetFileName(folder)).Key("piece length").Integer(piece).Key("pieces")
-                .Bytes(content.Chunk(piece).SelectMany(SHA1.HashData).ToArray()).End().Key("url-list").Text(seed).End();
-        });
     }
 }
