@@ -9,7 +9,6 @@ namespace Virga.Benchmarks.Web;
 internal sealed class PageCases(string root, IReadOnlySet<string> wanted)
 {
     public const string List = "list-100k-ms";
-    public const string Choose = "choose-100k-ms";
     public const string Transfers = "transfers-500-ms";
     public const string Graph = "graph-5k-ms";
     public const string FirstPage = "first-page-kb";
@@ -22,7 +21,7 @@ internal sealed class PageCases(string root, IReadOnlySet<string> wanted)
     private const double PageMiBMax = 1;
     private const string Password = "rain that never lands";
 
-    public static readonly string[] Names = [List, Choose, Transfers, Graph, FirstPage, Memory];
+    public static readonly string[] Names = [List, Transfers, Graph, FirstPage, Memory];
 
     public async IAsyncEnumerable<BenchLine> RunAsync([EnumeratorCancellation] CancellationToken token)
     {
@@ -41,20 +40,6 @@ internal sealed class PageCases(string root, IReadOnlySet<string> wanted)
             Fill(shared + "/many");
             var nothing = Median(await EmptyAsync(page, token));
             await foreach (var line in ListAsync(page, home, nothing, token)) yield return line;
-        }
-        if (wanted.Contains(Choose))
-        {
-            ChooseCase.Fill(shared + "/pictures");
-            var link = await agent.ShareAsync("a", "pictures", token);
-            var nothing = Median(await EmptyAsync(page, token));
-            var (opened, folds, ticks, letters, scrolls) = await ChooseCase.RunAsync(page, home, link, token);
-            yield return Against("choose-100k-fold-ms", folds, nothing);
-            yield return Against("choose-100k-tick-ms", ticks, nothing);
-            yield return Against("choose-100k-filter-ms", letters, nothing);
-            yield return Against("choose-100k-scroll-ms", scrolls, nothing);
-            yield return Against(Choose, [.. folds, .. ticks, .. letters, .. scrolls], nothing);
-            yield return new BenchLine(
-                "web", "choose-100k-open-ms", opened, "ms", "one second for 100,000 files", opened / 1000);
         }
         if (wanted.Contains(Transfers))
         {
