@@ -33,20 +33,27 @@ internal sealed class LibtorrentProcess : IAsyncDisposable
     /// <summary>What it says first.</summary>
     public JsonElement Said { get; private set; }
 
-    /// <summary>Seeds a file of a folder, v2 alone; says port and torrent.</summary>
+    /// <summary>Seeds a file of a folder, v2 alone, by TCP and uTP; says port and torrent.</summary>
     public static Task<LibtorrentProcess> SeedAsync(
         string folder, string name, int pieceBytes, CancellationToken cancellationToken) => ListenAsync(
         new LibtorrentProcess(
-            "libtorrent_seed.py", folder, name, JsonSerializer.Serialize(new { kind = "v2", piece = pieceBytes })),
+            "libtorrent_seed.py", folder, name, JsonSerializer.Serialize(new
+            {
+                kind = "v2", piece = pieceBytes, settings = new { enable_incoming_utp = true },
+            })),
         cancellationToken);
 
     /// <summary>
     /// Downloads from one peer; when it has everything, says the seconds and the processor time that it took.
     /// </summary>
     public static Task<LibtorrentProcess> GetAsync(
-        string torrent, string folder, string peer, CancellationToken cancellationToken) => ListenAsync(
+        string torrent, string folder, string peer, bool isUtp, CancellationToken cancellationToken) => ListenAsync(
         new LibtorrentProcess(
-            "libtorrent_get.py", torrent, folder, JsonSerializer.Serialize(new { peers = new[] { peer } })),
+            "libtorrent_get.py", torrent, folder, JsonSerializer.Serialize(new
+            {
+                peers = new[] { peer },
+                settings = new { enable_outgoing_tcp = !isUtp, enable_outgoing_utp = isUtp },
+            })),
         cancellationToken);
 
     public async ValueTask DisposeAsync()

@@ -7,6 +7,7 @@ using Virga.Accounts;
 using Virga.Accounts.Adapters.Disk;
 using Virga.BitTorrent;
 using Virga.BitTorrent.Seeding;
+using Virga.BitTorrent.Utp;
 using Virga.BitTorrent.Wire;
 using Virga.Content.Snapshots;
 using Virga.Content.Torrents;
@@ -16,7 +17,8 @@ namespace Virga.Benchmarks.Torrents;
 
 /// <summary>
 /// One file of 1 GiB over loopback, by the BitTorrent protocol: from a share on disk to libtorrent, against from
-/// libtorrent to libtorrent, in turns. Both are v2, with the same piece length, and write to memory.
+/// libtorrent to libtorrent, in turns; and the same by uTP. Both are v2, with the same piece length, and write to
+/// memory.
 /// </summary>
 internal sealed class TorrentBenchmark : IBenchmark
 {
@@ -49,21 +51,27 @@ internal sealed class TorrentBenchmark : IBenchmark
             var (rates, theirRates, seconds) = (new List<double>(), new List<double>(), new List<double>());
             var (taken, both, bothSeconds) = (new List<double>(), new List<double>(), new List<double>());
             var theirSeconds = new List<double>();
+            var (byUtp, theirsByUtp) = (new List<double>(), new List<double>());
             for (var round = 0; round < Rounds; round++)
             {
                 var theirBefore = theirs.ProcessorSeconds;
-                var (theirTime, theirWork) = await GetAsync(theirTorrent, theirPeer, root.FullName, token);
+                var (theirTime, theirWork) = await GetAsync(theirTorrent, theirPeer, root.FullName, token: token);
                 theirRates.Add(mebibytes / theirTime);
                 // Of both processes, as ours is.
                 theirSeconds.Add(theirWork + theirs.ProcessorSeconds - theirBefore);
                 var before = Process.GetCurrentProcess().TotalProcessorTime;
-                rates.Add(mebibytes / (await GetAsync(ourTorrent, ours.Peer, root.FullName, token)).Seconds);
+                rates.Add(mebibytes / (await GetAsync(ourTorrent, ours.Peer, root.FullName, token: token)).Seconds);
                 seconds.Add((Process.GetCurrentProcess().TotalProcessorTime - before).TotalSeconds);
                 var (time, _) = await TorrentReceiver.GetAsync(theirBytes, theirPeer, root.FullName, token);
                 taken.Add(mebibytes / time);
                 (time, var work) = await TorrentReceiver.GetAsync(ours.Torrent, ours.Peer, root.FullName, token);
                 both.Add(mebibytes / time);
                 bothSeconds.Add(work);
+                (time, _) = await TorrentReceiver.GetAsync(
+                    ours.Torrent, ours.UtpPeer, root.FullName, token, isUtp: true);
+                byUtp.Add(mebibytes / time);
+                (time, _) = await GetAsync(theirTorrent, theirPeer, root.FullName, isUtp: true, token);
+                theirsByUtp.Add(mebibytes / time);
             }
             yield return new BenchLine(
                 Name, "libtorrent-to-us", Duel.Median(taken), "MiB/s", "libtorrent-to-libtorrent",
@@ -74,6 +82,9 @@ internal sealed class TorrentBenchmark : IBenchmark
             yield return new BenchLine(
                 Name, "us-to-us-cpu", Duel.Median(bothSeconds) * 1024 / mebibytes, "s/GiB", "libtorrent-to-libtorrent",
                 Duel.Median(bothSeconds) / Duel.Median(theirSeconds));
+            yield return new BenchLine(
+                Name, "utp", Duel.Median(byUtp), "MiB/s", "libtorrent-to-libtorrent-utp",
+                Duel.Median(byUtp) / Duel.Median(theirsByUtp));
             var rate = Duel.Median(rates);
             yield return new BenchLine(
                 Name, "us-to-libtorrent", rate, "MiB/s", "libtorrent-to-libtorrent",
@@ -112,13 +123,13 @@ internal sealed class TorrentBenchmark : IBenchmark
     }
 
     private static async Task<(double Seconds, double Work)> GetAsync(
-        string torrent, string peer, string root, CancellationToken cancellationToken)
+        string torrent, string peer, string root, bool isUtp = false, CancellationToken token = default)
     {
         var target = Directory.CreateDirectory(Path.Combine(root, "got"));
         try
         {
             await using var client = await LibtorrentProcess.GetAsync(
-                torrent, target.FullName, peer, cancellationToken);
+                torrent, target.FullName, peer, isUtp, token);
             return (client.Said.GetProperty("seconds").GetDouble(), client.Said.GetProperty("cpu").GetDouble());
         }
         finally
@@ -134,6 +145,8 @@ internal sealed class SeedingShare : IAsyncDisposable
     private readonly SeedUpload upload;
     private readonly Choker choker;
     private readonly PeerListener listener;
+    private readonly UdpPort port;
+    private readonly UtpNode utp;
 
     private SeedingShare(OwnerIndex index, IAccount account)
     {
@@ -150,6 +163,11 @@ internal sealed class SeedingShare : IAsyncDisposable
             new IPEndPoint(IPAddress.Loopback, 0), settings,
             (hash, _) => new ValueTask<BitTorrent.Swarm?>(swarm.Hashes.Contains(hash) ? swarm : null),
             () => swarm.Hashes, RandomNumberGenerator.Fill, static _ => { });
+        port = UdpPort.Open(new IPEndPoint(IPAddress.Loopback, 0));
+        utp = new UtpNode(AddressRules.LocalToo, TimeProvider.System, RandomNumberGenerator.Fill);
+        utp.Add(port);
+        listener.Add(utp);
+        port.Begin();
         Torrent = Content.Torrents.Torrent.Write(index.Info, index.Layers, []);
         PieceBytes = index.Info.PieceBytes;
     }
@@ -159,6 +177,9 @@ internal sealed class SeedingShare : IAsyncDisposable
     public int PieceBytes { get; }
 
     public string Peer => listener.LocalEndPoint.ToString();
+
+    /// <summary>Where nobody listens by TCP.</summary>
+    public string UtpPeer => port.Place.ToString();
 
     public static async Task<SeedingShare> StartAsync(
         string folder, string name, CancellationToken cancellationToken)
@@ -175,6 +196,8 @@ internal sealed class SeedingShare : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await listener.DisposeAsync();
+        await utp.DisposeAsync();
+        await port.DisposeAsync();
         choker.Dispose();
         upload.Dispose();
     }

@@ -5,6 +5,7 @@ using Virga.Accounts;
 using Virga.Accounts.Adapters.Disk;
 using Virga.BitTorrent;
 using Virga.BitTorrent.Downloads;
+using Virga.BitTorrent.Utp;
 using Virga.BitTorrent.Wire;
 using Virga.Content.Torrents;
 using Virga.Protocol;
@@ -21,7 +22,7 @@ internal static class TorrentReceiver
     /// Seconds from the first connection to the last recorded file, and those of processor time of this process.
     /// </returns>
     public static async Task<(double Seconds, double Work)> GetAsync(
-        byte[] torrent, string peer, string root, CancellationToken cancellationToken)
+        byte[] torrent, string peer, string root, CancellationToken cancellationToken, bool isUtp = false)
     {
         var target = Directory.CreateDirectory(Path.Combine(root, "got")).FullName;
         try
@@ -31,7 +32,7 @@ internal static class TorrentReceiver
                 "disk:" + target, new Dictionary<string, string>(), new Dictionary<string, string>());
             await using var account = await adapter.OpenAsync(config, cancellationToken);
             var (started, worked) = (Stopwatch.GetTimestamp(), Work());
-            await RunAsync(Torrent.Parse(torrent), peer, account, cancellationToken);
+            await RunAsync(Torrent.Parse(torrent), peer, account, isUtp, cancellationToken);
             return (Stopwatch.GetElapsedTime(started).TotalSeconds, Work() - worked);
         }
         finally
@@ -43,10 +44,18 @@ internal static class TorrentReceiver
     private static double Work() => Process.GetCurrentProcess().TotalProcessorTime.TotalSeconds;
 
     private static async Task RunAsync(
-        Torrent torrent, string peer, IAccount account, CancellationToken cancellationToken)
+        Torrent torrent, string peer, IAccount account, bool isUtp, CancellationToken cancellationToken)
     {
+        await using var port = UdpPort.Open(new IPEndPoint(IPAddress.Loopback, 0));
+        await using var utp = new UtpNode(
+            AddressRules.LocalToo, TimeProvider.System, RandomNumberGenerator.Fill);
+        utp.Add(port);
+        port.Begin();
         var settings = new PeerSettings(
-            TimeProvider.System, new PeerId(RandomNumberGenerator.Fill), new Pace(TimeProvider.System));
+            TimeProvider.System, new PeerId(RandomNumberGenerator.Fill), new Pace(TimeProvider.System))
+        {
+            Utp = isUtp ? utp : null,
+        };
         await using var download = new TorrentDownload(
             new MagnetLink { InfoHashV2 = torrent.Info.InfoHashV2 }, torrent.Info, settings, AddressRules.LocalToo,
             RandomNumberGenerator.Fill);
