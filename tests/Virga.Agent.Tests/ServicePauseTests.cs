@@ -52,7 +52,8 @@ public sealed class ServicePauseTests
         var done = await receiver.WatchAsync(begun.Id);
         Assert.True(done.State == TransferState.Completed, done.Error?.Message);
         Assert.Equal(content, await File.ReadAllBytesAsync(network.PathOf("to/got/large.bin")));
-        Assert.InRange(done.BytesFetched, done.BytesTotal, 2 * done.BytesTotal);
+        // Each of the two refusals may have ended what was on its way: how much that is, is the machine's affair.
+        Assert.InRange(done.BytesFetched, done.BytesTotal, 3 * done.BytesTotal);
     }
 
     /// <summary>A folder on disk that takes so many bytes, then says what Google Drive says of its 750 GB.</summary>

@@ -46,6 +46,7 @@ public sealed partial class PageTests
         Assert.Equal("still here", await File.ReadAllTextAsync(scene.PathOf("cloud/got/a.txt")));
         // It stops as one that was never restarted in its process, and starts again in its place.
         Assert.Equal(0, await fresh.StopAsync());
+        Assert.False(fresh.ReadLog().Contains("error Microsoft", StringComparison.Ordinal), fresh.ReadLog());
         Assert.DoesNotContain(Passphrase, fresh.ReadLog() + old.ReadLog(), StringComparison.Ordinal);
     }
 }

@@ -72,9 +72,10 @@ internal static class RestoreEndpoints
             var status = await agent.StatusAsync(http.RequestAborted);
             await http.Response.WriteAsJsonAsync(new Answering(status.Agent), http.RequestAborted);
         }
-        catch (VirgaException)
+        catch (Exception e) when (e is VirgaException or IOException or HttpRequestException or ObjectDisposedException)
         {
-            http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            // The one is going, the other not there yet.
+            if (!http.Response.HasStarted) http.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
         }
     }
 }
