@@ -36,8 +36,9 @@ internal static class PageHost
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         // It warns that its keys may be stored in the clear; ours are stored nowhere.
         builder.Logging.AddFilter("Microsoft.AspNetCore.DataProtection", LogLevel.Error);
-        // And that an answer with a form is not cached, which none of ours is.
-        builder.Logging.AddFilter("Microsoft.AspNetCore.Antiforgery", LogLevel.Error);
+        // And that an answer with a form is not cached, which none of ours is. A token that was forged, or is of this
+        // agent before it started anew, is refused, which is no error of ours.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Antiforgery", LogLevel.Critical);
         AddServices(builder.Services, options);
         var application = builder.Build();
         try
