@@ -14,7 +14,8 @@ settings = {
     "enable_outgoing_utp": False, "enable_incoming_utp": False,
     "allow_multiple_connections_per_ip": True, "max_metadata_size": 64 << 20,
     "alert_mask": lt.alert.category_t.error_notification | lt.alert.category_t.status_notification
-    | lt.alert.category_t.peer_notification | lt.alert.category_t.connect_notification,
+    | lt.alert.category_t.peer_notification | lt.alert.category_t.connect_notification
+    | lt.alert.category_t.storage_notification,
     "in_enc_policy": options.get("encryption", 2), "out_enc_policy": options.get("encryption", 2),
     "allowed_enc_level": options.get("level", 3),
 }
@@ -26,8 +27,6 @@ else:
     params = lt.add_torrent_params()
     params.ti = lt.torrent_info(source)
 params.save_path = folder
-if options.get("no_v2_layers"):
-    pass
 handle = session.add_torrent(params)
 for peer in options.get("peers", []):
     host, port = peer.rsplit(":", 1)
@@ -44,6 +43,13 @@ while not closed.is_set():
         print(json.dumps({"error": status.errc.message()}), flush=True)
         break
     if status.is_seeding:
-        print(json.dumps({"seconds": time.monotonic() - started, "payload": status.total_payload_download,
-                          "failed": status.total_failed_bytes, "cpu": time.process_time() - worked}), flush=True)
+        result = {"seconds": time.monotonic() - started, "payload": status.total_payload_download,
+                  "failed": status.total_failed_bytes, "cpu": time.process_time() - worked}
+        # What it has hashed may not stand in the files yet.
+        handle.flush_cache()
+        while not closed.is_set():
+            session.wait_for_alert(50)
+            if any(isinstance(alert, lt.cache_flushed_alert) for alert in session.pop_alerts()):
+                break
+        print(json.dumps(result), flush=True)
         break

@@ -8,7 +8,7 @@ namespace Virga.Trust.Tests.Simulation;
 internal sealed class AgentLife
 {
     /// <summary>Less often than the product does it, so that there is time for more seeds.</summary>
-    private static readonly TimeSpan StormRoundEvery = TimeSpan.FromSeconds(240);
+    private static readonly TimeSpan StormRoundEvery = TimeSpan.FromSeconds(150);
 
     private readonly SimulatedAgent agent;
     private readonly NodeClock clock;
@@ -39,7 +39,7 @@ internal sealed class AgentLife
         foreach (var name in TrustScopeNames.All) Store.IsAdmitted(agent.Id, TrustScopeNames.Parse(name));
         foreach (var proof in agent.Evidence.ToList()) Keeper.Take(Evidence.Parse(proof));
         world.Loop.Begin(() => FollowAsync(TimeSpan.FromMilliseconds(world.Random.Next(30_000))));
-        world.Loop.Begin(() => KeepAsync(TimeSpan.FromMilliseconds(world.Random.Next(240_000))));
+        world.Loop.Begin(() => KeepAsync(TimeSpan.FromMilliseconds(world.Random.Next(150_000))));
         Said();
     }
 

@@ -14,10 +14,10 @@ internal sealed class TrustNetwork
     public const int AgentCount = 200;
 
     /// <summary>Between two whole hours, so that one of them is in the storm.</summary>
-    private static readonly DateTimeOffset Start = TrustWorld.Start.AddHours(12).AddMinutes(53);
+    private static readonly DateTimeOffset Start = TrustWorld.Start.AddHours(12).AddMinutes(56);
 
-    public static readonly TimeSpan StormLasts = TimeSpan.FromMinutes(12);
-    public static readonly TimeSpan CalmLasts = TimeSpan.FromMinutes(4);
+    public static readonly TimeSpan StormLasts = TimeSpan.FromMinutes(7);
+    public static readonly TimeSpan CalmLasts = TimeSpan.FromMinutes(3);
 
     private readonly List<string> notes = [];
     private readonly bool isNoted;

@@ -15,11 +15,11 @@ internal sealed class TrustStorm
     private const int AskCount = 250;
     private const int CutCount = 90;
 
-    private static readonly TimeSpan Growth = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan LieAt = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan FraudAt = TimeSpan.FromMinutes(4);
-    private static readonly TimeSpan TheftAt = TimeSpan.FromMinutes(3);
-    private static readonly TimeSpan RotationAfter = TimeSpan.FromMinutes(4);
+    private static readonly TimeSpan Growth = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan LieAt = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan FraudAt = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan TheftAt = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan RotationAfter = TimeSpan.FromMinutes(2);
 
     private readonly TrustNetwork world;
     private readonly Seeded random;
@@ -45,9 +45,9 @@ internal sealed class TrustStorm
         for (var i = 0; i < WordCount; i++) Later(world.Within(TrustNetwork.StormLasts), SaySomething);
         for (var i = 0; i < CutCount; i++) Later(world.Within(TrustNetwork.StormLasts), Cut);
         for (var i = 0; i < AskCount; i++) Later(world.Within(TrustNetwork.StormLasts), Ask);
-        Later(LieAt + world.Within(TimeSpan.FromMinutes(3)), Lie);
-        Later(FraudAt + world.Within(TimeSpan.FromMinutes(4)), TellTwoHistories);
-        Later(TheftAt + world.Within(TimeSpan.FromMinutes(4)), Rob);
+        Later(LieAt + world.Within(TimeSpan.FromMinutes(2)), Lie);
+        Later(FraudAt + world.Within(TimeSpan.FromMinutes(3)), TellTwoHistories);
+        Later(TheftAt + world.Within(TimeSpan.FromMinutes(2)), Rob);
         PlanFaults();
     }
 
@@ -116,7 +116,7 @@ internal sealed class TrustStorm
         // Mostly somebody who is let in.
         var who = admitted.Count == 0 || random.Next(8) == 0 ? asker.Id : OneOf(admitted).Agent;
         if (who == host.Id) return;
-        var takes = world.Within(TimeSpan.FromMinutes(6));
+        var takes = world.Within(TimeSpan.FromMinutes(4));
         world.Loop.Begin(() => life.AskAsync(who, takes));
     }
 
@@ -198,14 +198,14 @@ internal sealed class TrustStorm
 
     private void PlanFaults()
     {
-        for (var i = 0; i < SplitCount; i++) PlanTrouble(TroubleKind.Split, 20 + (int)random.Next(90), 4);
-        for (var i = 0; i < LossCount; i++) PlanTrouble(TroubleKind.Loss, 10 + (int)random.Next(60), 4);
+        for (var i = 0; i < SplitCount; i++) PlanTrouble(TroubleKind.Split, 20 + (int)random.Next(90), 2);
+        for (var i = 0; i < LossCount; i++) PlanTrouble(TroubleKind.Loss, 10 + (int)random.Next(60), 2);
         for (var i = 0; i < RepositoryCountDown; i++)
-            PlanTrouble(TroubleKind.Down, [(int)random.Next(TrustNetwork.RepositoryCount)], 3);
+            PlanTrouble(TroubleKind.Down, [(int)random.Next(TrustNetwork.RepositoryCount)], 2);
         for (var i = 0; i < RestartCount; i++)
         {
             var agent = OneOf(world.Agents);
-            var (start, end) = PlanTrouble(TroubleKind.Down, [agent.Node], 3);
+            var (start, end) = PlanTrouble(TroubleKind.Down, [agent.Node], 2);
             Later(start, agent.Stop);
             Later(end, () =>
             {
