@@ -90,6 +90,29 @@ public sealed partial class PageTests
         Assert.Equal("was here", await File.ReadAllTextAsync(Path.Combine(deeper, "taken.txt")));
     }
 
+    /// <summary>A file that is none, one that is, and the same by a magnet link: what is chosen comes over.</summary>
+    [Fact]
+    public async Task A_torrent_is_looked_into_and_brought_over()
+    {
+        await using var scene = new Scene(inMemory: true);
+        var source = scene.Folder("seed/many");
+        FileTree.Write(Path.Combine(source, "a/one.flac"), 3_000_000, 1);
+        FileTree.Write(Path.Combine(source, "two.txt"), 20_000, 2);
+        FileTree.Write(Path.Combine(source, "three.txt"), 3, 3);
+        using var seeder = await TorrentClient.SeedAsync(scene.PathOf("seed"), "many", new { kind = "hybrid" });
+        var agent = await scene.AgentAsync("agent", [], "--torrent-local");
+        await Scene.AddDiskAsync(agent, "nas", scene.Folder("to"));
+        await DriveAsync(scene, "torrent.mjs", new Dictionary<string, object>
+        {
+            ["agent"] = new { link = await LinkAsync(agent), password = Password }, ["account"] = "nas",
+            ["torrent"] = Convert.ToBase64String(seeder.Torrent),
+            ["magnet"] = $"{seeder.Magnet}&x.pe={seeder.Place}",
+        });
+        var received = FileTree.Hash(scene.PathOf("to/many"));
+        var wanted = FileTree.Hash(source).Where(f => f.Key.StartsWith("a/", StringComparison.Ordinal)).ToDictionary();
+        Assert.Empty(FileTree.Differences(wanted, received));
+    }
+
     /// <summary>Held back by a limit, so that there is time for all that one does with it.</summary>
     [Fact]
     public async Task A_transfer_is_paused_put_first_and_gone_on_with()

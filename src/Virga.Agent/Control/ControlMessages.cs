@@ -159,6 +159,7 @@ public sealed record SourceInfo(
 /// <param name="Plan">The route that was chosen, and the others; null until it is known.</param>
 /// <param name="Spent">Null without a plan.</param>
 /// <param name="Receive">Bytes a second that it may fetch; null: no bound but that of all transfers.</param>
+/// <param name="Name">A torrent's; null where its link has none, and of shares.</param>
 public sealed record TransferInfo(
     string Id, string InfoHash, string Account, string Path, TransferState State, string Status, int FilesTotal,
     int FilesDone,
@@ -166,7 +167,7 @@ public sealed record TransferInfo(
     DateTimeOffset? Ended,
     IReadOnlyList<SourceInfo> Sources, IReadOnlyList<SkippedEntry> NotKept, ControlError? Error,
     TransferPriority Priority = TransferPriority.Normal, PlanInfo? Plan = null, SpentInfo? Spent = null,
-    CopiedInfo? Copied = null, long? Receive = null);
+    CopiedInfo? Copied = null, long? Receive = null, string? Name = null);
 
 /// <summary>An entry of an account. Kind: file, folder or symlink.</summary>
 public sealed record EntryInfo(string Path, string Kind, long Length, DateTimeOffset? Modified, string? LinkTarget);

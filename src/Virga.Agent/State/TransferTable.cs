@@ -36,6 +36,9 @@ internal sealed record TransferRow(
     public string ShownHash => Torrent is not null && MagnetLink.Parse(Link) is { InfoHashV2: null, InfoHashV1: { } v1 }
         ? v1.ToString() : InfoHash.ToString();
 
+    /// <summary>A torrent's, as its link says; null where that doesn't, and of shares, which have none.</summary>
+    public string? Name => Torrent is null ? null : MagnetLink.Parse(Link).Name;
+
     public override string ToString() => Id;
 }
 

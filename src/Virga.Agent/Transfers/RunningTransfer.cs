@@ -152,7 +152,7 @@ internal sealed class RunningTransfer(TransferRow row, TimeProvider time, Pace a
                 [.. (Peers?.Invoke() ?? Sources?.Report() ?? []).Select(s => new SourceInfo(
                     s.Name, s.Bytes, s.Dropped, running ? s.BytesPerSecond : 0, s.IsOrigin, s.Agent?.ToString()))],
                 row.Outcome?.NotKept ?? [], row.Outcome?.Error, row.Priority, row.Plan.Plan, row.Plan.Spent(Moved()),
-                row.Outcome?.Copied ?? CopiedInfo(), row.Receive);
+                row.Outcome?.Copied ?? CopiedInfo(), row.Receive, row.Name);
         }
     }
 

@@ -133,7 +133,17 @@ internal sealed partial class TransferService
     {
         if (request.File is not { } file)
             return (MagnetLink.Parse(request.Magnet ?? ""), null);
-        var torrent = Torrent.Parse(file);
+        Torrent torrent;
+        try
+        {
+            torrent = Torrent.Parse(file);
+        }
+        catch (VirgaException e) when (e.Kind == FailureKind.BadInput)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, $"that is no torrent file that can be used: {e.Message}",
+                "Give a .torrent file that is whole, or a magnet link.", e);
+        }
         var info = torrent.Info;
         return (new MagnetLink
         {
