@@ -1,4 +1,3 @@
-using System.IO.Pipelines;
 using Virga.Content.Snapshots;
 using Virga.Content.Torrents;
 using Virga.Core;
@@ -35,54 +34,8 @@ public sealed class ShareSeedSource : ISeedSource
                 && file.Length == info.Files[i].Length) roots[i] = file.Root;
     }
 
-    public async ValueTask ReadAsync(
-        int file, long offset, Memory<byte> destination, CancellationToken cancellationToken)
-    {
-        var root = roots[file] ?? throw new VirgaException(FailureKind.NotFound, "an empty file was read");
-        var writer = new MemoryWriter(destination);
-        await reader.CopyRangeAsync(root, new ByteRange(offset, destination.Length), writer, cancellationToken);
-        if (writer.Written != destination.Length)
-            throw new VirgaException(FailureKind.Unavailable, "the account ended a read early");
-    }
-
-    /// <summary>Writes into the memory that it was given: what is read lands where it is sent from.</summary>
-    private sealed class MemoryWriter(Memory<byte> destination) : PipeWriter
-    {
-        private byte[]? aside;
-
-        public int Written { get; private set; }
-
-        public override bool CanGetUnflushedBytes => true;
-
-        public override long UnflushedBytes => 0;
-
-        public override Memory<byte> GetMemory(int sizeHint = 0)
-        {
-            aside = null;
-            if (destination.Length - Written >= Math.Max(1, sizeHint)) return destination[Written..];
-            // The end of a file is looked for with a byte that nothing is written to.
-            return aside = new byte[Math.Max(1, sizeHint)];
-        }
-
-        public override Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
-
-        public override void Advance(int bytes)
-        {
-            if (bytes > destination.Length - Written)
-                throw new InvalidOperationException("more was written than was asked for");
-            aside?.AsSpan(0, bytes).CopyTo(destination.Span[Written..]);
-            aside = null;
-            Written += bytes;
-        }
-
-        public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default) => default;
-
-        public override void CancelPendingFlush()
-        {
-        }
-
-        public override void Complete(Exception? exception = null)
-        {
-        }
-    }
+    public ValueTask ReadAsync(int file, long offset, Memory<byte> destination, CancellationToken cancellationToken) =>
+        reader.ReadPublicAsync(
+            roots[file] ?? throw new VirgaException(FailureKind.NotFound, "an empty file was read"), offset,
+            destination, cancellationToken);
 }

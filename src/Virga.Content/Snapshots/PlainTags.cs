@@ -11,6 +11,9 @@ namespace Virga.Content.Snapshots;
 /// </summary>
 internal static class PlainTags
 {
+    /// <summary>That are compared in one go.</summary>
+    public const int ChunksMax = 16;
+
     private const int ChunkBytes = AgePayload.ChunkBytes;
 
     /// <summary>The tags, from a piece layer of 64 KiB pieces.</summary>
@@ -23,7 +26,7 @@ internal static class PlainTags
     }
 
     /// <summary>How many of these consecutive chunks, from the first, are those that were shared.</summary>
-    /// <param name="chunks">At most 16 chunks; only a blob's last may be shorter.</param>
+    /// <param name="chunks">At most <see cref="ChunksMax"/> chunks; only a blob's last may be shorter.</param>
     /// <param name="first">The first one's number in the blob.</param>
     /// <param name="look">What is remembered of chunks that were right before; null: nothing.</param>
     public static int CountMatching(
@@ -33,8 +36,7 @@ internal static class PlainTags
         var same = 0;
         while (look is not null && same < count && look.IsSame(first + same, Chunk(chunks, same))) same++;
         if (same == count) return count;
-        const int chunksMax = 16;
-        Span<byte> roots = stackalloc byte[chunksMax * Hash256.ByteCount];
+        Span<byte> roots = stackalloc byte[ChunksMax * Hash256.ByteCount];
         if (blob.PlainLength <= ChunkBytes) MerkleTree.Root(chunks).CopyTo(roots);
         else MerkleTree.PieceHashes(chunks[(same * ChunkBytes)..], ChunkBytes, roots);
         for (var from = same; same < count; same++)

@@ -23,6 +23,7 @@ public sealed class ShareReader(OwnerIndex index, IAccount account, RandomBytes?
     private const int SealedChunkBytes = AgePayload.SealedChunkBytes;
     private const int BufferBytes = 4 * ChunkBytes;
     private const int FlushBytes = 256 << 10;
+    private const int CheckedBytesMax = PlainTags.ChunksMax * ChunkBytes;
 
     private readonly BlobName? manifest = index.ManifestBlob;
     private readonly SeenChunks? seen = random is null ? null : new SeenChunks(random);
@@ -41,10 +42,7 @@ public sealed class ShareReader(OwnerIndex index, IAccount account, RandomBytes?
     public async ValueTask CopyRangeAsync(Hash256 root, ByteRange range, PipeWriter output,
         CancellationToken cancellationToken)
     {
-        var length = LengthOf(root) ?? throw new VirgaException(FailureKind.NotFound, $"the share has no blob {root}");
-        if (range.Offset < 0 || range.Length < 0 || range.Offset > length - range.Length)
-            throw new VirgaException(FailureKind.BadInput,
-                $"the range {range} lies outside of the blob's {length} bytes");
+        RequireInside(root, range);
         if (range.Length == 0) return;
         if (manifest?.Root == root)
         {
@@ -60,6 +58,29 @@ public sealed class ShareReader(OwnerIndex index, IAccount account, RandomBytes?
             else if (account.Traits.Pin == PinStrength.Strong)
                 await CopyPlainAsync(blob, range, output, cancellationToken);
             else await CopyCheckedAsync(blob, range, output, cancellationToken);
+        }
+        catch (VirgaException failure)
+        {
+            throw Anonymous(failure);
+        }
+    }
+
+    /// <summary>
+    /// Fills memory with a range of a public file, which is read to where it is wanted and compared there. Fails as
+    /// <see cref="CopyRangeAsync"/> does; nothing of the memory may be used then.
+    /// </summary>
+    public async ValueTask ReadPublicAsync(
+        Hash256 root, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        RequireInside(root, new ByteRange(offset, destination.Length));
+        if (Index.Find(root) is not { FileKey: null } blob)
+            throw new ArgumentException("the blob is no public file", nameof(root));
+        if (destination.IsEmpty) return;
+        try
+        {
+            if (account.Traits.Pin == PinStrength.Strong)
+                await FillAsync(blob, offset, destination, cancellationToken);
+            else await FillCheckedAsync(blob, offset, destination, cancellationToken);
         }
         catch (VirgaException failure)
         {
@@ -109,6 +130,73 @@ public sealed class ShareReader(OwnerIndex index, IAccount account, RandomBytes?
         {
             throw Anonymous(failure);
         }
+    }
+
+    private void RequireInside(Hash256 root, ByteRange range)
+    {
+        var length = LengthOf(root) ?? throw new VirgaException(FailureKind.NotFound, $"the share has no blob {root}");
+        if (range.Offset < 0 || range.Length < 0 || range.Offset > length - range.Length)
+            throw new VirgaException(FailureKind.BadInput,
+                $"the range {range} lies outside of the blob's {length} bytes");
+    }
+
+    private async ValueTask FillAsync(
+        OwnedBlob blob, long offset, Memory<byte> destination, CancellationToken token)
+    {
+        await using var reader = await account.ReadAsync(
+            blob.Path, new ByteRange(offset, destination.Length), blob.Version, token);
+        await FillAsync(reader.Content, destination, token);
+        await RequireEndAsync(reader.Content, blob, token);
+    }
+
+    /// <summary>Whole chunks go straight to where they are wanted; one of which only a part is, goes aside.</summary>
+    private async ValueTask FillCheckedAsync(
+        OwnedBlob blob, long offset, Memory<byte> destination, CancellationToken token)
+    {
+        var end = offset + destination.Length;
+        var start = offset / ChunkBytes * ChunkBytes;
+        var stop = Math.Min((end + ChunkBytes - 1) / ChunkBytes * ChunkBytes, blob.PlainLength);
+        await using var reader = await account.ReadAsync(
+            blob.Path, new ByteRange(start, stop - start), blob.Version, token);
+        using var look = seen?.Open(blob);
+        byte[]? aside = null;
+        try
+        {
+            for (int length; start < stop; start += length)
+            {
+                var whole = start < offset ? 0 : end == stop ? end - start : (end - start) / ChunkBytes * ChunkBytes;
+                var isAside = whole == 0;
+                length = (int)(isAside ? Math.Min(ChunkBytes, stop - start) : Math.Min(CheckedBytesMax, whole));
+                var part = isAside
+                    ? (aside ??= ArrayPool<byte>.Shared.Rent(ChunkBytes)).AsMemory(0, length)
+                    : destination.Slice((int)(start - offset), length);
+                await FillAsync(reader.Content, part, token);
+                var count = PlainTags.CountMatching(part.Span, blob, start / ChunkBytes, look);
+                if ((long)count * ChunkBytes < length) throw ChangedUnderPin(blob);
+                if (!isAside) continue;
+                var (from, to) = (Math.Max(start, offset), Math.Min(start + length, end));
+                part[(int)(from - start)..(int)(to - start)].CopyTo(destination[(int)(from - offset)..]);
+            }
+            await RequireEndAsync(reader.Content, blob, token);
+        }
+        finally
+        {
+            if (aside is not null) ArrayPool<byte>.Shared.Return(aside);
+        }
+    }
+
+    private static async ValueTask FillAsync(Stream content, Memory<byte> destination, CancellationToken token)
+    {
+        var count = await content.ReadAtLeastAsync(
+            destination, destination.Length, throwOnEndOfStream: false, token);
+        if (count < destination.Length)
+            throw new VirgaException(FailureKind.Unavailable, "the account ended a read early");
+    }
+
+    /// <summary>Reads to the end, where accounts tell of late changes.</summary>
+    private static async ValueTask RequireEndAsync(Stream content, OwnedBlob blob, CancellationToken token)
+    {
+        if (await content.ReadAsync(new byte[1], token) != 0) throw ChangedUnderPin(blob);
     }
 
     private async ValueTask CopySealedAsync(OwnedBlob blob, ByteRange range, PipeWriter output, CancellationToken token)

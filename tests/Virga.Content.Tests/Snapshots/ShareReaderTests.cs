@@ -82,6 +82,44 @@ public class ShareReaderTests
         Assert.True(left.ToArray().AsSpan().SequenceEqual(form.AsSpan(0, (int)left.Length)));
     }
 
+    [Theory]
+    [InlineData(PinStrength.Strong)]
+    [InlineData(PinStrength.Weak)]
+    public async Task A_public_file_is_read_to_where_it_is_wanted(PinStrength pin)
+    {
+        var (scene, index, form) = await ShareAsync(false, pin);
+        var reader = new ShareReader(index, scene.Account, new Seeded(3).RandomBytes);
+        var root = index.Blobs[0].Blob.Root;
+        foreach (var (offset, length) in new[]
+        {
+            (0, Length), (70_000, 80_000), (65_536, 65_536), (65_535, 2), (1, 1), (Length - 1, 1), (5, 0), (Length, 0),
+            (131_072, Length - 131_072), (100, Length - 100), (0, Length - 1), (0, Length),
+        })
+        {
+            var read = new byte[length];
+            await reader.ReadPublicAsync(root, offset, read, default);
+            Assert.Equal(form[offset..(offset + length)], read);
+        }
+        var outside = await Assert.ThrowsAsync<VirgaException>(
+            async () => await reader.ReadPublicAsync(root, Length - 1, new byte[2], default));
+        Assert.Equal(FailureKind.BadInput, outside.Kind);
+        if (pin == PinStrength.Strong) return;
+        foreach (var at in new[] { 65_536, 200_000, Length - 1 })
+        {
+            var changed = Sample.Array(1, Length);
+            changed[at] ^= 1;
+            scene.Store.ChangeSilently(EntryPath.Parse("f/secret-name"), changed);
+            foreach (var (offset, length) in new[] { (0, Length), (at, 1), (at / 65_536 * 65_536, 1) })
+            {
+                var failure = await Assert.ThrowsAsync<VirgaException>(
+                    async () => await reader.ReadPublicAsync(root, offset, new byte[length], default));
+                Assert.Equal(FailureKind.Changed, failure.Kind);
+                Assert.DoesNotContain("secret-name", failure.Message + failure.Advice, StringComparison.Ordinal);
+            }
+            await reader.ReadPublicAsync(root, 0, new byte[65_536], default);
+        }
+    }
+
     /// <summary>What was right once is compared faster, and is found out all the same.</summary>
     [Fact]
     public async Task Nothing_of_a_chunk_that_changed_after_it_was_read_leaves()
