@@ -7,6 +7,7 @@ namespace Virga.Benchmarks.Torrents;
 internal sealed class LibtorrentProcess : IAsyncDisposable
 {
     private readonly Process process;
+    private volatile string lastError = "";
 
     private LibtorrentProcess(string script, params IEnumerable<string> arguments)
     {
@@ -16,7 +17,10 @@ internal sealed class LibtorrentProcess : IAsyncDisposable
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true,
             RedirectStandardError = true,
         }) ?? throw new UsageException("python3 does not start");
-        process.ErrorDataReceived += static (_, _) => { };
+        process.ErrorDataReceived += (_, line) =>
+        {
+            if (!string.IsNullOrWhiteSpace(line.Data)) lastError = line.Data;
+        };
         process.BeginErrorReadLine();
     }
 
@@ -69,7 +73,9 @@ internal sealed class LibtorrentProcess : IAsyncDisposable
         try
         {
             var line = await started.process.StandardOutput.ReadLineAsync(cancellationToken)
-                ?? throw new UsageException("libtorrent does not run here: apt-get install python3-libtorrent");
+                ?? throw new UsageException(
+                    $"libtorrent ended without a word ({started.lastError}); where it is missing: "
+                    + "apt-get install python3-libtorrent");
             started.Said = JsonDocument.Parse(line).RootElement;
             return started;
         }
