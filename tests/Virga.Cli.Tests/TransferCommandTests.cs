@@ -201,4 +201,16 @@ public sealed class TransferCommandTests : IAsyncLifetime
             """,
             run.Out);
     }
+
+    [Fact]
+    public async Task The_list_names_the_torrent_that_a_transfer_brings_over()
+    {
+        agent.Answer(
+            "GET /control/transfers",
+            [Samples.Transfer("aaaa", TransferState.Running, 250) with { Name = "films\u202e" }],
+            ControlJson.Default.ListTransferInfo);
+        var run = await Run.OfAsync("transfers", "--data", agent.DataFolder);
+        Assert.Matches(@"films\S+ → nas:in  fetching", run.Out);
+        Assert.DoesNotContain("\u202e", run.Out, StringComparison.Ordinal);
+    }
 }

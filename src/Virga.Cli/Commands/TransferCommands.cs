@@ -30,7 +30,7 @@ internal static class TransferCommands
                         Display.Short(t.Id), t.State.ToString().ToLowerInvariant(), Percent(t),
                         t.BytesTotal > 0 ? Display.Bytes(t.BytesTotal) : "",
                         isRunning ? Display.Rate(t.BytesPerSecond) : "",
-                        new Place(t.Account, t.Path).ToString(),
+                        Display.Fit($"{(t.Name is { } name ? name + " → " : "")}{new Place(t.Account, t.Path)}", 60),
                         Display.Fit(
                             t.Error?.Message ?? (isRunning || t.State == TransferState.Waiting ? t.Status
                                 : t.Copied is { } copied ? CopiedWords.Short(copied) : ""), 80));
