@@ -66,20 +66,27 @@ internal sealed class ReadAhead : IAsyncDisposable
         current = next = [];
     }
 
+    /// <summary>Fills all of the destination; Unavailable where the stream ends before.</summary>
+    public static async ValueTask FillAsync(Stream stream, Memory<byte> destination, CancellationToken token)
+    {
+        var count = await stream.ReadAtLeastAsync(destination, destination.Length, throwOnEndOfStream: false, token);
+        if (count < destination.Length)
+            throw new VirgaException(FailureKind.Unavailable, "the account ended a read early");
+    }
+
+    /// <summary>Reads to the end, where accounts tell of late changes; Changed where more comes.</summary>
+    public static async ValueTask RequireEndAsync(Stream stream, CancellationToken token)
+    {
+        if (await stream.ReadAsync(new byte[1], token) != 0)
+            throw new VirgaException(FailureKind.Changed, "the account gave more bytes than asked for");
+    }
+
     private async Task<int> FillAsync(byte[] buffer)
     {
         var wanted = (int)Math.Min(bufferBytes, unrequested);
         unrequested -= wanted;
-        for (var filled = 0; filled < wanted;)
-        {
-            var count = await stream.ReadAsync(buffer.AsMemory(filled, wanted - filled), token);
-            if (count == 0) throw new VirgaException(FailureKind.Unavailable, "the account ended a read early");
-            filled += count;
-        }
-        if (unrequested > 0) return wanted;
-        var end = new byte[1];
-        if (await stream.ReadAsync(end, token) != 0)
-            throw new VirgaException(FailureKind.Changed, "the account gave more bytes than asked for");
+        await FillAsync(stream, buffer.AsMemory(0, wanted), token);
+        if (unrequested == 0) await RequireEndAsync(stream, token);
         return wanted;
     }
 }

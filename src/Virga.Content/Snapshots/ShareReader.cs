@@ -145,8 +145,8 @@ public sealed class ShareReader(OwnerIndex index, IAccount account, RandomBytes?
     {
         await using var reader = await account.ReadAsync(
             blob.Path, new ByteRange(offset, destination.Length), blob.Version, token);
-        await FillAsync(reader.Content, destination, token);
-        await RequireEndAsync(reader.Content, blob, token);
+        await ReadAhead.FillAsync(reader.Content, destination, token);
+        await ReadAhead.RequireEndAsync(reader.Content, token);
     }
 
     /// <summary>Whole chunks go straight to where they are wanted; one of which only a part is, goes aside.</summary>
@@ -170,33 +170,19 @@ public sealed class ShareReader(OwnerIndex index, IAccount account, RandomBytes?
                 var part = isAside
                     ? (aside ??= ArrayPool<byte>.Shared.Rent(ChunkBytes)).AsMemory(0, length)
                     : destination.Slice((int)(start - offset), length);
-                await FillAsync(reader.Content, part, token);
+                await ReadAhead.FillAsync(reader.Content, part, token);
                 var count = PlainTags.CountMatching(part.Span, blob, start / ChunkBytes, look);
                 if ((long)count * ChunkBytes < length) throw ChangedUnderPin(blob);
                 if (!isAside) continue;
                 var (from, to) = (Math.Max(start, offset), Math.Min(start + length, end));
                 part[(int)(from - start)..(int)(to - start)].CopyTo(destination[(int)(from - offset)..]);
             }
-            await RequireEndAsync(reader.Content, blob, token);
+            await ReadAhead.RequireEndAsync(reader.Content, token);
         }
         finally
         {
             if (aside is not null) ArrayPool<byte>.Shared.Return(aside);
         }
-    }
-
-    private static async ValueTask FillAsync(Stream content, Memory<byte> destination, CancellationToken token)
-    {
-        var count = await content.ReadAtLeastAsync(
-            destination, destination.Length, throwOnEndOfStream: false, token);
-        if (count < destination.Length)
-            throw new VirgaException(FailureKind.Unavailable, "the account ended a read early");
-    }
-
-    /// <summary>Reads to the end, where accounts tell of late changes.</summary>
-    private static async ValueTask RequireEndAsync(Stream content, OwnedBlob blob, CancellationToken token)
-    {
-        if (await content.ReadAsync(new byte[1], token) != 0) throw ChangedUnderPin(blob);
     }
 
     private async ValueTask CopySealedAsync(OwnedBlob blob, ByteRange range, PipeWriter output, CancellationToken token)
