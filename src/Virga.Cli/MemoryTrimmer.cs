@@ -10,7 +10,7 @@ internal sealed class MemoryTrimmer(TimeProvider time, Func<long> allocatedBytes
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(5);
     private const long QuietBytes = 2 << 20;
-    private const long WorthBytes = 16 << 20;
+    private const long WorthBytes = 4 << 20;
 
     /// <summary>Pools of buffers let go of what was not used between two collections that lie so far apart.</summary>
     private const int LooksBetweenTrims = 8;
