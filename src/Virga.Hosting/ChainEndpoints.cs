@@ -15,6 +15,7 @@ internal sealed class ChainEndpoints(PeerServerOptions options)
         routes.Public("GET", "/v1/peer", PeerAsync);
         routes.Public("GET", "/v1/chains/{agent}", GetAsync);
         routes.Public("POST", "/v1/chains/{agent}", PostAsync);
+        routes.Public("POST", "/v1/tips", TipsAsync);
     }
 
     private Task PeerAsync(HttpContext context) =>
@@ -28,6 +29,13 @@ internal sealed class ChainEndpoints(PeerServerOptions options)
             ?? throw new VirgaException(FailureKind.NotFound, $"the chain of {agent} is not known here",
                 "Ask another repository, or the agent itself.");
         await context.AnswerAsync(SignedEnvelope.EncodeList(page));
+    }
+
+    private async Task TipsAsync(HttpContext context)
+    {
+        var body = await context.ReadBodyAsync(ProtocolLimits.MessageBytes, context.RequestAborted);
+        var tips = await options.Chains.TipsAsync(ChainTips.ParseRequest(body.Span), context.RequestAborted);
+        await context.AnswerAsync(ChainTips.EncodeAnswer(tips));
     }
 
     private async Task PostAsync(HttpContext context)

@@ -56,6 +56,11 @@ public sealed class ChainStore(
             body BLOB NOT NULL, sig BLOB NOT NULL, PRIMARY KEY(agent, seq)) WITHOUT ROWID;
         """;
 
+    private const string TipSql = """
+        SELECT chain.next, statement.body FROM chain JOIN statement ON statement.agent = chain.agent
+            AND statement.seq = chain.next - 1 WHERE chain.agent = ?1 AND chain.proof IS NULL
+        """;
+
     private const int LockCount = 64;
 
     /// <summary>What the tables hold; null when that must be counted.</summary>
@@ -111,6 +116,30 @@ public sealed class ChainStore(
             if (state is null) return null;
             RefuseFraud(agent, state.Proof);
             return Page(Statements(sql, agent, from, ProtocolLimits.ChainPageEnvelopes));
+        }, cancellationToken);
+    }
+
+    /// <summary>
+    /// How many statements each chain has, and the hash of the last one; null where the agent is unknown or refused.
+    /// </summary>
+    public async ValueTask<IReadOnlyList<(long Next, Hash256 Last)?>> TipsAsync(
+        IReadOnlyList<AgentId> agents, CancellationToken cancellationToken)
+    {
+        var tips = new (long Next, Hash256 Last)?[agents.Count];
+        var stored = new List<int>();
+        for (var i = 0; i < tips.Length; i++)
+        {
+            var chain = agents[i] == own.Id ? own.Chain : cache.Find(agents[i], out _);
+            if (chain is null) stored.Add(i);
+            else tips[i] = (chain.Statements.Count, chain.Head.Hash);
+        }
+        if (stored.Count == 0) return tips;
+        return await database.ReadAsync(sql =>
+        {
+            foreach (var i in stored)
+                tips[i] = sql.First<(long Next, Hash256 Last)?>(TipSql, static row =>
+                    (row.Long(0), new Hash256(SHA256.HashData(row.Bytes(1)))), agents[i]);
+            return tips;
         }, cancellationToken);
     }
 

@@ -24,6 +24,10 @@ public sealed class PeerPlace(LogClient client) : ITakesEvidence
         return new ChainPage([.. page.Select(envelope => (envelope.Body, envelope.Signature))], isLast);
     }
 
+    public Task<IReadOnlyList<(long Next, Hash256 Last)?>> ReadTipsAsync(
+        IReadOnlyList<AgentId> agents, CancellationToken cancellationToken) =>
+        client.GetTipsAsync(agents, cancellationToken);
+
     public Task<byte[]> ExchangeHeadsAsync(byte[] heads, CancellationToken cancellationToken) =>
         client.ExchangeHeadsAsync(heads, cancellationToken);
 

@@ -91,6 +91,11 @@ public sealed class LogClient
         AgentId agent, long from, CancellationToken cancellationToken) =>
         calls.GetChainAsync(agent, from, cancellationToken);
 
+    /// <summary>Where the chains of some agents end there, in the same order; null where it can't say.</summary>
+    public Task<IReadOnlyList<(long Next, Hash256 Last)?>> GetTipsAsync(
+        IReadOnlyList<AgentId> agents, CancellationToken cancellationToken) =>
+        calls.GetTipsAsync(agents, cancellationToken);
+
     /// <summary>The seq that the repository expects next.</summary>
     public Task<long> PostChainAsync(
         AgentId agent, IReadOnlyList<SignedEnvelope> statements, CancellationToken cancellationToken) =>

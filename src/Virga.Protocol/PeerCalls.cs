@@ -45,6 +45,21 @@ internal sealed class PeerCalls(
                 cancellationToken),
             body => SignedEnvelope.ParseList(body, ProtocolLimits.ChainPageEnvelopes));
 
+    /// <summary>Where the chains of some agents end there, in the same order; null where it can't say.</summary>
+    public async Task<IReadOnlyList<(long Next, Hash256 Last)?>> GetTipsAsync(
+        IReadOnlyList<AgentId> agents, CancellationToken cancellationToken)
+    {
+        var tips = new List<(long Next, Hash256 Last)?>(agents.Count);
+        foreach (var some in agents.Chunk(ChainTips.AgentsMax))
+        {
+            var answer = await CallAsync(
+                HttpMethod.Post, "/v1/tips", "", ChainTips.EncodeRequest(some), null, ProtocolLimits.MessageBytes,
+                cancellationToken);
+            tips.AddRange(Understand(answer, body => ChainTips.ParseAnswer(body, some.Length)));
+        }
+        return tips;
+    }
+
     /// <summary>In as many requests as the limits need; returns the peer's next seq.</summary>
     public async Task<long> PostChainAsync(
         AgentId agent, IReadOnlyList<SignedEnvelope> statements, CancellationToken cancellationToken)

@@ -52,6 +52,31 @@ public sealed class ChainStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Where_chains_end_is_told_of_many_at_once()
+    {
+        using var agent = new TestAgent(fixture.Time);
+        using var fraud = new TestAgent(fixture.Time);
+        using var stranger = new TestAgent(fixture.Time);
+        await AppendAsync(agent, "name");
+        await PostAsync(agent);
+        await AppendAsync(fraud, "name");
+        await PostAsync(fraud);
+        await fixture.Chains.AppendAsync(fraud.Id, [Statement(fraud, "another")], CancellationToken.None);
+        IReadOnlyList<AgentId> asked = [stranger.Id, agent.Id, fixture.Keys.Id, fraud.Id];
+        IReadOnlyList<(long, Hash256)?> expected =
+        [
+            null, (2, HashOf(agent.Keys.Envelopes[1])),
+            (fixture.Keys.Envelopes.Count, HashOf(fixture.Keys.Envelopes[^1])), null,
+        ];
+        Assert.Equal(expected, await TipsAsync(asked));
+        // What is not in memory comes from the database.
+        Assert.Equal(expected, await fixture.NewChains().TipsAsync(asked, CancellationToken.None));
+
+        using var response = await client.PostAsync("/v1/tips", new ByteArrayContent("le"u8.ToArray()));
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+    }
+
+    [Fact]
     public async Task The_peers_own_chain_is_served_and_an_unknown_one_is_not_found()
     {
         var own = SignedEnvelope.ParseList(await client.GetByteArrayAsync($"/v1/chains/{fixture.Keys.Id}"), 256);
@@ -283,6 +308,15 @@ public sealed class ChainStoreTests : IAsyncLifetime
 
     private static ByteArrayContent Content(IEnumerable<SignedEnvelope> envelopes) =>
         new(SignedEnvelope.EncodeList(envelopes));
+
+    private static Hash256 HashOf(SignedEnvelope envelope) => new(SHA256.HashData(envelope.Body));
+
+    private async Task<IReadOnlyList<(long Next, Hash256 Last)?>> TipsAsync(IReadOnlyList<AgentId> agents)
+    {
+        using var response = await client.PostAsync(
+            "/v1/tips", new ByteArrayContent(ChainTips.EncodeRequest(agents)));
+        return ChainTips.ParseAnswer(await response.Content.ReadAsByteArrayAsync(), agents.Count);
+    }
 
     private async Task<long> PostAsync(TestAgent agent, IEnumerable<SignedEnvelope>? envelopes = null)
     {

@@ -75,6 +75,9 @@ internal sealed class Fixture : IAsyncDisposable
 
     public static RandomBytes Random() => RandomNumberGenerator.Fill;
 
+    /// <summary>The same chains, of which nothing is in memory.</summary>
+    public ChainStore NewChains() => new(database, Keys, Time);
+
     public HttpClient Client(Version? version = null) => ClientOf(Server.Endpoint, version);
 
     public static HttpClient ClientOf(Endpoint endpoint, Version? version = null)

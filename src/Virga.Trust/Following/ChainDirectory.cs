@@ -99,6 +99,34 @@ public sealed class ChainDirectory(TimeProvider time)
             FailureKind.NotFound, $"{place.Name} does not know agent {agent}");
     }
 
+    /// <summary>
+    /// Asks one place for many agents at once: those of whom it has nothing that is not known here. The others, and
+    /// all where it does not say, are asked for one by one.
+    /// </summary>
+    public async Task<IReadOnlySet<AgentId>> UnchangedAsync(
+        IReadOnlyList<AgentId> agents, ITrustPlace place, CancellationToken cancellationToken)
+    {
+        var unchanged = new HashSet<AgentId>();
+        try
+        {
+            var tips = await place.ReadTipsAsync(agents, cancellationToken);
+            for (var i = 0; i < tips.Count; i++)
+            {
+                if (tips[i] is not var (next, last) || this.agents.GetValueOrDefault(agents[i]) is not { } known
+                    || known.Chain is not { } chain || next > chain.Statements.Count
+                    || chain.Statements[(int)next - 1].Hash != last) continue;
+                known.CountAt[place.Name] = (int)next;
+                known.At = time.GetUtcNow();
+                unchanged.Add(agents[i]);
+            }
+        }
+        catch (VirgaException)
+        {
+            // It knows no such question, or nothing: who asks for one says what is wrong.
+        }
+        return unchanged;
+    }
+
     /// <summary>Takes in a chain, or a run of its statements, that came from elsewhere and was not checked.</summary>
     /// <returns>Whether another history stands now than before.</returns>
     /// <exception cref="VirgaException">As <see cref="Sigchain.Merge"/>; what came before is kept.</exception>

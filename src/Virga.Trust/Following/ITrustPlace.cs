@@ -36,6 +36,13 @@ public interface ITrustPlace
     Task<ChainPage> ReadChainAsync(AgentId agent, int from, CancellationToken cancellationToken);
 
     /// <summary>
+    /// Where the chains of some agents end there, in the same order: how many statements each has, and the hash of the
+    /// last one. Null of those that it does not know or refuses.
+    /// </summary>
+    Task<IReadOnlyList<(long Next, Hash256 Last)?>> ReadTipsAsync(
+        IReadOnlyList<AgentId> agents, CancellationToken cancellationToken);
+
+    /// <summary>
     /// Tells it which heads of logs were seen (<see cref="Log.LogHeadsMessage"/>) and returns those that it has seen.
     /// </summary>
     Task<byte[]> ExchangeHeadsAsync(byte[] heads, CancellationToken cancellationToken);

@@ -132,13 +132,14 @@ public sealed class TrustFollower(
     private async Task LookAtAllAsync(
         List<AgentId> agents, HashSet<string> silent, CancellationToken cancellationToken)
     {
+        var unchanged = AskForAll(agents, silent, cancellationToken);
         var room = new Turnstile(LooksAtOnce);
         await Task.WhenAll(agents.Select(async agent =>
         {
             await room.WaitAsync(cancellationToken);
             try
             {
-                await LookAtAsync(agent, silent, cancellationToken);
+                await LookAtAsync(agent, unchanged, silent, cancellationToken);
             }
             finally
             {
@@ -148,15 +149,36 @@ public sealed class TrustFollower(
     }
 
     /// <summary>
+    /// Mostly there is nothing new: each place that may have several of the chains is asked once for all of them.
+    /// </summary>
+    /// <returns>By the places' names, whose chains are as they are known.</returns>
+    private Dictionary<string, Task<IReadOnlySet<AgentId>>> AskForAll(
+        List<AgentId> agents, HashSet<string> silent, CancellationToken cancellationToken)
+    {
+        var places = agents.Where(agent => directory.Find(agent) is not null)
+            .SelectMany(agent => placesOf(agent).Select(place => (Agent: agent, Place: place)))
+            .GroupBy(item => item.Place.Name, StringComparer.Ordinal).Where(group => group.Skip(1).Any()).ToList();
+        lock (silent) places.RemoveAll(group => silent.Contains(group.Key));
+        return places.ToDictionary(
+            group => group.Key,
+            group => directory.UnchangedAsync(
+                [.. group.Select(item => item.Agent)], group.First().Place, cancellationToken),
+            StringComparer.Ordinal);
+    }
+
+    /// <summary>
     /// Asks all places at once, and takes in what each has when it comes. One that is silent holds up neither the
     /// others nor the next agent: it is left out of the rest of this look, and what it says in the end counts all the
     /// same.
     /// </summary>
-    private async Task LookAtAsync(AgentId agent, HashSet<string> silent, CancellationToken cancellationToken)
+    private async Task LookAtAsync(
+        AgentId agent, Dictionary<string, Task<IReadOnlySet<AgentId>>> unchanged, HashSet<string> silent,
+        CancellationToken cancellationToken)
     {
         List<ITrustPlace> places;
         lock (silent) places = [.. placesOf(agent).Where(place => !silent.Contains(place.Name))];
-        var asked = places.ConvertAll(place => AskAsync(agent, place, cancellationToken));
+        var asked = places.ConvertAll(
+            place => AskAsync(agent, place, unchanged.GetValueOrDefault(place.Name), cancellationToken));
         try
         {
             var all = await Task.WhenAll(asked).WaitAsync(Patience, time, cancellationToken);
@@ -174,12 +196,16 @@ public sealed class TrustFollower(
         }
     }
 
-    /// <summary>What went wrong; null where nothing did.</summary>
-    private async Task<string?> AskAsync(AgentId agent, ITrustPlace place, CancellationToken cancellationToken)
+    /// <param name="unchanged">Whose chains are there as they are known; null where that was not asked.</param>
+    /// <returns>What went wrong; null where nothing did.</returns>
+    private async Task<string?> AskAsync(
+        AgentId agent, ITrustPlace place, Task<IReadOnlySet<AgentId>>? unchanged, CancellationToken cancellationToken)
     {
         try
         {
-            var news = await directory.AskAsync(agent, place, cancellationToken);
+            var known = unchanged is not null && (await unchanged).Contains(agent) ? directory.Find(agent) : null;
+            var news = known is not null ? new ChainNews(known, IsReplaced: false)
+                : await directory.AskAsync(agent, place, cancellationToken);
             TakeIn(news.Chain, news.IsReplaced);
             return null;
         }

@@ -21,6 +21,7 @@ internal static class VectorGenerator
         "announce",
         "withdraw", "feed", "grant", "pass", "have", "announce-request", "grant-request", "grant-answer",
         "read-urls-request", "read-urls-answer", "copies-request", "copies-answer", "read-request", "peer", "error",
+        "tips-request", "tips-answer",
         "vouch-request", "vouch-request-state",
     ];
 
@@ -33,7 +34,8 @@ internal static class VectorGenerator
         .. BencodeVectors.All(), .. AgentIds(), .. ChainVectors.All(), .. TrustVectors.All(), .. Links(),
         .. LinkSecrets(),
         .. RequestVectors.All(), .. Announces(),
-        .. Withdrawals(), .. Feeds(), .. Grants(), .. Direct(), .. Copies(), .. Swarm(), .. Messages(), .. Errors(),
+        .. Withdrawals(), .. Feeds(), .. Grants(), .. Direct(), .. Copies(), .. Swarm(), .. Messages(), .. Tips(),
+        .. Errors(),
         .. VouchRequestVectors.All(),
     ];
 
@@ -427,6 +429,30 @@ internal static class VectorGenerator
         yield return Body(
             "read-request-overflow", "fields", "read-request", "an end beyond 64 bits",
             ReadRequest.Encode([new BlobRange(hashes[0], new ByteRange(long.MaxValue, 2))]));
+    }
+
+    private static IEnumerable<VectorFile> Tips()
+    {
+        yield return Body(
+            "tips-request-two", "ok", "tips-request", "two agents", ChainTips.EncodeRequest([Bob.Id, Alice.Id]));
+        yield return Body("tips-request-none", "fields", "tips-request", "no agent", "le"u8.ToArray());
+        yield return Body(
+            "tips-request-many", "fields", "tips-request", "257 agents",
+            ChainTips.EncodeRequest([.. Enumerable.Range(0, 257).Select(i => new AgentId(Sample.Hash(i)))]));
+        yield return Body(
+            "tips-request-short-id", "fields", "tips-request", "an id of 31 bytes",
+            Encoding.ASCII.GetBytes($"l31:{new string('a', 31)}e"));
+        yield return Body(
+            "tips-answer-two", "ok", "tips-answer", "a chain of 7 statements, and one that is not known",
+            ChainTips.EncodeAnswer([(7, hashes[0]), null]));
+        yield return Body(
+            "tips-answer-one", "fields", "tips-answer", "one chain where two were asked for",
+            ChainTips.EncodeAnswer([(7, hashes[0])]));
+        yield return Body(
+            "tips-answer-no-statement", "fields", "tips-answer", "the hash of no statement",
+            ChainTips.EncodeAnswer([(0, hashes[0]), null]));
+        yield return Body(
+            "tips-answer-no-hash", "fields", "tips-answer", "a number without a hash", "ld4:nexti7eedee"u8.ToArray());
     }
 
     private static IEnumerable<VectorFile> Errors()

@@ -85,6 +85,10 @@ public sealed class VectorTests
         "copies-answer" => Layer("fields", () => Same(vector, CopiesAnswer.Parse(vector.Data).Encode())),
         "grant-answer" => Layer("fields", () => Same(vector, GrantAnswer.Parse(vector.Data).Encode())),
         "read-request" => Layer("fields", () => Same(vector, ReadRequest.Encode(ReadRequest.Parse(vector.Data)))),
+        "tips-request" => Layer(
+            "fields", () => Same(vector, ChainTips.EncodeRequest(ChainTips.ParseRequest(vector.Data)))),
+        "tips-answer" => Layer(
+            "fields", () => Same(vector, ChainTips.EncodeAnswer(ChainTips.ParseAnswer(vector.Data, 2)))),
         "vouch-request" => Layer("fields", () => Same(vector, VouchAsk.Parse(vector.Data).Encode())),
         "vouch-request-state" => Layer("fields", () => Same(vector, VouchAskStatus.Parse(vector.Data).Encode())),
         "peer" => Layer("fields", () => Same(vector, PeerInfo.Parse(vector.Data).Encode())),

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Virga.Core;
 using Virga.Trust.Following;
 
@@ -11,6 +12,11 @@ internal sealed class ChainPlace(string name, int pageSize = 2) : ITrustPlace
     public Dictionary<AgentId, List<(byte[] Body, byte[] Signature)>> Chains { get; } = [];
 
     public List<(AgentId Agent, int From)> Asked { get; } = [];
+
+    public List<IReadOnlyList<AgentId>> AskedTips { get; } = [];
+
+    /// <summary>Whether it answers for many chains at once.</summary>
+    public bool KnowsTips { get; set; } = true;
 
     public int StatementsGiven { get; private set; }
 
@@ -34,6 +40,19 @@ internal sealed class ChainPlace(string name, int pageSize = 2) : ITrustPlace
         var page = chain.Skip(from).Take(pageSize).ToList();
         StatementsGiven += page.Count;
         return Task.FromResult(new ChainPage(page, from + page.Count >= chain.Count));
+    }
+
+    public Task<IReadOnlyList<(long Next, Hash256 Last)?>> ReadTipsAsync(
+        IReadOnlyList<AgentId> agents, CancellationToken cancellationToken)
+    {
+        AskedTips.Add(agents);
+        if (IsSilent) return new TaskCompletionSource<IReadOnlyList<(long Next, Hash256 Last)?>>().Task;
+        if (Failure is not null) throw Failure;
+        if (!KnowsTips) throw new VirgaException(FailureKind.NotFound, "there is nothing here");
+        return Task.FromResult<IReadOnlyList<(long Next, Hash256 Last)?>>([.. agents.Select(Tip)]);
+
+        (long Next, Hash256 Last)? Tip(AgentId agent) => Chains.TryGetValue(agent, out var chain)
+            ? (chain.Count, new Hash256(SHA256.HashData(chain[^1].Body))) : null;
     }
 
     public Task<AgentId> WhoAsync(CancellationToken cancellationToken) => throw NotAsked();

@@ -51,6 +51,10 @@ public sealed class LogKeeperTests
             agent == Chain.Chain.Id ? Task.FromResult(new ChainPage([.. Chain.Envelopes.Skip(from)], true))
                 : throw new VirgaException(FailureKind.NotFound, "not known", "Ask another.");
 
+        public Task<IReadOnlyList<(long Next, Hash256 Last)?>> ReadTipsAsync(
+            IReadOnlyList<AgentId> agents, CancellationToken cancellationToken) =>
+            throw new VirgaException(FailureKind.NotFound, "not known", "Ask another.");
+
         public async Task<byte[]> ExchangeHeadsAsync(byte[] heads, CancellationToken cancellationToken) =>
             Keeper is { } keeper ? await keeper.HearAsync(null, heads, cancellationToken)
                 : LogHeadsMessage.Encode([]);

@@ -8,7 +8,7 @@ namespace Virga.Trust.Tests.Following;
 public sealed class TrustFollowerTests : IAsyncLifetime
 {
     private readonly FakeTimeProvider time = new(TrustWorld.Start);
-    private readonly TestChain me = new(1), friend = new(2), third = new(3), fourth = new(4);
+    private readonly TestChain me = new(1), friend = new(2), third = new(3), fourth = new(4), fifth = new(5);
     private readonly ChainPlace place = new("repository", pageSize: 100);
     private readonly List<TrustChange> told = [];
     private readonly CancellationTokenSource stop = new();
@@ -48,6 +48,66 @@ public sealed class TrustFollowerTests : IAsyncLifetime
         Assert.True(store.IsAdmitted(fourth.Chain.Id, TrustScopes.Exchange));
         // Who may pass nothing on is not asked for.
         Assert.Equal([friend.Chain.Id, third.Chain.Id], place.Asked.Select(a => a.Agent));
+    }
+
+    [Fact]
+    public async Task Where_nothing_has_changed_a_place_is_asked_once_for_all()
+    {
+        await LookAtThreeAsync();
+        place.Asked.Clear();
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.Empty(place.Asked);
+        Assert.Equal(Three, place.AskedTips[^1].ToHashSet());
+
+        Vouch(third, fifth, depth: 0);
+        place.With(third);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.Equal([third.Chain.Id], place.Asked.Select(a => a.Agent));
+        Assert.True(store.IsAdmitted(fifth.Chain.Id, TrustScopes.Exchange));
+    }
+
+    [Fact]
+    public async Task A_place_that_says_nothing_of_many_is_asked_for_each()
+    {
+        await LookAtThreeAsync();
+        place.KnowsTips = false;
+        place.Asked.Clear();
+        Vouch(third, fifth, depth: 0);
+        place.With(third);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.Equal(Three, place.Asked.Select(a => a.Agent).ToHashSet());
+        Assert.True(store.IsAdmitted(fifth.Chain.Id, TrustScopes.Exchange));
+    }
+
+    [Fact]
+    public async Task Another_history_of_the_same_length_is_noticed()
+    {
+        await LookAtThreeAsync();
+        var other = new TestChain(3);
+        Vouch(third, fifth, depth: 0);
+        place.With(third);
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Vouch(other, friend, depth: 0);
+        place.With(other);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.Equal([third.Chain.Id], directory.Contested);
+    }
+
+    [Fact]
+    public async Task A_place_that_is_behind_has_nothing_new()
+    {
+        await LookAtThreeAsync();
+        var before = place.Chains[third.Chain.Id];
+        Vouch(third, fifth, depth: 0);
+        directory.TakeIn(third.Chain.Id, third.Envelopes);
+        place.Chains[third.Chain.Id] = before;
+        place.Asked.Clear();
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.Empty(place.Asked);
+        Assert.True(store.IsAdmitted(fifth.Chain.Id, TrustScopes.Exchange));
     }
 
     [Fact]
@@ -199,6 +259,19 @@ public sealed class TrustFollowerTests : IAsyncLifetime
     private void Start() => running = follower.RunAsync(stop.Token);
 
     /// <summary>Until the follower waits for its next look.</summary>
+    private HashSet<AgentId> Three => [friend.Chain.Id, third.Chain.Id, fourth.Chain.Id];
+
+    /// <summary>Three may vouch, and have been looked at.</summary>
+    private async Task LookAtThreeAsync()
+    {
+        Vouch(me, third, depth: 2);
+        Vouch(me, fourth, depth: 2);
+        store.Add(me.Chain);
+        await follower.LookAsync(time.GetUtcNow(), default);
+        Assert.Equal(Three, place.Asked.Select(a => a.Agent).ToHashSet());
+        time.Advance(TimeSpan.FromSeconds(1));
+    }
+
     private async Task IdleAsync()
     {
         while (time.TimersWaiting == 0) await Task.Yield();

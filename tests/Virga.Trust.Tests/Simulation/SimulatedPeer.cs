@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Virga.Core;
 using Virga.Testing.Simulation;
 using Virga.Trust.Following;
@@ -13,6 +14,26 @@ internal interface ISimulatedPeer
     AgentId Id { get; }
 
     ChainPage ReadChain(int asker, AgentId agent, int from);
+
+    /// <summary>From the chain that it shows: who lies about that lies here, too.</summary>
+    (long Next, Hash256 Last)? ReadTip(int asker, AgentId agent)
+    {
+        try
+        {
+            var all = new List<(byte[] Body, byte[] Signature)>();
+            for (var isLast = false; !isLast;)
+            {
+                var page = ReadChain(asker, agent, all.Count);
+                all.AddRange(page.Statements);
+                isLast = page.IsLast;
+            }
+            return all.Count > 0 ? (all.Count, new Hash256(SHA256.HashData(all[^1].Body))) : null;
+        }
+        catch (VirgaException)
+        {
+            return null;
+        }
+    }
 
     Task<byte[]> ExchangeHeadsAsync(int asker, byte[] heads);
 
@@ -38,6 +59,11 @@ internal sealed class SimulatedPlace(
 
     public Task<ChainPage> ReadChainAsync(AgentId agent, int from, CancellationToken cancellationToken) =>
         AskAsync(() => peer.ReadChain(asker, agent, from));
+
+    public Task<IReadOnlyList<(long Next, Hash256 Last)?>> ReadTipsAsync(
+        IReadOnlyList<AgentId> agents, CancellationToken cancellationToken) =>
+        AskAsync<IReadOnlyList<(long Next, Hash256 Last)?>>(
+            () => [.. agents.Select(agent => peer.ReadTip(asker, agent))]);
 
     public Task<byte[]> ExchangeHeadsAsync(byte[] heads, CancellationToken cancellationToken) =>
         network.CallAsync(asker, peer.Node, isAwaited, () => peer.ExchangeHeadsAsync(asker, heads));
