@@ -51,6 +51,20 @@ public sealed class Manifest
 
     public byte[] Encode() => BencodeWriter.EncodeLarge(Write);
 
+    /// <summary>Sealed as a private share has it, without standing anywhere in the plain.</summary>
+    /// <exception cref="VirgaException">BadInput: it is longer than one may be.</exception>
+    internal byte[] Seal(IReadOnlyList<AgeRecipient> readers, RandomBytes random)
+    {
+        var length = BencodeWriter.LengthOf(Write);
+        if (length > ContentLimits.ManifestBytesMax)
+        {
+            throw new VirgaException(
+                FailureKind.BadInput, "the folder holds more entries than one share can",
+                "Share its subfolders one by one.");
+        }
+        return AgeFile.Seal(length, output => Write(new BencodeWriter(output)), readers, random);
+    }
+
     internal void Write(BencodeWriter writer)
     {
         writer.StartDictionary().Key("entries");

@@ -1,5 +1,7 @@
+using System.Buffers;
 using System.Security.Cryptography;
 using Virga.Core;
+using Virga.Core.Keys;
 
 namespace Virga.Storage;
 
@@ -92,18 +94,30 @@ public sealed class DataKey : IDisposable
     public byte[] Seal(ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated, RandomBytes random)
     {
         var box = new byte[OverheadBytes + plaintext.Length];
-        Seal(plaintext, associated, box, random);
+        var nonce = box.AsSpan(0, NonceBytes);
+        random(nonce);
+        using var cipher = NewCipher();
+        cipher.Encrypt(
+            nonce, plaintext, box.AsSpan(NonceBytes, plaintext.Length), box.AsSpan(^TagBytes..), associated);
         return box;
     }
 
-    /// <param name="box">As long as the plaintext and <see cref="OverheadBytes"/>.</param>
+    /// <summary>
+    /// The same box, part by part: what is written to <paramref name="write"/>'s writer goes to the stream sealed.
+    /// </summary>
     internal void Seal(
-        ReadOnlySpan<byte> plaintext, ReadOnlySpan<byte> associated, Span<byte> box, RandomBytes random)
+        Action<IBufferWriter<byte>> write, ReadOnlySpan<byte> associated, Stream output, RandomBytes random)
     {
-        var nonce = box[..NonceBytes];
+        Span<byte> nonce = stackalloc byte[NonceBytes];
         random(nonce);
-        using var cipher = NewCipher();
-        cipher.Encrypt(nonce, plaintext, box[NonceBytes..^TagBytes], box[^TagBytes..], associated);
+        output.Write(nonce);
+        using var sealer = new AesGcmSealer(key, nonce, associated);
+        var buffer = new SealingBuffer(sealer, output);
+        write(buffer);
+        buffer.Flush();
+        Span<byte> tag = stackalloc byte[TagBytes];
+        sealer.Finish(tag);
+        output.Write(tag);
     }
 
     /// <exception cref="VirgaException">
@@ -220,89 +234,5 @@ public sealed class DataKey : IDisposable
         if ((File.GetUnixFileMode(path) & Others) == 0) return;
         throw new VirgaException(FailureKind.Denied, $"the file {path} may be read by others",
             $"Run: chmod 600 '{path}'");
-    }
-}
-
-/// <summary>A small file sealed with a <see cref="DataKey"/>, bound to its name.</summary>
-public static class SealedFile
-{
-    /// <summary>Bound of files whose length no share or transfer decides.</summary>
-    public const int BytesMax = 1 << 20;
-
-    private static ReadOnlySpan<byte> Magic => "virga-sealed/1\n"u8;
-
-    public static void Write(string path, DataKey key, ReadOnlySpan<byte> plaintext, RandomBytes random)
-    {
-        var file = new byte[Magic.Length + DataKey.OverheadBytes + plaintext.Length];
-        Magic.CopyTo(file);
-        key.Seal(plaintext, Associated(path), file.AsSpan(Magic.Length), random);
-        DurableFile.Write(path, file);
-    }
-
-    /// <exception cref="VirgaException">NotFound, Corrupt, Unsupported (another version), Denied.</exception>
-    /// <param name="bytesMax">A file longer than this is not one of ours.</param>
-    public static Memory<byte> Read(string path, DataKey key, long bytesMax = BytesMax)
-    {
-        byte[] data;
-        try
-        {
-            if (new FileInfo(path) is { Exists: true } file && file.Length > bytesMax) throw Unknown(path);
-            data = File.ReadAllBytes(path);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new VirgaException(FailureKind.NotFound, $"{path} is missing", "Restore it from a backup.", e);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new VirgaException(FailureKind.Denied, $"not allowed to read {path}",
-                "Make it belong to the user that runs virga.", e);
-        }
-        catch (IOException e)
-        {
-            throw SqliteFailure.FromIo(e, path, "a sealed file");
-        }
-
-        if (!data.AsSpan().StartsWith(Magic)) throw Unknown(path);
-        return key.OpenInPlace(data.AsMemory(Magic.Length), Associated(path), path);
-    }
-
-    private static VirgaException Unknown(string path) =>
-        new(FailureKind.Unsupported, $"{path} is not a sealed file that this version knows",
-            "Run the version of virga that wrote it, or restore a backup.");
-
-    private static byte[] Associated(string path) =>
-        [.. Magic, .. System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(path))];
-}
-
-/// <summary>Files that are there whole or not at all.</summary>
-public static class DurableFile
-{
-    /// <summary>Writes beside, flushes to the disk, renames into place. Mode 0600.</summary>
-    /// <exception cref="VirgaException">Full, Denied, Unavailable.</exception>
-    public static void Write(string path, ReadOnlySpan<byte> content)
-    {
-        var temporary = path + ".new";
-        try
-        {
-            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
-            if (!OperatingSystem.IsWindows()) options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            using (var file = new FileStream(temporary, options))
-            {
-                file.Write(content);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, path, overwrite: true);
-        }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new VirgaException(FailureKind.Denied, $"not allowed to write {path}",
-                "Make its folder belong to the user that runs virga.", e);
-        }
-        catch (IOException e)
-        {
-            throw SqliteFailure.FromIo(e, path, "writing a file");
-        }
     }
 }

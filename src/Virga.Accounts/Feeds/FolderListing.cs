@@ -28,7 +28,7 @@ public sealed record FolderListing(
     /// <summary>Whether an account could say what changed since.</summary>
     public bool CanBeFollowed => Cursor is not null || Tag is not null;
 
-    public byte[] Encode() => BencodeWriter.Encode(writer =>
+    public byte[] Encode() => BencodeWriter.EncodeLarge(writer =>
     {
         writer.StartDictionary();
         if (Cursor is not null) writer.Key("cursor").Text(Cursor);

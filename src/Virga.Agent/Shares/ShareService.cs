@@ -288,11 +288,8 @@ internal sealed partial class ShareService(
     private void WriteIndex(OwnerIndex index, TorrentInfo? hybrid)
     {
         if (hybrid is not null)
-        {
-            SealedFile.Write(
-                state.HybridPath(index.InfoHash), state.Key, hybrid.Raw.ToArray(), options.Random);
-        }
-        SealedFile.Write(state.IndexPath(index.InfoHash), state.Key, index.Encode(), options.Random);
+            SealedFile.Write(state.HybridPath(index.InfoHash), state.Key, hybrid.Raw.Span, options.Random);
+        SealedFile.Write(state.IndexPath(index.InfoHash), state.Key, index.Encode, options.Random);
     }
 
     private async Task<ShareReader> LoadReaderAsync(ShareRow row)

@@ -30,7 +30,9 @@ internal sealed class TransferContents(
     public ShareContent Open(FetchedContent content, ShareLink link) => ContentFetcher.Open(content, Identities(link));
 
     public void Write(string transfer, FetchedContent content) =>
-        SealedFile.Write(state.ContentPath(transfer), state.Key, Encode(content), options.Random);
+        SealedFile.Write(
+            state.ContentPath(transfer), state.Key, output => Write(new BencodeWriter(output), content),
+            options.Random);
 
     /// <summary>What others seal for this agent is opened with it.</summary>
     public AgeIdentity SealIdentity => clients.Self.SealIdentity;
@@ -99,7 +101,7 @@ internal sealed class TransferContents(
     private List<AgeIdentity> Identities(ShareLink link) =>
         link.Secret is { } secret ? [secret.Identity, clients.Self.SealIdentity] : [clients.Self.SealIdentity];
 
-    private static byte[] Encode(FetchedContent content) => BencodeWriter.EncodeLarge(writer =>
+    private static void Write(BencodeWriter writer, FetchedContent content)
     {
         writer.StartDictionary();
         if (content.Extras is { } extras) writer.Key("extras").Bytes(extras);
@@ -107,5 +109,5 @@ internal sealed class TransferContents(
         if (content.SealedManifest is { } manifest) writer.Key("manifest").Bytes(manifest);
         if (content.Secret is { } secret) writer.Key("secret").Bytes(secret.Bytes);
         writer.End();
-    });
+    }
 }

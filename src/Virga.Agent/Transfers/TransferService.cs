@@ -338,15 +338,13 @@ internal sealed partial class TransferService(
         var link = ShareLink.Parse(row.Link);
         var finder = contents.Finder(link, transfer.Receiving);
         transfer.Step = "fetching the list of files";
-        if (!contents.Has(row.Id))
-        {
-            var fetched = await contents.FetchAsync(link, finder, cancellationToken, step => transfer.Step = step);
-            // Opened before it is recorded: a share that is not for us must not leave anything.
-            _ = contents.Open(fetched, link);
-            contents.Write(row.Id, fetched);
-        }
-        var recorded = await Task.Run(() => contents.Read(row.Id), cancellationToken);
+        var isRecorded = contents.Has(row.Id);
+        var recorded = isRecorded
+            ? await Task.Run(() => contents.Read(row.Id), cancellationToken)
+            : await contents.FetchAsync(link, finder, cancellationToken, step => transfer.Step = step);
         var whole = await Task.Run(() => contents.Open(recorded, link), cancellationToken);
+        // Opened before it is recorded: a share that is not for us must not leave anything.
+        if (!isRecorded) await Task.Run(() => contents.Write(row.Id, recorded), cancellationToken);
         var content = row.Choice is { } choice ? await Task.Run(() => choice.From(whole), cancellationToken) : whole;
         await SetAsync(transfer, transfer.Row with
         {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using Virga.Accounts;
 using Virga.Content.Torrents;
 using Virga.Core;
@@ -61,6 +62,9 @@ public sealed class OwnerIndex
     public BlobName? ManifestBlob => IsPrivate ? manifestBlob ??= ShareContent.ManifestBlob(Info, Layers).Blob : null;
 
     public byte[] Encode() => BencodeWriter.EncodeLarge(Write);
+
+    /// <summary>The same, written as it is made.</summary>
+    public void Encode(IBufferWriter<byte> output) => Write(new BencodeWriter(output));
 
     private void Write(BencodeWriter writer)
     {

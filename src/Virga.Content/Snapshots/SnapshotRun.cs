@@ -87,6 +87,8 @@ internal sealed class SnapshotRun(
             skipped.Add((folder.IsRoot ? entry.ShownName : $"{folder}/{entry.ShownName}", entry.Reason));
         }
         var found = listing.Entries.ToList();
+        // Where nobody could follow it, nobody needs it any more.
+        if (!listing.CanBeFollowed) listing = null;
         found.Sort(static (a, b) => Utf8Order.Compare(a.Path.Value, b.Path.Value));
         return (WithoutDoubles(found).Where(CanHold).ToList(), false);
     }
@@ -97,7 +99,7 @@ internal sealed class SnapshotRun(
     /// </summary>
     private async Task<FolderListing?> ToKeepAsync(CancellationToken token)
     {
-        if (listing is not { CanBeFollowed: true }) return null;
+        if (listing is null) return null;
         if (!listing.IsFollowed || moved.Count == 0) return listing;
         var top = await account.StatAsync(sharedPath, token);
         if (top is not { Kind: EntryKind.Folder }) return null;
@@ -327,7 +329,7 @@ internal sealed class SnapshotRun(
         {
             if (one.Blob is null) continue;
             blobs.Add(one.Blob);
-            layers[one.Blob.Blob.Root] = one.PieceLayer;
+            if (one.PieceLayer.Length > 0) layers[one.Blob.Blob.Root] = one.PieceLayer;
         }
         return options.IsPrivate
             ? BuildPrivate(manifest, blobs, empties, layers, pieceBytes)
@@ -337,9 +339,7 @@ internal sealed class SnapshotRun(
     private OwnerIndex BuildPrivate(Manifest manifest, List<OwnedBlob> blobs, List<EmptyFile> empties,
         Dictionary<Hash256, byte[]> layers, int pieceBytes)
     {
-        var plain = manifest.Encode();
-        if (plain.Length > ContentLimits.ManifestBytesMax) throw TooMany();
-        var sealedManifest = AgeFile.Seal(plain, options.Readers, random);
+        var sealedManifest = manifest.Seal(options.Readers, random);
         var hasher = new BlobHasher(pieceBytes);
         hasher.Append(sealedManifest);
         var (name, layer) = hasher.Finish();
@@ -378,10 +378,6 @@ internal sealed class SnapshotRun(
             Empties = empties,
         };
     }
-
-    private static VirgaException TooMany() =>
-        new(FailureKind.BadInput, "the folder holds more entries than one share can",
-            "Share its subfolders one by one.");
 
     private static VirgaException Changing(Entry entry, Exception? inner) => new(FailureKind.Changed,
         $"'{entry.Path}' changes while it is being shared",

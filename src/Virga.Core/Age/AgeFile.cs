@@ -36,6 +36,26 @@ public static class AgeFile
         return file;
     }
 
+    /// <summary>
+    /// The same of a plaintext that is written as it is made, and so stands nowhere whole.
+    /// </summary>
+    /// <param name="plainLength">Just what <paramref name="write"/> writes.</param>
+    public static byte[] Seal(
+        int plainLength, Action<IBufferWriter<byte>> write, IReadOnlyList<AgeRecipient> recipients, RandomBytes random)
+    {
+        var fileKey = AgeFileKey.Generate(random);
+        var header = AgeHeader.Create(fileKey, recipients, random);
+        var file = new byte[SealedLength(header.Length, plainLength)];
+        header.CopyTo(file, 0);
+        var nonce = file.AsSpan(header.Length, AgePayload.NonceBytes);
+        random(nonce);
+        using var payload = new AgePayload(fileKey, nonce);
+        var chunks = new SealingChunks(payload, file.AsMemory(header.Length + AgePayload.NonceBytes));
+        write(chunks);
+        chunks.Finish();
+        return file;
+    }
+
     public static byte[] Open(ReadOnlySpan<byte> file, IReadOnlyList<AgeIdentity> identities)
     {
         var fileKey = AgeHeader.Open(file, identities, out var headerBytes);
@@ -201,6 +221,49 @@ public static class AgeFile
             ? $"age payload: the file was cut behind chunk {index}"
             : $"age payload: bytes follow the last chunk, {index}",
         "Get the file again from its source.");
+
+    /// <summary>Seals what is written to it, chunk by chunk, into memory that is just long enough.</summary>
+    private sealed class SealingChunks(AgePayload payload, Memory<byte> output) : IBufferWriter<byte>
+    {
+        private const int SpareBytes = 4096;
+
+        private byte[] buffer = new byte[AgePayload.ChunkBytes + SpareBytes];
+        private Memory<byte> rest = output;
+        private int used;
+        private long index;
+
+        public void Advance(int count)
+        {
+            used += count;
+            // Only what more follows behind is not the last.
+            while (used > AgePayload.ChunkBytes)
+            {
+                Seal(AgePayload.ChunkBytes, isLast: false);
+                buffer.AsSpan(AgePayload.ChunkBytes, used -= AgePayload.ChunkBytes).CopyTo(buffer);
+            }
+        }
+
+        public Memory<byte> GetMemory(int sizeHint = 0)
+        {
+            if (buffer.Length - used < Math.Max(1, sizeHint)) Array.Resize(ref buffer, used + Math.Max(1, sizeHint));
+            return buffer.AsMemory(used);
+        }
+
+        public Span<byte> GetSpan(int sizeHint = 0) => GetMemory(sizeHint).Span;
+
+        public void Finish()
+        {
+            Seal(used, isLast: true);
+            if (!rest.IsEmpty) throw new InvalidOperationException("the plaintext is shorter than was said");
+        }
+
+        private void Seal(int length, bool isLast)
+        {
+            var box = rest.Span[..(length + AgePayload.TagBytes)];
+            payload.SealChunk(index++, isLast, buffer.AsSpan(0, length), box);
+            rest = rest[box.Length..];
+        }
+    }
 
     /// <summary>
     /// Reads chunk after chunk into the start of a buffer, and one byte more: only so it is known which one is the

@@ -138,7 +138,8 @@ public sealed class BencodeWriter(IBufferWriter<byte> output)
         return AfterValue();
     }
 
-    private static int LengthOf(Action<BencodeWriter> write)
+    /// <summary>How long the value is that <paramref name="write"/> writes.</summary>
+    public static int LengthOf(Action<BencodeWriter> write)
     {
         var counting = new CountingBuffer();
         var writer = new BencodeWriter(counting);

@@ -81,6 +81,9 @@ internal static unsafe partial class Native
     public static partial nint EVP_chacha20_poly1305();
 
     [LibraryImport(Library)]
+    public static partial nint EVP_aes_256_gcm();
+
+    [LibraryImport(Library)]
     public static partial CipherHandle EVP_CIPHER_CTX_new();
 
     [LibraryImport(Library)]

@@ -27,7 +27,7 @@ public static class ContentFetcher
         CancellationToken cancellationToken)
     {
         var info = await source.GetInfoAsync(cancellationToken);
-        var parsed = TorrentInfo.Parse(info);
+        var parsed = TorrentInfo.ParseShare(info);
         if (parsed.InfoHashV2 != infoHash)
             throw new VirgaException(
                 FailureKind.Corrupt, $"{source.Name} answered with another torrent than the link names");
@@ -56,7 +56,7 @@ public static class ContentFetcher
     /// <summary>Opens what was fetched. Denied when none of the identities opens the manifest.</summary>
     public static ShareContent Open(FetchedContent content, IReadOnlyList<AgeIdentity> identities)
     {
-        var info = TorrentInfo.Parse(content.Info);
+        var info = TorrentInfo.ParseShare(content.Info);
         var layers = PieceLayers.Parse(content.Layers, info);
         if (content.Secret is { } secret) identities = [secret.Identity, .. identities];
         if (content.SealedManifest is { } manifest) return ShareContent.OpenPrivate(info, layers, manifest, identities);

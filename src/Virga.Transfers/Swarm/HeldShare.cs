@@ -45,7 +45,8 @@ public sealed class HeldShare(
     {
         public readonly SharedFile File = file;
         public readonly int First = first;
-        public readonly HashSet<long> Parts = [];
+        /// <summary>Those of an upload that are stored; null for what is written whole, as most files are.</summary>
+        public HashSet<long>? Parts;
         public string? Token;
         public long PartBytes;
         public EntryPath Path;
@@ -124,7 +125,7 @@ public sealed class HeldShare(
         {
             if (blob.IsComplete) return;
             (blob.Path, blob.Token, blob.PartBytes) = (path, token, partBytes);
-            blob.Parts.Clear();
+            blob.Parts = [];
         }
         foreach (var part in stored) Stored(file, part.Index);
     }
@@ -141,7 +142,7 @@ public sealed class HeldShare(
         var added = new List<int>();
         lock (gate)
         {
-            if (blob.Token is null || !blob.Parts.Add(part)) return;
+            if (blob.Token is null || !blob.Parts!.Add(part)) return;
             var start = part * blob.PartBytes;
             var plain = new ByteRange(start, Math.Min(blob.PartBytes, file.Entry.Size - start));
             var (from, to) = PiecesAround(file, plain);
@@ -154,7 +155,7 @@ public sealed class HeldShare(
     public void Completed(SharedFile file, EntryPath path)
     {
         if (Find(file) is not { } blob) return;
-        lock (gate) (blob.Path, blob.IsComplete, blob.Token) = (path, true, null);
+        lock (gate) (blob.Path, blob.IsComplete, blob.Token, blob.Parts) = (path, true, null, null);
         if (readsCompleted && numbers.Find(file.Blob!.Value.Root) is { } place) Held(place.First, place.Count, true);
     }
 
@@ -303,7 +304,7 @@ public sealed class HeldShare(
                     + AgePayload.ChunkBytes);
         }
         for (var part = offset / blob.PartBytes; part <= (end - 1) / blob.PartBytes; part++)
-            if (!blob.Parts.Contains(part)) return false;
+            if (!blob.Parts!.Contains(part)) return false;
         return true;
     }
 
