@@ -102,7 +102,7 @@ public sealed class ShareContent
     /// <summary>The torrent's blobs are the manifest's roots, in the order in which it first names them.</summary>
     private static void CheckBlobs(TorrentInfo share, Manifest manifest)
     {
-        var named = new Dictionary<Hash256, long>();
+        var named = new Dictionary<Hash256, long>(share.Files.Count);
         foreach (var entry in manifest.Entries)
         {
             if (entry.Root is not { } root) continue;

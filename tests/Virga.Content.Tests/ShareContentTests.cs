@@ -157,12 +157,18 @@ public class ShareContentTests
     [Fact]
     public async Task The_owners_index_is_read_as_it_was_written()
     {
-        foreach (var isPrivate in (bool[])[true, false])
+        (bool, bool)[] cases = [(true, false), (true, true), (false, false), (false, true)];
+        foreach (var (isPrivate, isServed) in cases)
         {
             var index = await ShareAsync(isPrivate);
             var bytes = index.Encode();
-            var read = OwnerIndex.Parse(bytes);
+            Func<ReadOnlyMemory<byte>, OwnerIndex> parse = isServed ? OwnerIndex.ParseToServe : OwnerIndex.Parse;
+            var read = parse(bytes);
             Assert.Equal(bytes, read.Encode());
+            Assert.Equal(index.Manifest.Entries.Count, read.Manifest.Entries.Count);
+            Assert.Equal(index.Blobs.Count, read.Blobs.Count);
+            Assert.All(read.Blobs, blob => Assert.Equal(blob.Path, read.Find(blob.Blob.Root)!.Path));
+            Assert.Null(read.Find(default));
             Assert.Equal(index.InfoHash, read.InfoHash);
             Assert.Equal(isPrivate, read.IsPrivate);
             Assert.Equal("f", read.SharedPath.Value);
@@ -174,8 +180,8 @@ public class ShareContentTests
                 Assert.Equal(before.Nonce, after.Nonce);
                 Assert.Equal(before.Tags, after.Tags);
             }
-            Assert.True(Torture.Parse(bytes, damaged => OwnerIndex.Parse(damaged), 6, 500) > 100);
-            Assert.Equal(FailureKind.Corrupt, Assert.Throws<VirgaException>(() => OwnerIndex.Parse(bytes[..^1])).Kind);
+            Assert.True(Torture.Parse(bytes, damaged => parse(damaged), 6, 500) > 100);
+            Assert.Equal(FailureKind.Corrupt, Assert.Throws<VirgaException>(() => parse(bytes[..^1])).Kind);
         }
     }
 

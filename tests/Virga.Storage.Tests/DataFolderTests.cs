@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using Virga.Core;
@@ -64,10 +65,23 @@ public sealed class DataKeyTests : IDisposable
         SealedFile.Write(temporary["box"], key, "a secret"u8, Random);
         using var again = DataKey.Load(temporary["key"], mayCreate: false, Random);
         Assert.Equal("a secret", Encoding.UTF8.GetString(SealedFile.Read(temporary["box"], again).Span));
+        SealedFile.Write(temporary["parts"], key, Parts, Random);
+        var whole = new ArrayBufferWriter<byte>();
+        Parts(whole);
+        Assert.Equal(whole.WrittenSpan, SealedFile.Read(temporary["parts"], again).Span);
         Assert.DoesNotContain("secret", Encoding.Latin1.GetString(File.ReadAllBytes(temporary["box"])),
             StringComparison.Ordinal);
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(temporary["box"]));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(temporary["key"]));
+
+        static void Parts(IBufferWriter<byte> output)
+        {
+            foreach (var length in (int[])[1, 65_535, 70_000, 4096, 200_000, 3])
+            {
+                output.GetSpan(length)[..length].Fill((byte)length);
+                output.Advance(length);
+            }
+        }
     }
 
     [Fact]

@@ -294,7 +294,7 @@ internal sealed partial class ShareService(
 
     private async Task<ShareReader> LoadReaderAsync(ShareRow row)
     {
-        var index = await ReadIndexAsync(row.InfoHash, CancellationToken.None);
+        var index = await Task.Run(() => OwnerIndex.ParseToServe(state.ReadSealed(state.IndexPath(row.InfoHash))));
         return new ShareReader(
             index, await accounts.GetAsync(row.Account, CancellationToken.None), options.Random);
     }

@@ -362,7 +362,7 @@ internal sealed partial class TransferService(
                 : finder,
             allowed);
         transfer.Sources = new SourceSet(
-            planned, options.Time, log, PieceNumbers.Of(content.Info), bans,
+            planned, options.Time, log, received?.Numbers ?? PieceNumbers.Of(content.Info), bans,
             BitConverter.ToUInt64(self.Hash.ToArray()));
         transfer.Step = "running";
         var begun = options.Time.GetTimestamp();

@@ -14,23 +14,35 @@ namespace Virga.Content.Snapshots;
 public sealed class OwnerIndex
 {
     private const int Version = 1;
-    private static readonly BencodeLimits Limits = new(int.MaxValue, 4, 32_000_000);
+    internal static readonly BencodeLimits Limits = new(int.MaxValue, 4, 32_000_000);
 
     private readonly Dictionary<Hash256, OwnedBlob> byRoot = [];
+    private readonly Lazy<Manifest> manifest;
     private BlobName? manifestBlob;
 
     /// <param name="blobs">One for each file with content; two files of equal content may share a root.</param>
     public OwnerIndex(TorrentInfo info, PieceLayers layers, EntryPath sharedPath, Manifest manifest,
         byte[]? sealedManifest,
         IReadOnlyList<OwnedBlob> blobs)
+        : this(
+            info, layers, sharedPath, new Lazy<Manifest>(manifest),
+            // Not an implicit conversion: null would become an empty memory.
+            sealedManifest is null ? default(ReadOnlyMemory<byte>?) : sealedManifest.AsMemory(), blobs)
+    {
+    }
+
+    private OwnerIndex(
+        TorrentInfo info, PieceLayers layers, EntryPath sharedPath, Lazy<Manifest> manifest,
+        ReadOnlyMemory<byte>? sealedManifest, IReadOnlyList<OwnedBlob> blobs)
     {
         Info = info;
         Layers = layers;
         SharedPath = sharedPath;
-        Manifest = manifest;
-        // Not a conditional: null would become an empty memory.
-        if (sealedManifest is not null) SealedManifest = sealedManifest.AsMemory();
+        this.manifest = manifest;
+        SealedManifest = sealedManifest;
         Blobs = blobs;
+        if (blobs is StoredBlobs) return;
+        byRoot.EnsureCapacity(blobs.Count);
         foreach (var blob in blobs) byRoot.TryAdd(blob.Blob.Root, blob);
     }
 
@@ -45,7 +57,7 @@ public sealed class OwnerIndex
     /// <summary>Where the shared entry lies in its account.</summary>
     public EntryPath SharedPath { get; }
 
-    public Manifest Manifest { get; }
+    public Manifest Manifest => manifest.Value;
 
     /// <summary>The blob 00000000 of a private share; null in public ones.</summary>
     public ReadOnlyMemory<byte>? SealedManifest { get; }
@@ -56,7 +68,8 @@ public sealed class OwnerIndex
     public IReadOnlyList<EmptyFile> Empties { get; init; } = [];
 
     /// <summary>The blob with that root, or null; the sealed manifest is none of them.</summary>
-    public OwnedBlob? Find(Hash256 root) => byRoot.GetValueOrDefault(root);
+    public OwnedBlob? Find(Hash256 root) =>
+        Blobs is StoredBlobs stored ? stored.Find(root) : byRoot.GetValueOrDefault(root);
 
     /// <summary>Root and length of the sealed manifest; null in public shares.</summary>
     public BlobName? ManifestBlob => IsPrivate ? manifestBlob ??= ShareContent.ManifestBlob(Info, Layers).Blob : null;
@@ -83,12 +96,26 @@ public sealed class OwnerIndex
         writer.Key("v").Integer(Version).End();
     }
 
-    /// <summary>Corrupt when it isn't what <see cref="Encode"/> wrote; Unsupported for another version.</summary>
+    /// <summary>Corrupt when it isn't what <see cref="Encode()"/> wrote; Unsupported for another version.</summary>
+    /// <param name="data">What is parsed is slices of it: it must not be changed any more.</param>
     public static OwnerIndex Parse(ReadOnlyMemory<byte> data)
+    {
+        var index = Checked(() => Read(data, isServed: false));
+        _ = index.Manifest;
+        return index;
+    }
+
+    /// <summary>
+    /// The same of a share that is only to be read by others: the manifest, and what is known of each private file, is
+    /// parsed when it is asked for, so that a share of many files takes little more than its index.
+    /// </summary>
+    public static OwnerIndex ParseToServe(ReadOnlyMemory<byte> data) => Checked(() => Read(data, isServed: true));
+
+    private static T Checked<T>(Func<T> read)
     {
         try
         {
-            return Read(data);
+            return read();
         }
         catch (VirgaException failure) when (failure.Kind == FailureKind.BadInput)
         {
@@ -128,41 +155,44 @@ public sealed class OwnerIndex
         writer.Key("version").Text(blob.Version.Value).End();
     }
 
-    private static OwnerIndex Read(ReadOnlyMemory<byte> data)
+    private static OwnerIndex Read(ReadOnlyMemory<byte> data, bool isServed)
     {
         var reader = new BencodeReader(data.Span, Limits);
         reader.Read();
         ManifestReader.Expect(ref reader, BencodeToken.DictionaryStart, "it is no dictionary");
-        var (blobs, empties) = (new List<OwnedBlob>(), new List<EmptyFile>());
+        IReadOnlyList<OwnedBlob> blobs = [];
+        var empties = new List<EmptyFile>();
         TorrentInfo? info = null;
-        ReadOnlyMemory<byte> layers = default;
-        Manifest? manifest = null;
-        byte[]? sealedManifest = null;
+        ReadOnlyMemory<byte> layers = default, manifest = default;
+        ReadOnlyMemory<byte>? sealedManifest = null;
         string? path = null;
         while (ManifestReader.NextKey(ref reader, out var key))
         {
-            if (key.SequenceEqual("blobs"u8)) ReadBlobs(ref reader, blobs);
+            if (key.SequenceEqual("blobs"u8)) blobs = ReadBlobs(data, ref reader, isServed);
             else if (key.SequenceEqual("empty"u8)) ReadEmpties(ref reader, empties);
             else if (key.SequenceEqual("info"u8))
-                info = TorrentInfo.ParseShare(ManifestReader.Bytes(ref reader, -1, "info").ToArray());
-            else if (key.SequenceEqual("layers"u8)) layers = ManifestReader.Bytes(ref reader, -1, "layers").ToArray();
-            else if (key.SequenceEqual("manifest"u8)) manifest = ReadManifest(data, ref reader);
+                info = TorrentInfo.ParseShare(Slice(data, ref reader, "info"));
+            else if (key.SequenceEqual("layers"u8)) layers = Slice(data, ref reader, "layers");
+            else if (key.SequenceEqual("manifest"u8)) manifest = Slice(data, ref reader, "manifest");
             else if (key.SequenceEqual("path"u8)) path = Text(ref reader, "path");
-            else if (key.SequenceEqual("sealed"u8))
-                sealedManifest = ManifestReader.Bytes(ref reader, -1, "sealed").ToArray();
+            else if (key.SequenceEqual("sealed"u8)) sealedManifest = Slice(data, ref reader, "sealed");
             else if (key.SequenceEqual("v"u8)) CheckVersion(ManifestReader.Integer(ref reader, "v"));
             else throw ManifestRules.Bad("it has an unknown field");
         }
-        if (info is null || manifest is null || path is null || layers.IsEmpty)
+        if (info is null || manifest.IsEmpty || path is null || layers.IsEmpty)
             throw ManifestRules.Bad("it lacks a field");
-        return new OwnerIndex(info, PieceLayers.Parse(layers, info), EntryPath.Parse(path), manifest, sealedManifest,
-            blobs) { Empties = empties };
+        return new OwnerIndex(
+            info, PieceLayers.Parse(layers, info), EntryPath.Parse(path),
+            new Lazy<Manifest>(() => Checked(() => Manifest.Parse(manifest))), sealedManifest, blobs)
+        {
+            Empties = empties,
+        };
     }
 
-    private static Manifest ReadManifest(ReadOnlyMemory<byte> data, ref BencodeReader reader)
+    private static ReadOnlyMemory<byte> Slice(ReadOnlyMemory<byte> data, ref BencodeReader reader, string field)
     {
-        var length = ManifestReader.Bytes(ref reader, -1, "manifest").Length;
-        return Manifest.Parse(data.Slice(reader.Position - length, length));
+        var length = ManifestReader.Bytes(ref reader, -1, field).Length;
+        return data.Slice(reader.Position - length, length);
     }
 
     private static void CheckVersion(long version)
@@ -172,15 +202,32 @@ public sealed class OwnerIndex
                 "Get a newer Virga.");
     }
 
-    private static void ReadBlobs(ref BencodeReader reader, List<OwnedBlob> blobs)
+    /// <summary>
+    /// Checks all of them. Those of public files stay as they are: what was seen of one is known by the object.
+    /// </summary>
+    private static IReadOnlyList<OwnedBlob> ReadBlobs(
+        ReadOnlyMemory<byte> data, ref BencodeReader reader, bool isServed)
     {
         reader.Read();
         ManifestReader.Expect(ref reader, BencodeToken.ListStart, "'blobs' is no list");
+        var blobs = new List<OwnedBlob>();
+        var places = new List<(int Start, int Length)>();
+        var numbers = new Dictionary<Hash256, int>();
         while (reader.Read() && reader.Token != BencodeToken.End)
         {
             ManifestReader.Expect(ref reader, BencodeToken.DictionaryStart, "a blob is no dictionary");
-            blobs.Add(ReadBlob(ref reader));
+            var start = reader.TokenStart;
+            var blob = StoredBlobs.Read(ref reader);
+            if (!isServed || blob.FileKey is null)
+            {
+                blobs.Add(blob);
+                continue;
+            }
+            numbers.TryAdd(blob.Blob.Root, places.Count);
+            places.Add((start, reader.Position - start));
         }
+        if (blobs.Count > 0 && places.Count > 0) throw ManifestRules.Bad("some of its blobs are sealed and some not");
+        return places.Count > 0 ? new StoredBlobs(data, places, numbers) : blobs;
     }
 
     private static void ReadEmpties(ref BencodeReader reader, List<EmptyFile> empties)
@@ -210,51 +257,7 @@ public sealed class OwnerIndex
         }
     }
 
-    private static OwnedBlob ReadBlob(ref BencodeReader reader)
-    {
-        AgeFileKey? fileKey = null;
-        byte[]? nonce = null, tags = null, v1 = null;
-        string? path = null, version = null;
-        Hash256? root = null;
-        long? length = null, plain = null, modified = null;
-        bool isExecutable = false, isRacy = false;
-        while (ManifestReader.NextKey(ref reader, out var key))
-        {
-            if (key.SequenceEqual("key"u8))
-                fileKey = new AgeFileKey(ManifestReader.Bytes(ref reader, AgeFileKey.ByteCount, "key"));
-            else if (key.SequenceEqual("length"u8)) length = ManifestReader.Integer(ref reader, "length");
-            else if (key.SequenceEqual("listed-mtime"u8)) modified = ManifestReader.Integer(ref reader, "listed-mtime");
-            else if (key.SequenceEqual("listed-x"u8))
-                isExecutable = ManifestReader.Integer(ref reader, "listed-x") == 1;
-            else if (key.SequenceEqual("nonce"u8))
-                nonce = ManifestReader.Bytes(ref reader, AgePayload.NonceBytes, "nonce").ToArray();
-            else if (key.SequenceEqual("path"u8)) path = Text(ref reader, "path");
-            else if (key.SequenceEqual("plain"u8)) plain = ManifestReader.Integer(ref reader, "plain");
-            else if (key.SequenceEqual("racy"u8)) isRacy = ManifestReader.Integer(ref reader, "racy") == 1;
-            else if (key.SequenceEqual("root"u8))
-                root = new Hash256(ManifestReader.Bytes(ref reader, Hash256.ByteCount, "root"));
-            else if (key.SequenceEqual("tags"u8)) tags = ManifestReader.Bytes(ref reader, -1, "tags").ToArray();
-            else if (key.SequenceEqual("v1"u8)) v1 = ManifestReader.Bytes(ref reader, -1, "v1").ToArray();
-            else if (key.SequenceEqual("version"u8)) version = Text(ref reader, "version");
-            else throw ManifestRules.Bad("a blob has an unknown field");
-        }
-        var isWhole = path is not null && version is not null && root is not null && length > 0
-            && plain is > 0 and <= ContentLimits.BlobBytesMax && tags is not null
-            && tags.Length == AgePayload.ChunkCount(plain.Value) * OwnedBlob.TagBytes
-                && (fileKey is null) == (nonce is null)
-            && length == (fileKey is null ? plain : AgePayload.SealedLength(plain.Value));
-        if (!isWhole) throw ManifestRules.Bad("a blob lacks a field, or its fields contradict each other");
-        return new OwnedBlob(new BlobName(root!.Value, length!.Value), EntryPath.Parse(path!),
-            new EntryVersion(version!), plain!.Value,
-            fileKey, nonce, tags!)
-        {
-            Listed = new ListedAs(modified, isExecutable),
-            IsRacy = isRacy,
-            V1Pieces = v1,
-        };
-    }
-
-    private static string Text(ref BencodeReader reader, string field)
+    internal static string Text(ref BencodeReader reader, string field)
     {
         ManifestReader.Bytes(ref reader, -1, field);
         return reader.Text;

@@ -344,7 +344,7 @@ internal sealed class SnapshotRun(
         hasher.Append(sealedManifest);
         var (name, layer) = hasher.Finish();
         var files = new List<TorrentFile> { new([ShareContent.BlobFileName(0)], name.Length, name.Root) };
-        var seen = new HashSet<Hash256>();
+        var seen = new HashSet<Hash256>(blobs.Count);
         foreach (var blob in blobs.Select(static blob => blob.Blob))
         {
             if (seen.Add(blob.Root))

@@ -29,7 +29,7 @@ public sealed class PieceNumbers
     /// <summary>Null where the share has too many.</summary>
     public static PieceNumbers? Of(TorrentInfo info)
     {
-        var byRoot = new Dictionary<Hash256, (int First, int Count)>();
+        var byRoot = new Dictionary<Hash256, (int First, int Count)>(info.Files.Count);
         var total = 0;
         foreach (var file in info.Files)
         {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using Virga.Core.Age;
 
@@ -23,6 +24,17 @@ public class AgeFileTests
         var streamed = new MemoryStream();
         await AgeFile.SealAsync(new ShortReads(plain, 999), streamed, [Alice.Recipient], Seeded.Bytes(3), default);
         Assert.Equal(file, streamed.ToArray());
+        foreach (var part in (int[])[777, 40_000, 100_000])
+        {
+            var written = AgeFile.Seal(
+                size,
+                output =>
+                {
+                    foreach (var piece in plain.Chunk(part)) output.Write(piece);
+                },
+                [Alice.Recipient], Seeded.Bytes(3));
+            Assert.Equal(file, written);
+        }
     }
 
     [Theory]
