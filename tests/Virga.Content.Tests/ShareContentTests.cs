@@ -186,6 +186,17 @@ public class ShareContentTests
     }
 
     [Fact]
+    public async Task What_is_known_of_a_large_file_is_read_from_the_index_once()
+    {
+        var scene = new Scene();
+        await scene.WriteAsync("f/large", 10 << 20, 1);
+        await scene.WriteAsync("f/small", 1000, 2);
+        var read = OwnerIndex.ParseToServe((await scene.ShareAsync("f", isPrivate: true)).Index.Encode());
+        foreach (var blob in read.Blobs)
+            Assert.Equal(blob.Path.Name == "large", ReferenceEquals(blob, read.Find(blob.Blob.Root)));
+    }
+
+    [Fact]
     public async Task No_key_shows_in_a_text()
     {
         var index = await ShareAsync(isPrivate: true);

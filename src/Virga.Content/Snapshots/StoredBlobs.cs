@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Collections.Concurrent;
 using Virga.Accounts;
 using Virga.Core;
 using Virga.Core.Age;
@@ -7,8 +8,8 @@ using Virga.Core.Bencoding;
 namespace Virga.Content.Snapshots;
 
 /// <summary>
-/// The blobs of an index as they stand in it, each read anew when it is asked for: of a share of many files few are
-/// asked for at a time, and as objects they take several times the room. Immutable.
+/// The blobs of an index as they stand in it, each read when it is asked for: of a share of many files few are asked for
+/// at a time, and as objects they take several times the room. Safe for several threads at once.
 /// </summary>
 /// <param name="data">The whole index, which must not be changed any more.</param>
 /// <param name="places">Where each blob begins, and how long it is.</param>
@@ -17,24 +18,31 @@ internal sealed class StoredBlobs(
     ReadOnlyMemory<byte> data, List<(int Start, int Length)> places, Dictionary<Hash256, int> numbers)
     : IReadOnlyList<OwnedBlob>
 {
+    /// <summary>
+    /// Larger files have so many tags that they are not to be copied for each range that is read: the object stays.
+    /// </summary>
+    private const int KeptFromBytes = 2 << 10;
+
+    private readonly ConcurrentDictionary<int, OwnedBlob> kept = [];
+
     public int Count => places.Count;
 
-    public OwnedBlob this[int number]
-    {
-        get
-        {
-            var (start, length) = places[number];
-            var reader = new BencodeReader(data.Span.Slice(start, length), OwnerIndex.Limits);
-            reader.Read();
-            return Read(ref reader);
-        }
-    }
+    public OwnedBlob this[int number] => places[number].Length < KeptFromBytes ? ReadAt(number)
+        : kept.GetOrAdd(number, static (number, blobs) => blobs.ReadAt(number), this);
 
     public OwnedBlob? Find(Hash256 root) => numbers.TryGetValue(root, out var number) ? this[number] : null;
 
     public IEnumerator<OwnedBlob> GetEnumerator() => Enumerable.Range(0, Count).Select(i => this[i]).GetEnumerator();
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+
+    private OwnedBlob ReadAt(int number)
+    {
+        var (start, length) = places[number];
+        var reader = new BencodeReader(data.Span.Slice(start, length), OwnerIndex.Limits);
+        reader.Read();
+        return Read(ref reader);
+    }
 
     /// <summary>The reader stands at the start of the blob.</summary>
     public static OwnedBlob Read(ref BencodeReader reader)
