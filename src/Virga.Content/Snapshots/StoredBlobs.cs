@@ -8,8 +8,8 @@ using Virga.Core.Bencoding;
 namespace Virga.Content.Snapshots;
 
 /// <summary>
-/// The blobs of an index as they stand in it, each read when it is asked for: of a share of many files few are asked for
-/// at a time, and as objects they take several times the room. Safe for several threads at once.
+/// The blobs of an index as they stand in it, each read when it is asked for: of a share of many files few are asked
+/// for at a time, and as objects they take several times the room. Safe for several threads at once.
 /// </summary>
 /// <param name="data">The whole index, which must not be changed any more.</param>
 /// <param name="places">Where each blob begins, and how long it is.</param>
