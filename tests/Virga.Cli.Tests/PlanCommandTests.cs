@@ -62,6 +62,56 @@ public sealed class PlanCommandTests : IAsyncLifetime
         Assert.Equal("", lines[7]);
     }
 
+    [Theory]
+    [InlineData("get", null)]
+    [InlineData("plan", null)]
+    [InlineData("torrent add", "magnet:?xt=urn:btih:0123456789abcdef0123456789abcdef01234567")]
+    public async Task Where_it_goes_is_named_after_it_or_by_an_option(string command, string? magnet)
+    {
+        var asked = new List<(string Account, string Path)>();
+        agent.Routes["POST /control/plan"] = async http =>
+        {
+            var plan = await FakeAgent.BodyAsync(http, ControlJson.Default.PlanRequest);
+            asked.Add((plan.Account, plan.Path));
+            await System.Text.Json.JsonSerializer.SerializeAsync(
+                http.Response.Body, Plan, ControlJson.Default.PlanInfo);
+        };
+        agent.Routes["POST /control/transfers"] = async http =>
+        {
+            var get = await FakeAgent.BodyAsync(http, ControlJson.Default.TransferRequest);
+            await TakeAsync(http, get.Account, get.Path);
+        };
+        agent.Routes["POST /control/torrents"] = async http =>
+        {
+            var torrent = await FakeAgent.BodyAsync(http, ControlJson.Default.TorrentRequest);
+            await TakeAsync(http, torrent.Account, torrent.Path);
+        };
+        string[] words = [.. command.Split(' '), magnet ?? Link];
+        string[] rest = [.. command == "plan" ? [] : (string[])["--detach"], "--data", agent.DataFolder];
+        foreach (var place in (string[][])[["nas:in"], ["--to", "nas:in"]])
+        {
+            var run = await Run.OfAsync([.. words, .. place, .. rest]);
+            Assert.True(run.Exit == ExitCode.Ok, run.Error);
+        }
+        Assert.Equal([("nas", "in"), ("nas", "in")], asked);
+
+        var none = await Run.OfAsync([.. words, .. rest]);
+        Assert.Equal(ExitCode.Usage, none.Exit);
+        Assert.Contains("not said which account it is to go to", none.Error, StringComparison.Ordinal);
+        Assert.Contains("--to nas:photos", none.Error, StringComparison.Ordinal);
+        var two = await Run.OfAsync([.. words, "nas:in", "--to", "cloud", .. rest]);
+        Assert.Equal(ExitCode.Usage, two.Exit);
+        Assert.Contains("nas:in and cloud", two.Error, StringComparison.Ordinal);
+        Assert.Equal(2, asked.Count);
+
+        async Task TakeAsync(Microsoft.AspNetCore.Http.HttpContext http, string account, string path)
+        {
+            asked.Add((account, path));
+            await System.Text.Json.JsonSerializer.SerializeAsync(
+                http.Response.Body, Samples.Transfer("7f3a", TransferState.Waiting), ControlJson.Default.TransferInfo);
+        }
+    }
+
     [Fact]
     public async Task A_plan_is_json_where_that_is_asked_for()
     {

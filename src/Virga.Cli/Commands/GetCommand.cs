@@ -12,7 +12,7 @@ internal static class GetCommand
     public static Command Create(GlobalOptions options)
     {
         var link = Arguments.Link();
-        var place = Arguments.Place(
+        var destination = new Destination(
             options, "the account, and the folder in it, that it goes into; the folder is made when missing");
         var detach = Arguments.Detach();
         var collision = Arguments.OnCollision();
@@ -59,7 +59,7 @@ internal static class GetCommand
             },
         };
         verb.Add(link);
-        verb.Add(place);
+        destination.AddTo(verb);
         verb.Add(detach);
         verb.Add(collision);
         verb.Add(priority);
@@ -77,7 +77,7 @@ internal static class GetCommand
                     FailureKind.BadInput, "--seed and --no-serve say opposite things", "Say one of them, or neither.");
             // A link that was cut short is told here, also when no agent runs.
             ShareLink.Parse(text);
-            var into = Place.Parse(run.Parsed.GetRequiredValue(place));
+            var into = destination.Of(run);
             using var agent = run.OpenAgent();
             var transfer = await agent.StartTransferAsync(
                 new TransferRequest(

@@ -11,12 +11,7 @@ internal static class PlanCommand
     public static Command Create(GlobalOptions options)
     {
         var link = Arguments.Link();
-        var to = new Option<string>("--to")
-        {
-            HelpName = "ACCOUNT[:FOLDER]", Description = "the account, and the folder in it, that it would go into",
-            Required = true,
-        };
-        to.CompletionSources.Add(context => Completions.Places(options, context));
+        var destination = new Destination(options, "the account, and the folder in it, that it would go into");
         var wishes = new PlanOptions();
         var select = Arguments.Select();
         var verb = new Verb("plan", "shows each way to bring a share into an account: time, cost, why; moves nothing")
@@ -35,7 +30,7 @@ internal static class PlanCommand
             },
         };
         verb.Add(link);
-        verb.Add(to);
+        destination.AddTo(verb);
         verb.Add(select);
         wishes.AddTo(verb);
         verb.Run(options, async (run, cancellationToken) =>
@@ -43,7 +38,7 @@ internal static class PlanCommand
             var text = await Arguments.ReadLinkAsync(
                 run.Parsed.GetRequiredValue(link), run.Terminal, cancellationToken);
             ShareLink.Parse(text);
-            var into = Place.Parse(run.Parsed.GetRequiredValue(to));
+            var into = destination.Of(run);
             using var agent = run.OpenAgent();
             var plan = await agent.PlanAsync(
                 new PlanRequest(

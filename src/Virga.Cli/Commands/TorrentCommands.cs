@@ -27,12 +27,8 @@ internal static class TorrentCommands
         {
             Description = "a magnet link, in quotes, or a .torrent file; - reads a link from standard input",
         };
-        var place = new Option<string>("--to")
-        {
-            HelpName = "ACCOUNT[:PATH]", Required = true,
-            Description = "the account, and the folder in it, that it goes into; the folder is made when missing",
-        };
-        place.CompletionSources.Add(context => Completions.Places(options, context));
+        var destination = new Destination(
+            options, "the account, and the folder in it, that it goes into; the folder is made when missing");
         var select = Arguments.Select();
         var peers = new Option<string[]>("--peer")
         {
@@ -79,13 +75,14 @@ internal static class TorrentCommands
             },
         };
         verb.Add(what);
+        destination.AddTo(verb);
         foreach (var option in new Option[]
             {
-                place, select, peers, ratio, hours, noSeed, share, collision, priority, limit, detach,
+                select, peers, ratio, hours, noSeed, share, collision, priority, limit, detach,
             }) verb.Add(option);
         verb.Run(options, async (run, cancellationToken) =>
         {
-            var into = Place.Parse(run.Parsed.GetRequiredValue(place));
+            var into = destination.Of(run);
             var seeds = Seeds(run.Parsed.GetValue(noSeed), run.Parsed.GetValue(ratio), run.Parsed.GetValue(hours));
             var request = new TorrentRequest(
                 null, null, into.Account, into.Path, run.Parsed.GetValue(collision)!,
