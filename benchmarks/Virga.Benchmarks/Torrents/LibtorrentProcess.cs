@@ -72,12 +72,15 @@ internal sealed class LibtorrentProcess : IAsyncDisposable
     {
         try
         {
-            var line = await started.process.StandardOutput.ReadLineAsync(cancellationToken)
-                ?? throw new UsageException(
-                    $"libtorrent ended without a word ({started.lastError}); where it is missing: "
-                    + "apt-get install python3-libtorrent");
-            started.Said = JsonDocument.Parse(line).RootElement;
-            return started;
+            if (await started.process.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
+            {
+                started.Said = JsonDocument.Parse(line).RootElement;
+                return started;
+            }
+            await started.process.WaitForExitAsync(cancellationToken);
+            throw new UsageException(
+                $"libtorrent ended without a word, with {started.process.ExitCode} ({started.lastError}); where it is "
+                + "missing: apt-get install python3-libtorrent");
         }
         catch
         {

@@ -1,6 +1,8 @@
 """Downloads a torrent with libtorrent: SOURCE (magnet or .torrent), FOLDER, then any number of peers host:port.
 Prints a line as JSON when it has finished; ends when its input is closed, so that it dies with its caller."""
 import json
+import os
+import select
 import sys
 import threading
 import time
@@ -21,6 +23,18 @@ settings = {
 }
 settings.update(options.get("settings", {}))
 session = lt.session(settings)
+woken, waker = os.pipe()
+os.set_blocking(woken, False)
+os.set_blocking(waker, False)
+session.set_alert_fd(waker)
+
+
+def wait_for_alerts():
+    """As session.wait_for_alert does, whose Python binding looks at an alert that the session may be moving."""
+    if select.select([woken], [], [], 0.05)[0]:
+        os.read(woken, 4096)
+
+
 if source.startswith("magnet:"):
     params = lt.parse_magnet_uri(source)
 else:
@@ -35,7 +49,7 @@ closed = threading.Event()
 threading.Thread(target=lambda: (sys.stdin.read(), closed.set()), daemon=True).start()
 started, worked = time.monotonic(), time.process_time()
 while not closed.is_set():
-    session.wait_for_alert(50)
+    wait_for_alerts()
     for alert in session.pop_alerts():
         print(f"{type(alert).__name__}: {alert.message()}", file=sys.stderr, flush=True)
     status = handle.status()
@@ -48,7 +62,7 @@ while not closed.is_set():
         # What it has hashed may not stand in the files yet.
         handle.flush_cache()
         while not closed.is_set():
-            session.wait_for_alert(50)
+            wait_for_alerts()
             if any(isinstance(alert, lt.cache_flushed_alert) for alert in session.pop_alerts()):
                 break
         print(json.dumps(result), flush=True)
