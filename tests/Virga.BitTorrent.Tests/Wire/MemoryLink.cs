@@ -4,17 +4,35 @@ using Virga.BitTorrent.Wire;
 
 namespace Virga.BitTorrent.Tests.Wire;
 
-/// <summary>Two ends of a connection in memory, with the flow control of a socket.</summary>
-internal sealed class MemoryLink(PipeReader reader, PipeWriter writer, IPEndPoint remote) : IPeerLink
+/// <summary>
+/// Two ends of a connection in memory, with the flow control of a socket, and as there nobody waits for room at an end
+/// that is closed.
+/// </summary>
+internal sealed class MemoryLink : IPeerLink
 {
-    public IPEndPoint Remote => remote;
+    private readonly PipeReader reader;
+    private readonly PipeWriter writer;
+    private readonly CancellationTokenSource closed;
+    private readonly CancellationTokenSource otherClosed;
+
+    private MemoryLink(
+        Pipe receives, Pipe sends, IPEndPoint remote, CancellationTokenSource closed,
+        CancellationTokenSource otherClosed)
+    {
+        (reader, writer, Remote) = (receives.Reader, sends.Writer, remote);
+        (this.closed, this.otherClosed) = (closed, otherClosed);
+    }
+
+    public IPEndPoint Remote { get; }
 
     /// <param name="b">How A sees B.</param>
     public static (MemoryLink A, MemoryLink B) Pair(IPEndPoint? b = null)
     {
         var (toB, toA) = (new Pipe(), new Pipe());
-        return (new MemoryLink(toA.Reader, toB.Writer, b ?? new IPEndPoint(IPAddress.Parse("203.0.113.2"), 2)),
-            new MemoryLink(toB.Reader, toA.Writer, new IPEndPoint(IPAddress.Parse("203.0.113.1"), 1)));
+        var (closedA, closedB) = (new CancellationTokenSource(), new CancellationTokenSource());
+        return (
+            new MemoryLink(toA, toB, b ?? new IPEndPoint(IPAddress.Parse("203.0.113.2"), 2), closedA, closedB),
+            new MemoryLink(toB, toA, new IPEndPoint(IPAddress.Parse("203.0.113.1"), 1), closedB, closedA));
     }
 
     public async ValueTask<int> ReceiveAsync(Memory<byte> buffer, CancellationToken cancellationToken)
@@ -33,15 +51,20 @@ internal sealed class MemoryLink(PipeReader reader, PipeWriter writer, IPEndPoin
 
     public async ValueTask SendAsync(IList<ArraySegment<byte>> buffers, CancellationToken cancellationToken)
     {
-        foreach (var buffer in buffers)
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, otherClosed.Token);
+        try
         {
-            if ((await writer.WriteAsync(buffer, cancellationToken)).IsCompleted)
-                throw new IOException("the other end is closed");
+            foreach (var buffer in buffers) await writer.WriteAsync(buffer, either.Token);
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new IOException("the other end is closed", e);
         }
     }
 
     public ValueTask DisposeAsync()
     {
+        closed.Cancel();
         reader.CancelPendingRead();
         writer.Complete();
         return ValueTask.CompletedTask;
