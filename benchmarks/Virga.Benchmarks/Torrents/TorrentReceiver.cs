@@ -18,6 +18,9 @@ namespace Virga.Benchmarks.Torrents;
 /// <summary>Brings a torrent into a folder as an agent does, from one peer.</summary>
 internal static class TorrentReceiver
 {
+    /// <summary>One for all transfers, as an agent has: its buffers are used again and again.</summary>
+    private static readonly TransferEngine Engine = new(EngineLimits.Default);
+
     /// <returns>
     /// Seconds from the first connection to the last recorded file, and those of processor time of this process.
     /// </returns>
@@ -60,8 +63,7 @@ internal static class TorrentReceiver
             new MagnetLink { InfoHashV2 = torrent.Info.InfoHashV2 }, torrent.Info, settings, AddressRules.LocalToo,
             RandomNumberGenerator.Fill);
         download.Start([], [IPEndPoint.Parse(peer)]);
-        var limits = EngineLimits.Default;
-        var source = download.Begin(torrent.Layers, static _ => true, limits.RangeBytes);
+        var source = download.Begin(torrent.Layers, static _ => true, EngineLimits.Default.RangeBytes);
         var content = TorrentContent.Open(torrent.Info, torrent.Layers);
         var job = new TransferJob(
             content, new SourceSet(new TorrentSourceFinder(source), TimeProvider.System), account, EntryPath.Root,
@@ -70,7 +72,7 @@ internal static class TorrentReceiver
             UnitBytes = 64 << 10,
             Scarcity = (file, range) => source.Availability(file.Blob!.Value.Root, range),
         };
-        var result = await new TransferEngine(limits).RunAsync(job, cancellationToken);
+        var result = await Engine.RunAsync(job, cancellationToken);
         if (result.Failed.Count > 0) throw new InvalidOperationException(result.Failed[0].Note.Reason);
     }
 }
