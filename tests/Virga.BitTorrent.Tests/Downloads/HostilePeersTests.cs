@@ -41,7 +41,8 @@ public sealed class HostilePeersTests
         var torrent = MadeTorrent.V1(64 << 10, 1 << 20);
         using var liar = new TcpListener(IPAddress.Loopback, 0);
         liar.Start();
-        var lying = LieAsync(liar, torrent);
+        using var stop = new CancellationTokenSource();
+        var lying = LieAsync(liar, torrent, stop.Token);
         await using var peers = new WirePeers();
         peers.Places.Add((IPEndPoint)liar.LocalEndpoint);
         await using var download = peers.Download(torrent, info: null);
@@ -53,14 +54,33 @@ public sealed class HostilePeersTests
 
         var info = await download.GetInfoAsync(CancellationToken.None);
         Assert.Equal(torrent.Info.InfoHashV1, info.InfoHashV1);
+        await stop.CancelAsync();
         await lying;
     }
 
-    /// <summary>Says that it has metadata, and sends some that is another's.</summary>
-    private static async Task LieAsync(TcpListener listener, MadeTorrent torrent)
+    /// <summary>
+    /// Says to whoever comes that it has metadata, and sends some that is another's: on a slow machine a connection may
+    /// be given up and made again.
+    /// </summary>
+    private static async Task LieAsync(TcpListener listener, MadeTorrent torrent, CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                using var client = await listener.AcceptTcpClientAsync(cancellationToken);
+                await LieAsync(client, torrent);
+            }
+            catch (Exception e) when (e is IOException or OperationCanceledException)
+            {
+                // It was told to go away, or nobody else comes.
+            }
+        }
+    }
+
+    private static async Task LieAsync(TcpClient client, MadeTorrent torrent)
     {
         const int bytes = 100;
-        using var client = await listener.AcceptTcpClientAsync();
         await using var stream = client.GetStream();
         var hello = new byte[PeerHandshake.ByteCount];
         await stream.ReadExactlyAsync(hello);
@@ -69,22 +89,12 @@ public sealed class HostilePeersTests
         await SendAsync(0, $"d1:md11:ut_metadatai3ee13:metadata_sizei{bytes}ee", []);
         await SendAsync(
             ExtensionHandshake.OurMetadataId, $"d8:msg_typei1e5:piecei0e10:total_sizei{bytes}ee", new byte[bytes]);
-        // Until it is told to go away.
         var rest = new byte[1000];
-        try
+        while (await stream.ReadAsync(rest) > 0)
         {
-            var asked = await stream.ReadAsync(rest);
-            while (asked > 0)
-            {
-                await SendAsync(
-                    ExtensionHandshake.OurMetadataId, $"d8:msg_typei1e5:piecei0e10:total_sizei{bytes}ee",
-                    new byte[bytes]);
-                asked = await stream.ReadAsync(rest);
-            }
-        }
-        catch (IOException)
-        {
-            // It was.
+            await SendAsync(
+                ExtensionHandshake.OurMetadataId, $"d8:msg_typei1e5:piecei0e10:total_sizei{bytes}ee",
+                new byte[bytes]);
         }
 
         async Task SendAsync(int id, string head, byte[] data)
