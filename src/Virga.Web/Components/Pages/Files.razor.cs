@@ -134,6 +134,8 @@ public sealed partial class Files
     {
         (asking, asked, error) = (what, about, null);
         name = what == Asking.Rename && about is not null ? Places.NameOf(about.Path) : "";
+        // Until somebody has walked on, and while the folders are still being listed, it stays where it is.
+        moveTo = about is null ? "" : Places.ParentOf(about.Path);
     }
 
     private void Close() => (asking, asked, error) = (Asking.Nothing, null, null);
