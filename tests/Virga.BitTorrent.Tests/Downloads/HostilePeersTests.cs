@@ -69,7 +69,7 @@ public sealed class HostilePeersTests
             try
             {
                 using var client = await listener.AcceptTcpClientAsync(cancellationToken);
-                await LieAsync(client, torrent);
+                await LieAsync(client, torrent, cancellationToken);
             }
             catch (Exception e) when (e is IOException or OperationCanceledException)
             {
@@ -78,19 +78,20 @@ public sealed class HostilePeersTests
         }
     }
 
-    private static async Task LieAsync(TcpClient client, MadeTorrent torrent)
+    private static async Task LieAsync(TcpClient client, MadeTorrent torrent, CancellationToken cancellationToken)
     {
         const int bytes = 100;
         await using var stream = client.GetStream();
         var hello = new byte[PeerHandshake.ByteCount];
-        await stream.ReadExactlyAsync(hello);
+        await stream.ReadExactlyAsync(hello, cancellationToken);
         await stream.WriteAsync(PeerHandshake.Write(
-            new SwarmHash(torrent.Info.InfoHashV1), new PeerId(new Seeded(99).RandomBytes), false, hasV2: false));
+            new SwarmHash(torrent.Info.InfoHashV1), new PeerId(new Seeded(99).RandomBytes), false, hasV2: false),
+            cancellationToken);
         await SendAsync(0, $"d1:md11:ut_metadatai3ee13:metadata_sizei{bytes}ee", []);
         await SendAsync(
             ExtensionHandshake.OurMetadataId, $"d8:msg_typei1e5:piecei0e10:total_sizei{bytes}ee", new byte[bytes]);
         var rest = new byte[1000];
-        while (await stream.ReadAsync(rest) > 0)
+        while (await stream.ReadAsync(rest, cancellationToken) > 0)
         {
             await SendAsync(
                 ExtensionHandshake.OurMetadataId, $"d8:msg_typei1e5:piecei0e10:total_sizei{bytes}ee",
@@ -104,7 +105,7 @@ public sealed class HostilePeersTests
             (message[4], message[5]) = (20, (byte)id);
             Encoding.ASCII.GetBytes(head, message.AsSpan(6));
             data.CopyTo(message, 6 + head.Length);
-            await stream.WriteAsync(message);
+            await stream.WriteAsync(message, cancellationToken);
         }
     }
 
