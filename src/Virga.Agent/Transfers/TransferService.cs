@@ -35,6 +35,7 @@ internal sealed partial class TransferService(
     private readonly ConcurrentDictionary<string, RunningTransfer> transfers = new(StringComparer.Ordinal);
     private readonly BanList bans = new(options.Time);
     private readonly TransferEngine engine = new(EngineLimits.Default);
+    private readonly RecentContent recent = new(options.Time);
     private readonly CancellationTokenSource stopping = new();
 
     public int RunningCount => transfers.Values.Count(IsGoingOn);
@@ -169,7 +170,10 @@ internal sealed partial class TransferService(
             t => t.Row.InfoHash == link.InfoHash && t.Row.Torrent is null && contents.Has(t.Row.Id));
         if (known is not null)
             return contents.Open(contents.Read(known.Row.Id), ShareLink.Parse(known.Row.Link));
-        return contents.Open(await contents.FetchAsync(link, contents.Finder(link), cancellationToken, step), link);
+        var content = contents.Open(
+            await contents.FetchAsync(link, contents.Finder(link), cancellationToken, step), link);
+        recent.Keep(link, content);
+        return content;
     }
 
     /// <summary>The link of a transfer or share that is known here by its info-hash.</summary>
@@ -184,6 +188,7 @@ internal sealed partial class TransferService(
         await Task.WhenAll(transfers.Values.Select(t => t.Running));
         await sharing.DisposeAsync();
         await torrents.DisposeAsync();
+        recent.Dispose();
         stopping.Dispose();
     }
 
@@ -431,7 +436,7 @@ internal sealed partial class TransferService(
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
         try
         {
-            var whole = await OpenContentAsync(link, both.Token);
+            var whole = recent.Find(link) ?? await OpenContentAsync(link, both.Token);
             var content = FileChoice.Of(request.Select, request.Only)?.From(whole) ?? whole;
             return (await plans.MakeAsync(
                 request, link.InfoHash, content.Files, content.PieceBytes, spent: 0, contents.Finder(link), step: null,
