@@ -51,6 +51,29 @@ public sealed class ContentTreeTests
     }
 
     [Fact]
+    public void A_text_finds_exactly_the_paths_that_hold_it()
+    {
+        var random = new Random(7);
+        string[] paths =
+        [
+            .. Enumerable.Range(0, 300)
+                .Select(i => $"{Word()}{i}/{Word()}{i % 4}/{Word()}{i}.Txt"),
+        ];
+        var tree = Tree(paths);
+        for (var round = 0; round < 200; round++)
+        {
+            var path = paths[random.Next(paths.Length)];
+            var start = random.Next(path.Length);
+            var text = path.Substring(start, random.Next(1, Math.Min(5, path.Length - start) + 1)).ToUpperInvariant();
+            tree.Filter(text);
+            Assert.Equal(paths.Count(p => p.Contains(text, StringComparison.OrdinalIgnoreCase)), tree.Found);
+            Assert.Equal(tree.Found, tree.Rows.Count(r => !r.IsFolder));
+        }
+
+        string Word() => string.Concat(Enumerable.Range(0, 3).Select(_ => (char)('a' + random.Next(4))));
+    }
+
+    [Fact]
     public void What_the_filter_hides_stays_as_it_was_chosen()
     {
         var tree = Tree("m/1.flac", "m/2.mp3", "z.flac", "y");

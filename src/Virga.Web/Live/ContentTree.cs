@@ -141,9 +141,10 @@ public sealed class ContentTree
     {
         text = text.Trim();
         isFiltered = text.Length > 0;
-        var isPattern = text.AsSpan().IndexOfAny('*', '?') >= 0;
-        Find(root, "", path => !isFiltered
-            || (isPattern ? FileChoice.Matches(text, path) : path.Contains(text, StringComparison.OrdinalIgnoreCase)));
+        if (text.AsSpan().IndexOfAny('*', '?') >= 0) FindPaths(root, "", path => FileChoice.Matches(text, path));
+        else if (text.Contains('/'))
+            FindPaths(root, "", path => path.Contains(text, StringComparison.OrdinalIgnoreCase));
+        else FindNames(root, text, isIn: !isFiltered);
         Show();
     }
 
@@ -195,7 +196,21 @@ public sealed class ContentTree
         }
     }
 
-    private static void Find(Node node, string path, Func<string, bool> isFound)
+    /// <summary>A text without a slash is in a path where it is in a name of it: no path need be put together.</summary>
+    /// <param name="isIn">It is in the name of a folder above, so that all in there is found.</param>
+    private static void FindNames(Node folder, string text, bool isIn)
+    {
+        folder.Found = 0;
+        foreach (var child in folder.Children)
+        {
+            var isFound = isIn || child.Name.Contains(text, StringComparison.OrdinalIgnoreCase);
+            if (child.IsFolder) FindNames(child, text, isFound);
+            else child.Found = isFound ? 1 : 0;
+            folder.Found += child.Found;
+        }
+    }
+
+    private static void FindPaths(Node node, string path, Func<string, bool> isFound)
     {
         if (!node.IsFolder)
         {
@@ -205,7 +220,7 @@ public sealed class ContentTree
         node.Found = 0;
         foreach (var child in node.Children)
         {
-            Find(child, path.Length == 0 ? child.Name : $"{path}/{child.Name}", isFound);
+            FindPaths(child, path.Length == 0 ? child.Name : $"{path}/{child.Name}", isFound);
             node.Found += child.Found;
         }
     }
