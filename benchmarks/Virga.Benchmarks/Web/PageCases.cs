@@ -13,6 +13,7 @@ internal sealed class PageCases(string root, IReadOnlySet<string> wanted)
     public const string Graph = "graph-5k-ms";
     public const string FirstPage = "first-page-kb";
     public const string Memory = "page-mib";
+    public const string Choice = "choose-100k-ms";
 
     private const int Entries = 100_000;
     private const int TransferCount = 500;
@@ -21,7 +22,7 @@ internal sealed class PageCases(string root, IReadOnlySet<string> wanted)
     private const double PageMiBMax = 1;
     private const string Password = "rain that never lands";
 
-    public static readonly string[] Names = [List, Transfers, Graph, FirstPage, Memory];
+    public static readonly string[] Names = [List, Choice, Transfers, Graph, FirstPage, Memory];
 
     public async IAsyncEnumerable<BenchLine> RunAsync([EnumeratorCancellation] CancellationToken token)
     {
@@ -40,6 +41,18 @@ internal sealed class PageCases(string root, IReadOnlySet<string> wanted)
             Fill(shared + "/many");
             var nothing = Median(await EmptyAsync(page, token));
             await foreach (var line in ListAsync(page, home, nothing, token)) yield return line;
+        }
+        if (wanted.Contains(Choice))
+        {
+            var link = await ChoiceCase.ShareAsync(agent, "a", shared, token);
+            var nothing = Median(await EmptyAsync(page, token));
+            var (looked, letters, opens, ticks) = await ChoiceCase.RunAsync(page, home, link, token);
+            yield return Against("choose-100k-find-ms", letters, nothing);
+            yield return Against("choose-100k-open-ms", opens, nothing);
+            yield return Against("choose-100k-tick-ms", ticks, nothing);
+            yield return Against(Choice, [.. letters, .. opens, .. ticks], nothing);
+            yield return new BenchLine(
+                "web", "choose-100k-look-ms", looked, "ms", "two seconds for 100,000 files", looked / 2000);
         }
         if (wanted.Contains(Transfers))
         {
