@@ -10,7 +10,7 @@ internal static class ChoiceCase
     private const int Folders = 100;
     private const int Opened = 8;
 
-    /// <summary>Milliseconds until the share's files are there; and of letters, of folders that open, of ticks.</summary>
+    /// <summary>Milliseconds until the share's files are there; of letters, of folders that open, of ticks.</summary>
     public static async Task<(double Looked, List<double> Letters, List<double> Opens, List<double> Ticks)> RunAsync(
         BrowserPage page, string home, string link, CancellationToken token)
     {

@@ -196,7 +196,7 @@ public sealed class ContentTree
         }
     }
 
-    /// <summary>A text without a slash is in a path where it is in a name of it: no path need be put together.</summary>
+    /// <summary>A text without a slash is in a path where it is in one of its names: none need be joined.</summary>
     /// <param name="isIn">It is in the name of a folder above, so that all in there is found.</param>
     private static void FindNames(Node folder, string text, bool isIn)
     {
