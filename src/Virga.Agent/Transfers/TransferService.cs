@@ -168,10 +168,10 @@ internal sealed partial class TransferService(
     {
         var known = transfers.Values.FirstOrDefault(
             t => t.Row.InfoHash == link.InfoHash && t.Row.Torrent is null && contents.Has(t.Row.Id));
-        if (known is not null)
-            return contents.Open(contents.Read(known.Row.Id), ShareLink.Parse(known.Row.Link));
-        var content = contents.Open(
-            await contents.FetchAsync(link, contents.Finder(link), cancellationToken, step), link);
+        var found = known is null
+            ? await contents.FetchAsync(link, contents.Finder(link), cancellationToken, step)
+            : contents.Read(known.Row.Id);
+        var content = contents.Open(found, known is null ? link : ShareLink.Parse(known.Row.Link));
         recent.Keep(link, content);
         return content;
     }
