@@ -5,8 +5,7 @@ namespace Virga.Benchmarks.Web;
 /// <summary>What is in a share of very many files, looked into and chosen from.</summary>
 internal static class ChoiceCase
 {
-    public const int Files = 100_000;
-
+    private const int Files = 100_000;
     private const int Folders = 100;
     private const int Opened = 8;
 
